@@ -1,0 +1,253 @@
+import {
+  AuthenticationService as FeathersAuthenticationService,
+  type AuthenticationParams,
+  type AuthenticationRequest,
+  type AuthenticationResult,
+  type JwtVerifyOptions
+} from '@feathersjs/authentication'
+import { NotAuthenticated } from '@feathersjs/errors'
+import type { Application, Params } from '@feathersjs/feathers'
+import { getDispatchValue, setDispatch } from '@feathersjs/schema'
+import { Type } from '@feathersjs/typebox'
+import { randomUUID } from 'node:crypto'
+import type { MongoDBService } from '@feathersjs/mongodb'
+import type { Secret, SignOptions } from 'jsonwebtoken'
+import type { Document, Filter } from 'mongodb'
+import { ConfigurationError, Refused } from './errors.js'
+import { readSettings, type Settings } from './options.js'
+import { newSessionId, type SessionRecord } from './session.js'
+import { SessionStore, type SessionOwner } from './session-store.js'
+import { mint, parseAccessToken, parseRefreshToken, type RefreshToken } from './token.js'
+import { checkedBy } from './validation.js'
+
+export interface AuthenticationServiceOptions {
+  /** The clock: ms since 1970. */
+  now?: () => number
+}
+
+/** What a login may say of its device. */
+export const deviceSchema = Type.Partial(
+  Type.Object({
+    id: Type.String({ minLength: 1, maxLength: 128 }),
+    name: Type.String({ minLength: 1, maxLength: 100 })
+  }),
+  { additionalProperties: false }
+)
+
+// Each strategy checks the rest of its own request
+const checkRequest = checkedBy(
+  Type.Object({ strategy: Type.Optional(Type.String()), device: Type.Optional(deviceSchema) })
+)
+
+const sessionsField = 'sessions'
+
+/**
+ * The authentication service of Feathers, with access tokens that belong to a session. Takes the place of
+ * `AuthenticationService` from `@feathersjs/authentication`; the session of a login is opened, and its refresh token
+ * attached, by the hook `attachRefreshToken`.
+ */
+export class AuthenticationService extends FeathersAuthenticationService {
+  readonly settings: Settings
+  readonly sessions: SessionStore
+  readonly now: () => number
+  // Which password hash an entity had that a strategy answered: its session opens only while it still has it
+  private readonly passwords = new WeakMap<object, unknown>()
+
+  /**
+   * @param configKey Where the app keeps the configuration
+   * @throws ConfigurationError
+   */
+  constructor(
+    app: Application,
+    configKey = 'authentication',
+    { now = Date.now }: AuthenticationServiceOptions = {}
+  ) {
+    super(app, configKey)
+
+    this.now = now
+    this.settings = readSettings(app.get(configKey), configKey, process.env.NODE_ENV === 'production')
+    this.sessions = new SessionStore({
+      settings: this.settings,
+      idField: this.idField,
+      passwordField: this.passwordField,
+      collection: () => this.sessionOwners.getModel(),
+      toId: (sub) => this.sessionOwners.getObjectId(sub),
+      now
+    })
+  }
+
+  private get sessionOwners(): MongoDBService {
+    return this.app.service(this.configuration.service!) as unknown as MongoDBService
+  }
+
+  private get idField(): string {
+    return this.configuration.entityId ?? '_id'
+  }
+
+  // The stored name of what the local strategy calls password, also where there is no local strategy
+  private get passwordField(): string {
+    const { local } = this.configuration
+
+    return local?.entityPasswordField ?? local?.passwordField ?? 'password'
+  }
+
+  override async setup(): Promise<void> {
+    await super.setup()
+
+    for (const name of this.configuration.authStrategies) {
+      if (!this.strategies[name]) {
+        throw new ConfigurationError(
+          `${this.configKey}.authStrategies names "${name}", but no strategy is registered under that name: ` +
+            `write names out of ${JSON.stringify(this.strategyNames)}, or register it`
+        )
+      }
+    }
+  }
+
+  /**
+   * @throws BadRequest for a malformed request
+   * @throws NotAuthenticated, as `Refused` with a reason where a token or an account was refused
+   */
+  override async create(
+    data: AuthenticationRequest,
+    params: AuthenticationParams = {}
+  ): Promise<AuthenticationResult> {
+    checkRequest(data)
+
+    return super.create(data, params)
+  }
+
+  /** @throws NotAuthenticated, as `Refused` with a reason where a token was refused */
+  override async remove(id: string | null, params: AuthenticationParams = {}): Promise<AuthenticationResult> {
+    if (!params.authentication) {
+      throw new NotAuthenticated('Not authenticated')
+    }
+    if (id !== null && id !== params.authentication.accessToken) {
+      throw new Refused('invalid')
+    }
+
+    return super.remove(id, params)
+  }
+
+  /** The session is the strategy's when it found one, else it is yet to be opened under the id that is chosen here. */
+  override async getPayload(authResult: AuthenticationResult, params: AuthenticationParams) {
+    const payload = await super.getPayload(authResult, params)
+
+    return { ...payload, sid: authResult.session?.id ?? newSessionId(this.now()) }
+  }
+
+  override async getTokenOptions(authResult: AuthenticationResult, params: AuthenticationParams) {
+    const options = await super.getTokenOptions(authResult, params)
+    const { idleLife, absoluteLife } = this.settings
+    const sessionLife = authResult.session
+      ? authResult.session.expiresAt.getTime() - this.now()
+      : Math.min(idleLife, absoluteLife)
+
+    return { ...options, expiresIn: this.accessLife(sessionLife) }
+  }
+
+  /** How long an access token lives, in s: never longer than its session (of which `sessionLife` ms are left). */
+  accessLife(sessionLife: number): number {
+    return Math.floor(Math.min(this.settings.accessLife, sessionLife) / 1000)
+  }
+
+  /**
+   * Signs an access token (RFC 9068).
+   *
+   * @param options `subject`, `expiresIn` (s) and `jwtid` count; how tokens are signed is configured
+   */
+  override async createAccessToken(
+    payload: object,
+    options: SignOptions = {},
+    secretOverride?: Secret
+  ): Promise<string> {
+    if (secretOverride) {
+      return super.createAccessToken(payload, options, secretOverride)
+    }
+
+    const { issuer, audience } = this.settings.accessTokens
+    const iat = Math.floor(this.now() / 1000)
+    const life = typeof options.expiresIn === 'number' ? options.expiresIn : this.accessLife(Infinity)
+
+    return mint(this.settings.accessTokens, {
+      ...payload,
+      sub: options.subject,
+      iat,
+      exp: iat + life,
+      jti: options.jwtid ?? randomUUID(),
+      iss: issuer,
+      aud: audience
+    })
+  }
+
+  /** @throws Refused `invalid` or `expired` */
+  override async verifyAccessToken(
+    accessToken: string,
+    options?: JwtVerifyOptions,
+    secretOverride?: Secret
+  ): Promise<Document> {
+    return secretOverride
+      ? super.verifyAccessToken(accessToken, options, secretOverride)
+      : parseAccessToken(this.settings.accessTokens, accessToken, this.now())
+  }
+
+  /** @throws Refused `invalid` or `expired` */
+  parseRefreshToken(refreshToken: string): RefreshToken {
+    return parseRefreshToken(this.settings.refreshTokens, refreshToken, this.now())
+  }
+
+  /** The refresh token to answer with: a fresh successor of the one used last, or the one that the session keeps. */
+  mintRefreshToken(userId: string, { id, used, token, expiresAt }: SessionRecord): string {
+    const { issuer, audience } = this.settings.refreshTokens
+    const { jti, iat, kid } = token ?? { jti: randomUUID(), iat: Math.floor(this.now() / 1000) }
+
+    return mint(
+      this.settings.refreshTokens,
+      {
+        sub: userId,
+        sid: id,
+        iat,
+        exp: Math.floor(expiresAt.getTime() / 1000),
+        jti,
+        iss: issuer,
+        aud: audience,
+        prev: used
+      },
+      kid
+    )
+  }
+
+  /**
+   * The entity that a strategy answers with, made from the stored document: without its sessions and password. What
+   * of it the outside may see is asked of the entity service, as Feathers' own strategies do.
+   */
+  async presentEntity(document: SessionOwner, params: Params): Promise<Document> {
+    const entity = this.withoutSecrets(document)
+
+    if (params.provider) {
+      const shown = await this.sessionOwners.get(document[this.idField], {
+        ...params,
+        query: {},
+        [this.configuration.entity!]: entity
+      })
+
+      setDispatch(entity, this.withoutSecrets(getDispatchValue(shown)))
+    }
+
+    this.passwords.set(entity, document[this.passwordField])
+    return entity
+  }
+
+  /** What has to be the same still when the session of a login opens: nobody signs in with a password just replaced. */
+  unchangedSince(entity: object): Filter<SessionOwner> {
+    const password = this.passwords.get(entity)
+
+    return password === undefined ? {} : { [this.passwordField]: password }
+  }
+
+  private withoutSecrets(document: Document): Document {
+    const { [sessionsField]: _sessions, [this.passwordField]: _password, ...shown } = document
+
+    return shown
+  }
+}

@@ -1,0 +1,58 @@
+import { NotAuthenticated, Unavailable } from '@feathersjs/errors'
+import { MongoError } from 'mongodb'
+
+/** Why a credential was refused: the `data.reason` of a 401. */
+export type RefusalReason = 'invalid' | 'expired' | 'revoked' | 'reused' | 'disabled'
+
+// One fixed sentence a reason: whatever was found inside, nothing of the credential gets out.
+const sentences: Record<RefusalReason, string> = {
+  invalid: 'The token is not valid',
+  expired: 'The token or its session has expired',
+  revoked: 'The session has been ended',
+  reused: 'The refresh token has been used before, so its session has been ended',
+  disabled: 'The account is disabled'
+}
+
+/** A credential that was refused: 401 `NotAuthenticated` with a stable `data.reason`. */
+export class Refused extends NotAuthenticated {
+  constructor(reason: RefusalReason) {
+    super(sentences[reason], { reason })
+  }
+}
+
+/** A setting that can't be used. The message is one sentence: the key, what is wrong, what to write instead. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+}
+
+// Everything the driver throws when no server could be reached, or none answered in time.
+const unreachable = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoServerSelectionError',
+  'MongoPoolClearedError',
+  'MongoPoolClosedError',
+  'MongoWaitQueueTimeoutError',
+  'MongoNotConnectedError',
+  'MongoTopologyClosedError',
+  'MongoClientClosedError',
+  'MongoExpiredSessionError',
+  'MongoOperationTimeoutError',
+  'MongoWriteConcernError',
+  'PoolClearedOnNetworkError'
+])
+
+/**
+ * Whether an error of the MongoDB driver says that the database can't be reached (now), rather than that the
+ * request was wrong.
+ */
+export function isUnreachable(error: unknown): boolean {
+  return (
+    error instanceof MongoError && (unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError'))
+  )
+}
+
+/** 503: the database can't be reached. The driver's message stays inside, it may hold addresses. */
+export function unavailable(): Unavailable {
+  return new Unavailable('The database can not be reached, try again later')
+}

@@ -1,0 +1,23 @@
+import type { HookContext, NextFunction } from '@feathersjs/feathers'
+import type { AuthenticationService } from '../authentication-service.js'
+
+/** After `remove` of the authentication service: ends the session of the access token that signed out. */
+export const endSession = () => async (context: HookContext, next?: NextFunction) => {
+  const service = context.service as unknown as AuthenticationService
+  const { session: _session, ...result } = context.result
+  // Another strategy of the app may have signed this request, without a session
+  const { sub, sid } = result.authentication?.payload ?? {}
+  const { connection } = context.params
+
+  // The connection that signs out stays, signed out: it is not to be disconnected with the session's other ones
+  if (connection?.session?.id === sid) {
+    await service.handleConnection('logout', connection, result)
+  }
+
+  if (sid) {
+    await service.sessions.end(sub, sid, 'logout')
+  }
+
+  context.result = result
+  return next?.()
+}

@@ -1,0 +1,55 @@
+import {
+  AuthenticationBaseStrategy,
+  type AuthenticationBase,
+  type AuthenticationRequest,
+  type AuthenticationResult
+} from '@feathersjs/authentication'
+import type { Params } from '@feathersjs/feathers'
+import { Type } from '@feathersjs/typebox'
+import { AuthenticationService } from './authentication-service.js'
+import { ConfigurationError } from './errors.js'
+import { checkedBy } from './validation.js'
+
+/**
+ * Signs in with a refresh token (RFC 6749 §6): `{ strategy: 'refresh-token', refreshToken, idempotencyKey? }`.
+ * The answer's tokens are made by the service and by the hook `attachRefreshToken`.
+ */
+export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
+  declare authentication: AuthenticationService
+  #check!: (data: unknown) => Record<string, string>
+
+  override setAuthentication(service: AuthenticationBase): void {
+    if (!(service instanceof AuthenticationService)) {
+      throw new ConfigurationError('The refresh token strategy needs the AuthenticationService of moult: register it there')
+    }
+
+    this.authentication = service
+    this.#check = checkedBy(
+      Type.Object(
+        {
+          strategy: Type.String(),
+          [service.settings.field]: Type.String(),
+          idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
+        },
+        { additionalProperties: false }
+      )
+    )
+  }
+
+  /**
+   * @throws BadRequest for a malformed request
+   * @throws Refused `invalid`, `expired`, `revoked`, `disabled` or `reused`, which ends the session
+   */
+  async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
+    const { settings, sessions, configuration } = this.authentication
+    const { [settings.field]: raw, idempotencyKey } = this.#check(request)
+    const token = this.authentication.parseRefreshToken(raw!)
+    const { user, session } = await sessions.use(token, idempotencyKey)
+
+    return {
+      authentication: { strategy: this.name },
+      [configuration.entity!]: await this.authentication.presentEntity(user, params),
+      session
+    }
+  }
+}
