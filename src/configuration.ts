@@ -1,0 +1,92 @@
+import configuration from '@feathersjs/configuration'
+import { Type, type Static } from '@feathersjs/typebox'
+import type { Application } from './declarations.js'
+import { checkConfiguration } from './refresh-token/configuration-check.js'
+import { ConfigurationError } from './refresh-token/errors.js'
+import { readSettings } from './refresh-token/options.js'
+
+const text = (description: string) => Type.String({ minLength: 1, description })
+const fieldName = text('write the name of a field, such as "email"')
+
+const schema = Type.Object(
+  {
+    host: text('write the name or address to listen on, such as "localhost"'),
+    port: Type.Integer({ minimum: 0, maximum: 65535, description: 'write a port, such as 3030' }),
+    origins: Type.Array(text('write an origin, such as "https://app.example.com"'), {
+      description: 'write a list of origins, such as ["https://app.example.com"]'
+    }),
+    paginate: Type.Object(
+      {
+        default: Type.Integer({ minimum: 1, maximum: 1000, description: 'write a whole number from 1 to 1000' }),
+        max: Type.Integer({ minimum: 1, maximum: 1000, description: 'write a whole number from 1 to 1000' })
+      },
+      { additionalProperties: false, description: 'write an object with default and max' }
+    ),
+    data: text('write the folder for the embedded MongoDB and the secrets of development'),
+    mongodb: Type.Optional(
+      Type.String({
+        pattern: '^mongodb(\\+srv)?://.',
+        description: 'write a connection string, such as mongodb://127.0.0.1:27017/moult'
+      })
+    ),
+    rateLimit: Type.Literal(false, { description: 'write false' }),
+    authentication: Type.Object(
+      {
+        local: Type.Optional(
+          Type.Object(
+            { usernameField: fieldName, passwordField: fieldName },
+            { additionalProperties: false, description: 'write an object with usernameField and passwordField' }
+          )
+        )
+      },
+      { description: 'write an object' }
+    )
+  },
+  { additionalProperties: false, description: 'write an object' }
+)
+
+/** The settings of the app, as they stand in config/ */
+export type Configuration = Static<typeof schema>
+
+type Secrets = { secret?: unknown; 'refresh-token'?: { secret?: unknown } }
+
+/** What config/ and the environment say, not yet checked: a copy, for the secrets of development to be added. */
+export function readConfiguration(): Record<string, unknown> & { authentication?: Secrets } {
+  return structuredClone({ ...configuration()() })
+}
+
+/**
+ * Checks all settings.
+ *
+ * @throws ConfigurationError with the first mistake, in one sentence
+ */
+export function checkedConfiguration(settings: Record<string, unknown>): Configuration {
+  checkConfiguration(schema, settings, '')
+
+  const { authentication } = settings as Configuration & { authentication: Secrets }
+
+  requireSecret(authentication.secret, 'authentication.secret', 'ACCESS_TOKEN_SECRET')
+  requireSecret(
+    authentication['refresh-token']?.secret,
+    'authentication.refresh-token.secret',
+    'REFRESH_TOKEN_SECRET'
+  )
+  readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
+
+  return settings as Configuration
+}
+
+function requireSecret(secret: unknown, key: string, variable: string): void {
+  if (secret === undefined) {
+    throw new ConfigurationError(
+      `${key} is missing: set ${variable} to at least 32 random bytes, such as \`openssl rand -base64 48\` prints`
+    )
+  }
+}
+
+/** Makes the settings those of the app. */
+export const configured = (settings: Configuration) => (app: Application) => {
+  for (const [name, value] of Object.entries(settings)) {
+    app.set(name as keyof Configuration, value as never)
+  }
+}

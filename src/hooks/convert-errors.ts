@@ -1,0 +1,69 @@
+import { BadRequest, Conflict, FeathersError, GeneralError } from '@feathersjs/errors'
+import type { HookContext, NextFunction } from '../declarations.js'
+import { isDuplicate } from '../mongodb.js'
+import { isUnreachable, unavailable } from '../refresh-token/errors.js'
+
+/** Around all methods: nothing gets out that was not meant to. What is our fault is logged, and a bare 500. */
+export const convertErrors = () => async (context: HookContext, next: NextFunction) => {
+  try {
+    await next()
+  } catch (error) {
+    const converted = toFeathersError(error)
+
+    if (converted.code >= 500 && converted.code !== 503) {
+      context.app.get('logger').error(describe(error), `${context.path} ${context.method} failed`)
+    }
+
+    throw converted
+  }
+}
+
+/** The error that a client gets for one that was thrown, by us, by the database or by the body parser. */
+export function toFeathersError(error: unknown): FeathersError {
+  if (isDuplicate(error)) {
+    return new Conflict('The email is taken', { errors: [{ field: 'email', message: 'is taken' }] })
+  }
+  if (isUnreachable(error) || isAdapterError(error)) {
+    return unavailable()
+  }
+  if (error instanceof FeathersError && error.code !== 500) {
+    return error
+  }
+
+  return fromHttp(error) ?? new GeneralError('Something went wrong here; it has been logged')
+}
+
+/**
+ * The Feathers adapter makes a 500 of every error of the driver and drops its class. An answer of the server (what it
+ * makes of a request) has a number as code; without one, there was no answer.
+ */
+function isAdapterError(error: unknown): boolean {
+  return error instanceof GeneralError && hasErrorLabels(error.data) && typeof error.data.code !== 'number'
+}
+
+function hasErrorLabels(data: unknown): data is { code?: unknown } {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    Object.getOwnPropertySymbols(data).some(({ description }) => description === 'errorLabels')
+  )
+}
+
+/** What the body parser and the file server throw: a status, and a message that is fit for clients. */
+function fromHttp(error: unknown): FeathersError | undefined {
+  const { status, code } = error as { status?: unknown; code?: unknown }
+
+  if (status === 413) {
+    return new FeathersError('The request is too large', 'PayloadTooLarge', 413, 'payload-too-large', {})
+  }
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new BadRequest('The request can not be read')
+  }
+  // Content-Encoding that is not what it says
+  return typeof code === 'string' && code.startsWith('Z_') ? new BadRequest('The body can not be decoded') : undefined
+}
+
+/** Of an error only what can't hold a secret. */
+export function describe(error: unknown): { error: string; stack?: string | undefined } {
+  return error instanceof Error ? { error: error.name, stack: error.stack } : { error: typeof error }
+}

@@ -1,0 +1,17 @@
+import { pino, type Logger } from 'pino'
+import pretty from 'pino-pretty'
+
+export type { Logger }
+
+// What could hold a credential, should an object with it ever be logged
+const secrets = ['password', 'currentPassword', 'accessToken', 'refreshToken', 'secret', 'authorization', 'cookie']
+
+/** The log: JSON in production, for people elsewhere. On standard output. */
+export function createLogger(environment = process.env.NODE_ENV): Logger {
+  const redact = { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '…' }
+  const level = environment === 'test' ? 'warn' : 'info'
+
+  return environment === 'production'
+    ? pino({ redact, level, base: null })
+    : pino({ redact, level, base: null }, pretty({ sync: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname' }))
+}

@@ -1,0 +1,65 @@
+import { NotFound, type FeathersError } from '@feathersjs/errors'
+import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
+import type { Application } from './declarations.js'
+import { describe, toFeathersError } from './hooks/convert-errors.js'
+
+type Middleware = KoaMiddleware<Application>
+
+/** Answers each error as Feathers does, and a 401 as RFC 6750 §3 asks. Nothing of an unexpected one gets out. */
+export const errorHandler = (): Middleware => async (ctx, next) => {
+  try {
+    await next()
+
+    if (ctx.status === 404 && ctx.body === undefined) {
+      throw new NotFound(`Path ${ctx.path} not found`)
+    }
+  } catch (error) {
+    const { code, ...answer } = toFeathersError(error).toJSON()
+
+    if (code === 500 && !ctx.hook) {
+      ctx.app.get('logger').error(describe(error), `${ctx.method} failed before a service was called`)
+    }
+    if (code === 401) {
+      ctx.set('WWW-Authenticate', challenge(ctx, answer.data))
+    }
+
+    ctx.set('Cache-Control', 'no-store')
+    ctx.status = code
+    ctx.body = { ...answer, code }
+  }
+}
+
+function challenge(ctx: Parameters<Middleware>[0], data: FeathersError['data']): string {
+  const { accessToken, ...body } = (ctx.request.body ?? {}) as Record<string, unknown>
+  const { field } = ctx.app.service('authentication').settings
+  const presented = [ctx.feathers?.authentication, accessToken, body[field]].some(Boolean)
+
+  return data?.reason && presented ? 'Bearer error="invalid_token"' : 'Bearer'
+}
+
+/** What services answer is for the one who asked: no cache is to keep it. */
+export const notStored = (): Middleware => async (ctx, next) => {
+  await next()
+
+  if (ctx.lookup && !ctx.response.get('Cache-Control')) {
+    ctx.set('Cache-Control', 'no-store')
+  }
+}
+
+/** `params.ip`, for the device of a session. */
+export const clientAddress = (): Middleware => (ctx, next) => {
+  ctx.feathers = { ...ctx.feathers, ip: ctx.ip }
+
+  return next()
+}
+
+/** Feathers' router looks names up in plain objects, where `__proto__` and `constructor` are found and then fail. */
+export const guardedLookup = (app: Application) => {
+  const { lookup } = app
+
+  app.lookup = function (this: Application, path: string) {
+    const inherited = typeof path === 'string' && path.split('/').some((segment) => segment in Object.prototype)
+
+    return inherited ? (null as never) : lookup.call(this, path)
+  }
+}

@@ -1,0 +1,140 @@
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
+import { MongoClient, type Collection, type Db } from 'mongodb'
+import type { Application } from './declarations.js'
+import type { Logger } from './logger.js'
+import { ConfigurationError, isUnreachable, unavailable } from './refresh-token/errors.js'
+
+// A call waits for a socket that is silent, and is then tried once more while a server is looked for: 9 s in all
+const options = {
+  appName: 'moult',
+  serverSelectionTimeoutMS: 4000,
+  connectTimeoutMS: 4000,
+  socketTimeoutMS: 5000,
+  waitQueueTimeoutMS: 4000,
+  heartbeatFrequencyMS: 2000 // how soon a database that is back is noticed
+}
+const pingTimeout = 2000 // ms
+
+const retryDelay = 1000 // ms between attempts to prepare a database that was away at the start
+const leastVersion = 6 // the first whose updates can sort an array and that is still maintained
+
+/** Emails are unique whatever their case: strength 2 tells accents apart, but not cases. */
+export const caseInsensitive = { locale: 'en', strength: 2 }
+
+/** The database: its client, and whether it has been prepared. */
+export class Database {
+  readonly #client: MongoClient
+  readonly #db: Db
+  readonly #log: Logger
+  #prepared = false
+  #retry: NodeJS.Timeout | undefined
+
+  /** @throws ConfigurationError when the URL is none */
+  constructor(url: string, log: Logger) {
+    try {
+      this.#client = new MongoClient(url, options)
+    } catch (error) {
+      // The driver's sentence names the mistake, and never the password
+      const mistake = error instanceof Error ? error.message : error
+
+      throw new ConfigurationError(
+        `mongodb is not a usable connection string (${mistake}): write one such as mongodb://127.0.0.1:27017/moult`
+      )
+    }
+
+    this.#db = this.#client.db(nameIn(url))
+    this.#log = log
+  }
+
+  collection(name: string): Collection {
+    return this.#db.collection(name)
+  }
+
+  /** Fails until the indexes are there: without them two users could get one email. @throws Unavailable */
+  requirePrepared(): void {
+    if (!this.#prepared) {
+      throw unavailable()
+    }
+  }
+
+  /** @throws Unavailable when the database does not answer within 2 s */
+  async ping(): Promise<void> {
+    this.requirePrepared()
+
+    const answers = this.#db.command({ ping: 1 }).then(
+      () => true,
+      () => false
+    )
+
+    if (!(await Promise.race([answers, setTimeoutAsync(pingTimeout, false, { ref: false })]))) {
+      throw unavailable()
+    }
+  }
+
+  /**
+   * Makes the indexes. While the database is away it goes on trying, and the app answers 503.
+   *
+   * @throws ConfigurationError when the server is too old; the driver's errors when it refuses
+   */
+  async prepare(): Promise<void> {
+    try {
+      await this.#checkVersion()
+      await this.collection('users').createIndex({ email: 1 }, { unique: true, collation: caseInsensitive })
+      this.#prepared = true
+    } catch (error) {
+      if (!isUnreachable(error)) {
+        throw error
+      }
+
+      this.#log.warn('The database can not be reached: trying again each second, and answering 503 until then')
+      this.#prepareLater()
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#retry)
+    await this.#client.close()
+  }
+
+  #prepareLater(): void {
+    this.#retry = setTimeout(() => {
+      this.prepare().catch((error: Error) => this.#log.error(`The database can not be used: ${error.message}`))
+    }, retryDelay)
+  }
+
+  async #checkVersion(): Promise<void> {
+    const { version } = await this.#db.admin().buildInfo()
+
+    if (Number.parseInt(version) < leastVersion) {
+      throw new ConfigurationError(
+        `mongodb names a server of version ${version}: write the URL of MongoDB ${leastVersion}.0 or newer`
+      )
+    }
+  }
+}
+
+export const mongodb = (app: Application) => {
+  const database = new Database(app.get('mongodb')!, app.get('logger'))
+
+  app.set('database', database)
+  app.hooks({
+    setup: [
+      async (_context: unknown, next: () => Promise<void>) => {
+        await database.prepare()
+        await next()
+      }
+    ]
+  })
+}
+
+/** The name of the database in a connection string; where it names none, ours. */
+function nameIn(url: string): string {
+  return /^[^/]+\/\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? 'moult'
+}
+
+/** Whether a unique index refused a write, by an error of the driver or one that the Feathers adapter made of it. */
+export function isDuplicate(error: unknown): boolean {
+  const { code, data } = error as { code?: unknown; data?: { code?: unknown } }
+
+  return code === 11000 || data?.code === 11000
+}

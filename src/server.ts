@@ -1,0 +1,65 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Application } from './declarations.js'
+import { ConfigurationError } from './refresh-token/index.js'
+
+const patience = 5000 // ms: how long requests in flight may take once the service is told to stop
+
+export interface RunningServer {
+  /** Where it listens: http://localhost:3030 */
+  address: string
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the app on its host and port (0: any free one).
+ *
+ * @throws ConfigurationError when it can't listen there, or a setting turns out to be wrong
+ */
+export async function startServer(app: Application): Promise<RunningServer> {
+  const server = createServer(app.callback())
+
+  app.server = server
+
+  try {
+    await app.setup(server)
+    await listen(server, app.get('port'), app.get('host'))
+  } catch (error) {
+    await app.get('database').close()
+    throw error
+  }
+
+  const { port } = server.address() as AddressInfo
+
+  return { address: `http://${app.get('host')}:${port}`, stop: () => stop(app, server) }
+}
+
+const sentences: Record<string, (host: string, port: number) => string> = {
+  EADDRINUSE: (_host, port) => `port ${port} is taken by another program: set PORT to a free one`,
+  EACCES: (_host, port) => `port ${port} may not be used by this user: set PORT to one above 1023`,
+  EADDRNOTAVAIL: (host) => `host "${host}" is no address of this machine: set HOSTNAME to one, such as localhost`,
+  ENOTFOUND: (host) => `host "${host}" can not be resolved: set HOSTNAME to one that can, such as localhost`
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const sentence = sentences[error.code ?? '']?.(host, port)
+
+      reject(sentence ? new ConfigurationError(sentence) : error)
+    })
+    server.listen(port, host, resolve)
+  })
+}
+
+/** Ends the sockets, lets requests in flight finish, then leaves the database. */
+async function stop(app: Application, server: Server): Promise<void> {
+  app.io.disconnectSockets(true)
+  app.io.engine.close()
+
+  const impatience = setTimeout(() => server.closeAllConnections(), patience)
+
+  await app.teardown(server)
+  clearTimeout(impatience)
+  await app.get('database').close()
+}

@@ -1,0 +1,6 @@
+import type { Application } from '../../declarations.js'
+import { HealthService } from './health.class.js'
+
+export const health = (app: Application) => {
+  app.use('health', new HealthService(app.get('database')), { methods: ['find'] })
+}

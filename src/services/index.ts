@@ -1,0 +1,12 @@
+import type { Application } from '../declarations.js'
+import { content } from './content/content.js'
+import { health } from './health/health.js'
+import { sessions } from './sessions/sessions.js'
+import { users } from './users/users.js'
+
+export const services = (app: Application) => {
+  app.configure(users)
+  app.configure(sessions)
+  app.configure(content)
+  app.configure(health)
+}

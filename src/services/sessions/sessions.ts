@@ -1,0 +1,60 @@
+import { authenticate } from '@feathersjs/authentication'
+import { MethodNotAllowed } from '@feathersjs/errors'
+import { hooks as schemaHooks } from '@feathersjs/schema'
+import type { Application, HookContext } from '../../declarations.js'
+import { present, type SessionEvent, type SessionEvents } from '../../refresh-token/index.js'
+import { SessionService } from './sessions.class.js'
+import { sessionPatchValidator, sessionQueryValidator, sessionRemoveQueryValidator } from './sessions.schema.js'
+
+const events = ['created', 'patched', 'removed'] as const satisfies (keyof SessionEvents)[]
+
+export const sessions = (app: Application) => {
+  const store = app.service('authentication').sessions
+
+  app.use('sessions', new SessionService(store), {
+    methods: ['find', 'get', 'patch', 'remove']
+  })
+
+  const service = app.service('sessions')
+
+  service.hooks({
+    around: {
+      all: [authenticate('jwt')]
+    },
+    before: {
+      all: [withoutEvent],
+      find: [schemaHooks.validateQuery(sessionQueryValidator)],
+      get: [schemaHooks.validateQuery(sessionQueryValidator)],
+      patch: [
+        oneOnly,
+        schemaHooks.validateQuery(sessionQueryValidator),
+        schemaHooks.validateData(sessionPatchValidator)
+      ],
+      remove: [validateRemoveQuery]
+    }
+  })
+
+  for (const event of events) {
+    store.on(event, ({ userId, session, ...reason }: SessionEvent) => {
+      const data = { ...present(session), ...reason }
+
+      service.emit(event, data, { app, service, path: 'sessions', event, result: data, params: { userId } })
+    })
+  }
+}
+
+const forAll = schemaHooks.validateQuery(sessionRemoveQueryValidator)
+const forOne = schemaHooks.validateQuery(sessionQueryValidator)
+
+const validateRemoveQuery = async (context: HookContext) => (context.id === null ? forAll : forOne)(context)
+
+/** The store says what happened to a session, whatever it was that did it: also what this method does. */
+const withoutEvent = async (context: HookContext) => {
+  context.event = null
+}
+
+const oneOnly = async ({ id }: HookContext) => {
+  if (id === null) {
+    throw new MethodNotAllowed('Can not patch multiple entries')
+  }
+}

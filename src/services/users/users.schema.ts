@@ -1,0 +1,92 @@
+import { resolve } from '@feathersjs/schema'
+import { StringEnum, Type, queryProperties, type Static } from '@feathersjs/typebox'
+import type { ObjectId } from 'mongodb'
+import type { HookContext } from '../../declarations.js'
+import { isAdmin, roles, type Role } from '../../roles.js'
+import { getDataValidator, getQueryValidator } from '../../validators.js'
+
+// Feathers' own ObjectIdSchema takes any object, so operators too
+const objectId = Type.Unsafe<ObjectId>({ objectid: true })
+const email = Type.String({ format: 'email', maxLength: 254 }) // RFC 5321 §4.5.3.1.3, less the angle brackets
+const name = Type.String({ minLength: 1, maxLength: 100 })
+const password = Type.Unsafe<string>({ type: 'string', passwordLength: [8, 128] })
+const rolesOf = Type.Unsafe<Role[]>(Type.Array(StringEnum([...roles]), { uniqueItems: true, maxItems: roles.length }))
+
+/** A user, as everybody who may sees it. What is stored has `password` and `sessions` besides. */
+export const userSchema = Type.Object(
+  {
+    _id: objectId,
+    email,
+    name: Type.Optional(name),
+    roles: rolesOf,
+    disabled: Type.Boolean(),
+    createdAt: Type.Unsafe<Date>({ date: true })
+  },
+  { $id: 'User', additionalProperties: false }
+)
+export type User = Static<typeof userSchema>
+
+/** Never what is hidden, whatever becomes of the hooks before it. */
+export const userExternalResolver = resolve<User & { password: string; sessions: unknown }, HookContext>({
+  password: async () => undefined,
+  sessions: async () => undefined
+})
+
+export const userDataSchema = Type.Object(
+  { email, password, name: Type.Optional(name) },
+  { $id: 'UserData', additionalProperties: false }
+)
+export type UserData = Static<typeof userDataSchema>
+export const userDataValidator = getDataValidator(userDataSchema)
+export const userDataResolver = resolve<User & { sessions: unknown[] }, HookContext>({
+  email: async (value) => value?.toLowerCase(),
+  roles: async () => ['user'],
+  disabled: async () => false,
+  sessions: async () => [],
+  createdAt: async (_value, _user, context) => new Date(context.app.get('now')())
+})
+
+export const userPatchSchema = Type.Partial(
+  Type.Object({ name, email, password, currentPassword: Type.String(), roles: rolesOf, disabled: Type.Boolean() }),
+  { $id: 'UserPatch', additionalProperties: false }
+)
+export type UserPatch = Static<typeof userPatchSchema>
+export const userPatchValidator = getDataValidator(userPatchSchema)
+export const userPatchResolver = resolve<UserPatch, HookContext>({
+  email: async (value) => value?.toLowerCase(),
+  currentPassword: async () => undefined
+})
+
+const queryable = Type.Object({
+  _id: objectId,
+  email: Type.String(),
+  name: Type.String(),
+  roles: Type.String(),
+  disabled: Type.Boolean(),
+  createdAt: Type.Unsafe<Date>({ date: true })
+})
+const queryableNames = Object.keys(queryable.properties) as (keyof typeof queryable.properties)[]
+const filter = queryProperties(queryable)
+const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }) // what MongoDB takes
+const direction = Type.Unsafe<1 | -1>({ type: 'integer', enum: [1, -1] })
+
+/** Feathers' query syntax. Its `querySyntax` leaves gaps: fields of any name in `$and`, a `$sort` by 0, any `$skip`. */
+export const userQuerySchema = Type.Partial(
+  Type.Object({
+    ...filter.properties,
+    $or: Type.Array(filter, { minItems: 1 }),
+    $and: Type.Array(filter, { minItems: 1 }),
+    $limit: count,
+    $skip: count,
+    $sort: Type.Partial(Type.Record(Type.KeyOf(queryable), direction), { additionalProperties: false }),
+    $select: Type.Array(StringEnum(queryableNames), { maxItems: queryableNames.length })
+  }),
+  { $id: 'UserQuery', additionalProperties: false }
+)
+export type UserQuery = Static<typeof userQuerySchema>
+export const userQueryValidator = getQueryValidator(userQuerySchema)
+export const userQueryResolver = resolve<UserQuery, HookContext>({
+  // All but admins are alone in the world
+  _id: async (value, _query, { params }) => (params.user && !isAdmin(params.user) ? params.user._id : value),
+  email: async (value) => (typeof value === 'string' ? value.toLowerCase() : value)
+})

@@ -1,0 +1,44 @@
+import { authenticate } from '@feathersjs/authentication'
+import { hooks as schemaHooks } from '@feathersjs/schema'
+import type { Application } from '../../declarations.js'
+import { authorizePatch } from '../../hooks/authorize-patch.js'
+import { hashPassword } from '../../hooks/hash-password.js'
+import { UserService, getOptions } from './users.class.js'
+import {
+  userDataResolver,
+  userDataValidator,
+  userExternalResolver,
+  userPatchResolver,
+  userPatchValidator,
+  userQueryResolver,
+  userQueryValidator
+} from './users.schema.js'
+
+export const users = (app: Application) => {
+  app.use('users', new UserService(getOptions(app), app.service('authentication').sessions), {
+    methods: ['find', 'get', 'create', 'patch', 'remove']
+  })
+  app.service('users').hooks({
+    around: {
+      all: [schemaHooks.resolveExternal(userExternalResolver)],
+      find: [authenticate('jwt')],
+      get: [authenticate('jwt')],
+      patch: [authenticate('jwt')],
+      remove: [authenticate('jwt')]
+    },
+    before: {
+      all: [schemaHooks.validateQuery(userQueryValidator), schemaHooks.resolveQuery(userQueryResolver)],
+      create: [
+        schemaHooks.validateData(userDataValidator),
+        schemaHooks.resolveData(userDataResolver),
+        hashPassword()
+      ],
+      patch: [
+        schemaHooks.validateData(userPatchValidator),
+        authorizePatch(),
+        schemaHooks.resolveData(userPatchResolver),
+        hashPassword()
+      ]
+    }
+  })
+}
