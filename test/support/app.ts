@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import { MongoClient, type Db } from 'mongodb'
+import { createApp } from '../../src/app.js'
+import { checkedConfiguration, readConfiguration } from '../../src/configuration.js'
+import type { Application } from '../../src/declarations.js'
+import { createLogger } from '../../src/logger.js'
+import { startServer } from '../../src/server.js'
+
+export type Settings = Record<string, unknown>
+
+export interface TestApp {
+  app: Application
+  /** http://localhost:12345 */
+  address: string
+  /** The database of this app alone. */
+  db: Db
+  /** The app's clock: moved by hand. */
+  clock: { now: number; advance(ms: number): void }
+  stop(): Promise<void>
+}
+
+export interface TestOptions {
+  /** Settings other than those of config/; objects are merged. */
+  settings?: Settings
+  /** Another app's database, to be a second process on it. */
+  database?: string
+  /** Called before the app starts. */
+  configure?: (app: Application) => void
+}
+
+/** Starts the whole service on a free port, on a database of its own in the MongoDB that the tests run on. */
+export async function startApp({ settings = {}, database, configure }: TestOptions = {}): Promise<TestApp> {
+  const url = databaseUrl(database ?? `moult-${randomUUID()}`)
+  const clock = {
+    now: Date.now(),
+    advance(ms: number) {
+      clock.now += ms
+    }
+  }
+  const base = { ...readConfiguration(), port: 0, mongodb: url }
+  const app = createApp(checkedConfiguration(merge(base, settings)), {
+    now: () => clock.now,
+    logger: createLogger()
+  })
+
+  configure?.(app)
+
+  const server = await startServer(app)
+  const client = new MongoClient(url)
+
+  return {
+    app,
+    address: server.address,
+    db: client.db(),
+    clock,
+    async stop() {
+      await server.stop()
+      await (database ? undefined : client.db().dropDatabase())
+      await client.close()
+    }
+  }
+}
+
+/** The MongoDB that the test runner started, with another database. */
+function databaseUrl(name: string): string {
+  const url = new URL(process.env.MONGODB_URL!)
+
+  url.pathname = `/${name}`
+  return url.href
+}
+
+/** Merges settings as node-config does: objects key by key, all else as a whole. */
+export function merge(base: Settings, changes: Settings): Settings {
+  const merged = Object.entries(changes).map(([key, value]) => {
+    const old = base[key]
+
+    return [key, isObject(old) && isObject(value) ? merge(old, value) : value]
+  })
+
+  return { ...base, ...Object.fromEntries(merged) }
+}
+
+const isObject = (value: unknown): value is Settings =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
