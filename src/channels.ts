@@ -17,13 +17,17 @@ export const channels = (app: Application) => {
     }
   })
 
-  app.service('users').publish((user) => [app.channel(channelOf(String((user as User)._id))), app.channel(admins)])
+  app
+    .service('users')
+    .publish((user) => [app.channel(channelOf(String((user as User)._id))), app.channel(admins)])
   app.service('users').on('patched', (user: User) => follow(app, user))
 
   app.service('sessions').publish((data, { params }) => {
     const session = data as unknown as Session
     // A connection that is just signing out has no session any more
-    const mine = app.channel(channelOf(params.userId)).filter((connection) => connection.session !== undefined)
+    const mine = app
+      .channel(channelOf(params.userId))
+      .filter((connection) => connection.session !== undefined)
     const isCurrent = (connection: RealTimeConnection) => connection.session?.id === session.id
 
     return [

@@ -17,7 +17,11 @@ const schema = Type.Object(
     }),
     paginate: Type.Object(
       {
-        default: Type.Integer({ minimum: 1, maximum: 1000, description: 'write a whole number from 1 to 1000' }),
+        default: Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          description: 'write a whole number from 1 to 1000'
+        }),
         max: Type.Integer({ minimum: 1, maximum: 1000, description: 'write a whole number from 1 to 1000' })
       },
       { additionalProperties: false, description: 'write an object with default and max' }
@@ -35,7 +39,10 @@ const schema = Type.Object(
         local: Type.Optional(
           Type.Object(
             { usernameField: fieldName, passwordField: fieldName },
-            { additionalProperties: false, description: 'write an object with usernameField and passwordField' }
+            {
+              additionalProperties: false,
+              description: 'write an object with usernameField and passwordField'
+            }
           )
         )
       },

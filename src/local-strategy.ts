@@ -44,9 +44,15 @@ export class Argon2Strategy extends LocalStrategy {
    */
   override async authenticate(request: AuthenticationRequest, params: Params) {
     const { usernameField, passwordField, entity, errorMessage } = this.configuration
-    const { [usernameField]: username, [passwordField]: password } = this.#check(request) as Record<string, string>
+    const { [usernameField]: username, [passwordField]: password } = this.#check(request) as Record<
+      string,
+      string
+    >
     const user = await this.#findUser(username!)
-    const matches = await verifyPassword(user?.[this.configuration.entityPasswordField] ?? (await nobodysHash), password!)
+    const matches = await verifyPassword(
+      user?.[this.configuration.entityPasswordField] ?? (await nobodysHash),
+      password!
+    )
 
     if (!user || !matches) {
       throw new NotAuthenticated(errorMessage)

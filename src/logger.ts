@@ -4,7 +4,15 @@ import pretty from 'pino-pretty'
 export type { Logger }
 
 // What could hold a credential, should an object with it ever be logged
-const secrets = ['password', 'currentPassword', 'accessToken', 'refreshToken', 'secret', 'authorization', 'cookie']
+const secrets = [
+  'password',
+  'currentPassword',
+  'accessToken',
+  'refreshToken',
+  'secret',
+  'authorization',
+  'cookie'
+]
 
 /** The log: JSON in production, for people elsewhere. On standard output. */
 export function createLogger(environment = process.env.NODE_ENV): Logger {
@@ -13,5 +21,8 @@ export function createLogger(environment = process.env.NODE_ENV): Logger {
 
   return environment === 'production'
     ? pino({ redact, level, base: null })
-    : pino({ redact, level, base: null }, pretty({ sync: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname' }))
+    : pino(
+        { redact, level, base: null },
+        pretty({ sync: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname' })
+      )
 }

@@ -58,7 +58,8 @@ export const guardedLookup = (app: Application) => {
   const { lookup } = app
 
   app.lookup = function (this: Application, path: string) {
-    const inherited = typeof path === 'string' && path.split('/').some((segment) => segment in Object.prototype)
+    const inherited =
+      typeof path === 'string' && path.split('/').some((segment) => segment in Object.prototype)
 
     return inherited ? (null as never) : lookup.call(this, path)
   }

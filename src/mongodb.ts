@@ -86,7 +86,9 @@ export class Database {
         throw error
       }
 
-      this.#log.warn('The database can not be reached: trying again each second, and answering 503 until then')
+      this.#log.warn(
+        'The database can not be reached: trying again each second, and answering 503 until then'
+      )
       this.#prepareLater()
     }
   }
@@ -98,7 +100,9 @@ export class Database {
 
   #prepareLater(): void {
     this.#retry = setTimeout(() => {
-      this.prepare().catch((error: Error) => this.#log.error(`The database can not be used: ${error.message}`))
+      this.prepare().catch((error: Error) =>
+        this.#log.error(`The database can not be used: ${error.message}`)
+      )
     }, retryDelay)
   }
 

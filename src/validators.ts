@@ -47,7 +47,12 @@ function withKeywords(ajv: Ajv): Ajv {
   ajv.addKeyword({
     keyword: 'date',
     modifying: true,
-    validate: (_: true, value: unknown, _parent: unknown, at?: { parentData: any; parentDataProperty: any }) => {
+    validate: (
+      _: true,
+      value: unknown,
+      _parent: unknown,
+      at?: { parentData: any; parentDataProperty: any }
+    ) => {
       const date = typeof value === 'string' || value instanceof Date ? new Date(value) : new Date(NaN)
       const valid = !Number.isNaN(date.getTime())
 

@@ -40,11 +40,16 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
 
 async function currentPassword({ service, id }: HookContext<UserService>, data: UserPatch): Promise<string> {
   if (data.currentPassword === undefined) {
-    throw invalidData([{ field: 'currentPassword', message: 'is required to change the email or the password' }])
+    throw invalidData([
+      { field: 'currentPassword', message: 'is required to change the email or the password' }
+    ])
   }
 
   const users = await service.getModel()
-  const stored = await users.findOne({ _id: service.getObjectId(id!) as never }, { projection: { password: 1 } })
+  const stored = await users.findOne(
+    { _id: service.getObjectId(id!) as never },
+    { projection: { password: 1 } }
+  )
 
   if (!stored || !(await verifyPassword(stored.password, data.currentPassword))) {
     throw new Forbidden('The current password is wrong')

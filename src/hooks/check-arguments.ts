@@ -13,7 +13,9 @@ export const checkArguments = () => async (context: HookContext, next: NextFunct
     throw invalidData([{ field: 'id', message: 'must be string' }])
   }
   if (params.provider && Array.isArray(data)) {
-    throw new BadRequest('Invalid data: it must be object, not a list', { errors: [{ field: '', message: 'must be object' }] })
+    throw new BadRequest('Invalid data: it must be object, not a list', {
+      errors: [{ field: '', message: 'must be object' }]
+    })
   }
 
   return next()

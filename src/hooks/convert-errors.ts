@@ -38,14 +38,10 @@ export function toFeathersError(error: unknown): FeathersError {
  * makes of a request) has a number as code; without one, there was no answer.
  */
 function isAdapterError(error: unknown): boolean {
-  return error instanceof GeneralError && hasErrorLabels(error.data) && typeof error.data.code !== 'number'
-}
-
-function hasErrorLabels(data: unknown): data is { code?: unknown } {
   return (
-    typeof data === 'object' &&
-    data !== null &&
-    Object.getOwnPropertySymbols(data).some(({ description }) => description === 'errorLabels')
+    error instanceof GeneralError &&
+    error.data?.errorLabelSet instanceof Set && // what the driver puts on all of its errors
+    typeof error.data.code !== 'number'
   )
 }
 
@@ -60,7 +56,9 @@ function fromHttp(error: unknown): FeathersError | undefined {
     return new BadRequest('The request can not be read')
   }
   // Content-Encoding that is not what it says
-  return typeof code === 'string' && code.startsWith('Z_') ? new BadRequest('The body can not be decoded') : undefined
+  return typeof code === 'string' && code.startsWith('Z_')
+    ? new BadRequest('The body can not be decoded')
+    : undefined
 }
 
 /** Of an error only what can't hold a secret. */

@@ -12,12 +12,13 @@ import { Type } from '@feathersjs/typebox'
 import { randomUUID } from 'node:crypto'
 import type { MongoDBService } from '@feathersjs/mongodb'
 import type { Secret, SignOptions } from 'jsonwebtoken'
-import type { Document, Filter } from 'mongodb'
+import type { Document } from 'mongodb'
 import { ConfigurationError, Refused } from './errors.js'
 import { readSettings, type Settings } from './options.js'
 import { newSessionId, type SessionRecord } from './session.js'
-import { SessionStore, type SessionOwner } from './session-store.js'
+import { SessionStore } from './session-store.js'
 import { mint, parseAccessToken, parseRefreshToken, type RefreshToken } from './token.js'
+import { UserDocuments, type OwnerFilter, type SessionOwner } from './user-documents.js'
 import { checkedBy } from './validation.js'
 
 export interface AuthenticationServiceOptions {
@@ -68,15 +69,17 @@ export class AuthenticationService extends FeathersAuthenticationService {
     this.settings = readSettings(app.get(configKey), configKey, process.env.NODE_ENV === 'production')
     this.sessions = new SessionStore({
       settings: this.settings,
-      idField: this.idField,
-      passwordField: this.passwordField,
-      collection: () => this.sessionOwners.getModel(),
-      toId: (sub) => this.sessionOwners.getObjectId(sub),
+      users: new UserDocuments({
+        idField: this.idField,
+        passwordField: this.passwordField,
+        collection: () => this.entities.getModel(),
+        toId: (sub) => this.entities.getObjectId(sub)
+      }),
       now
     })
   }
 
-  private get sessionOwners(): MongoDBService {
+  private get entities(): MongoDBService {
     return this.app.service(this.configuration.service!) as unknown as MongoDBService
   }
 
@@ -225,7 +228,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     const entity = this.withoutSecrets(document)
 
     if (params.provider) {
-      const shown = await this.sessionOwners.get(document[this.idField], {
+      const shown = await this.entities.get(document[this.idField], {
         ...params,
         query: {},
         [this.configuration.entity!]: entity
@@ -239,7 +242,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   /** What has to be the same still when the session of a login opens: nobody signs in with a password just replaced. */
-  unchangedSince(entity: object): Filter<SessionOwner> {
+  unchangedSince(entity: object): OwnerFilter {
     const password = this.passwords.get(entity)
 
     return password === undefined ? {} : { [this.passwordField]: password }

@@ -107,7 +107,10 @@ function authenticationSchema(strategyNames: string[]) {
     {
       ...Object.fromEntries(others),
       entity: Type.String({ minLength: 1, description: 'write the name of the entity, such as "user"' }),
-      service: Type.String({ minLength: 1, description: 'write the path of the entity service, such as "users"' }),
+      service: Type.String({
+        minLength: 1,
+        description: 'write the path of the entity service, such as "users"'
+      }),
       authStrategies: nameList('write a list of strategy names, such as ["jwt", "local", "refresh-token"]'),
       parseStrategies: Type.Optional(nameList('write a list of strategy names, such as ["jwt"]')),
       secret: secretSetting,
@@ -196,7 +199,12 @@ function checkNames({ authStrategies }: Configuration, strategies: string[], key
   }
 }
 
-function checkSecrets(accessSecret: string, refreshSecret: string, configKey: string, production: boolean): void {
+function checkSecrets(
+  accessSecret: string,
+  refreshSecret: string,
+  configKey: string,
+  production: boolean
+): void {
   const kinds = [
     { key: `${configKey}.secret`, secrets: splitSecrets(accessSecret) },
     { key: `${configKey}.refresh-token.secret`, secrets: splitSecrets(refreshSecret) }
@@ -227,7 +235,8 @@ function checkSecrets(accessSecret: string, refreshSecret: string, configKey: st
 /** Secrets from documents and examples, and ones that were typed rather than made. */
 function isPublished(secret: string): boolean {
   return (
-    /change[-_ ]?(me|this)|your[-_ ]?(own|secret)|example|placeholder|not[-_ ]?(so[-_ ]?)?secret/i.test(secret) ||
-    new Set(secret).size < 8
+    /change[-_ ]?(me|this)|your[-_ ]?(own|secret)|example|placeholder|not[-_ ]?(so[-_ ]?)?secret/i.test(
+      secret
+    ) || new Set(secret).size < 8
   )
 }

@@ -20,7 +20,9 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
 
   override setAuthentication(service: AuthenticationBase): void {
     if (!(service instanceof AuthenticationService)) {
-      throw new ConfigurationError('The refresh token strategy needs the AuthenticationService of moult: register it there')
+      throw new ConfigurationError(
+        'The refresh token strategy needs the AuthenticationService of moult: register it there'
+      )
     }
 
     this.authentication = service

@@ -32,7 +32,9 @@ export class SessionJwtStrategy extends JWTStrategy {
 
   override setAuthentication(service: AuthenticationBase): void {
     if (!(service instanceof AuthenticationService)) {
-      throw new ConfigurationError('The session JWT strategy needs the AuthenticationService of moult: register it there')
+      throw new ConfigurationError(
+        'The session JWT strategy needs the AuthenticationService of moult: register it there'
+      )
     }
 
     super.setAuthentication(service)

@@ -1,8 +1,8 @@
+import { NotAuthenticated } from '@feathersjs/errors'
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { Collection, Document, Filter, FindOneAndUpdateOptions, UpdateFilter } from 'mongodb'
-import { NotAuthenticated } from '@feathersjs/errors'
-import { Refused, isUnreachable, unavailable } from './errors.js'
+import type { Document } from 'mongodb'
+import { Refused, unavailable } from './errors.js'
 import type { Settings } from './options.js'
 import {
   displaced,
@@ -10,23 +10,19 @@ import {
   hashKey,
   isExpired,
   judge,
-  keysRemembered,
   newKeptToken,
   type Device,
   type EndReason,
   type SessionRecord
 } from './session.js'
+import * as updates from './session-updates.js'
+import type { SessionUpdate } from './session-updates.js'
 import type { RefreshToken } from './token.js'
+import type { OwnerFilter, SessionOwner, UserDocuments } from './user-documents.js'
 
-/** A user document that holds sessions. */
-export interface SessionOwner extends Document {
-  disabled?: boolean
-  sessions?: SessionRecord[]
-}
-
-/** What was read or written: the user, without the other sessions, and the session. */
-export interface OwnedSession<T extends SessionOwner = SessionOwner> {
-  user: T
+/** What was read or written: the user, without password and other sessions, and the session. */
+export interface OwnedSession {
+  user: SessionOwner
   session: SessionRecord
 }
 
@@ -38,20 +34,12 @@ export interface NewSession {
   /** When the session of a login that gets no refresh token expires; with one, the settings say. */
   expiresAt?: Date
   /** Opened only while the user document still has these values: the password that was verified, say. */
-  unchanged?: Filter<SessionOwner>
+  unchanged?: OwnerFilter
 }
 
-/** Where the sessions are. */
 export interface SessionStoreOptions {
   settings: Settings
-  /** Name of the field that holds the user's id: `_id` as a rule. */
-  idField: string
-  /** The users' collection. */
-  collection: () => Promise<Collection>
-  /** Name of the field that holds the password's hash, which is never read here. */
-  passwordField: string
-  /** Turns the `sub` of a token into what `idField` holds. */
-  toId: (sub: string) => unknown
+  users: UserDocuments
   /** ms since 1970 */
   now: () => number
 }
@@ -68,21 +56,22 @@ export interface SessionEvents {
   removed: [SessionEvent & { reason: EndReason }]
 }
 
-// A session that was answered must survive the loss of a server, and an ended one must stay ended.
-const durable = { writeConcern: { w: 'majority', journal: true } } satisfies FindOneAndUpdateOptions
-
 const attempts = 10 // each is lost to another request that moved the session on, or to a read just behind a write
 
 /**
- * The sessions in `sessions` on the user documents. Each verb is one atomic update of one document, acknowledged by
- * the majority; what it did is emitted as `created`, `patched` and `removed`.
+ * The sessions in `sessions` on the user documents. What a verb changes is one atomic update of one document; what
+ * it did is emitted as `created`, `patched` and `removed`. All verbs throw Unavailable without a database.
  */
 export class SessionStore extends EventEmitter<SessionEvents> {
-  readonly #options: SessionStoreOptions
+  readonly #settings: Settings
+  readonly #users: UserDocuments
+  readonly #now: () => number
 
-  constructor(options: SessionStoreOptions) {
+  constructor({ settings, users, now }: SessionStoreOptions) {
     super()
-    this.#options = options
+    this.#settings = settings
+    this.#users = users
+    this.#now = now
   }
 
   /**
@@ -96,17 +85,13 @@ export class SessionStore extends EventEmitter<SessionEvents> {
 
     for (let attempt = 0; attempt < attempts; attempt++) {
       const reused = reusable && (await this.#reopen(userId, login, reusable))
-      const session = reused || (await this.#insert(userId, login, reusable))
+      const session = reused ?? (await this.#insert(userId, login, reusable))
 
       if (session) {
         return session
       }
 
-      const user = await this.#owner(userId)
-
-      if (!reusable || !(await this.#matches(userId, login.unchanged))) {
-        throw user.disabled ? new Refused('disabled') : new NotAuthenticated('Invalid login')
-      }
+      await this.#requireOpenable(userId, login)
     }
 
     throw unavailable()
@@ -124,19 +109,10 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     const key = idempotencyKey === undefined ? undefined : hashKey(token.jti, idempotencyKey)
 
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const used = await this.#firstUse(token, key)
+      const used = (await this.#firstUse(token, key)) ?? (await this.#useAgain(token, key))
 
       if (used) {
-        this.#tell('patched', token.sub, used.session)
         return used
-      }
-
-      // Nothing matched. What a majority has, no failover can take back: nobody is judged by a lost write.
-      const owned = await this.#owned(token.sub, token.sid, { readConcern: { level: 'majority' } })
-      const again = await this.#useAgain(owned, token, key)
-
-      if (again) {
-        return again
       }
     }
 
@@ -149,9 +125,9 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    * @throws Refused `expired`, `revoked`, `disabled`
    */
   async find(userId: string, id: string): Promise<OwnedSession> {
-    const owned = await this.#owned(userId, id)
+    const owned = await this.#read(userId, id)
 
-    if (isExpired(owned.session, this.#options.now())) {
+    if (isExpired(owned.session, this.#now())) {
       throw new Refused('expired')
     }
 
@@ -160,41 +136,34 @@ export class SessionStore extends EventEmitter<SessionEvents> {
 
   /** A user's live sessions, newest first; none for a user that does not exist. */
   async list(userId: string): Promise<SessionRecord[]> {
-    const user = await this.#run((users) => users.findOne(this.#is(userId), { projection: { sessions: 1 } }))
+    const user = await this.#users.find(this.#users.is(userId), { projection: { sessions: 1 } })
 
-    return (user?.sessions ?? []).filter(this.#isLive).sort(byAge)
+    return this.#live(user?.sessions)
   }
 
   /** Names the device of a live session; null where there is none. */
   async rename(userId: string, id: string, name: string): Promise<SessionRecord | null> {
-    const user = await this.#update(
-      { ...this.#is(userId), sessions: { $elemMatch: this.#live(id) } },
-      { $set: { 'sessions.$.device.name': name } },
-      { returnDocument: 'after', projection: this.#only(id) }
-    )
-    const session = user?.sessions?.[0]
+    const owned = await this.#change(userId, {
+      match: updates.live(id, this.#now()),
+      update: { $set: { 'sessions.$.device.name': name } }
+    })
 
-    if (session) {
-      this.#tell('patched', userId, session)
-    }
-
-    return session ?? null
+    return owned ? this.#patched(userId, owned).session : null
   }
 
   /** Ends a live session. Of many who end it at once, one gets the session and the others null. */
   async end(userId: string, id: string, reason: EndReason): Promise<SessionRecord | null> {
-    return this.#pull(userId, this.#live(id), reason)
+    return this.#pull(userId, updates.live(id, this.#now()), reason)
   }
 
   /** Takes away a session that is past its time, and says so; null where there is none. */
   async expire(userId: string, id: string): Promise<SessionRecord | null> {
-    return this.#pull(userId, { id, expiresAt: { $lte: new Date(this.#options.now()) } }, 'expired')
+    return this.#pull(userId, { id, expiresAt: { $lte: new Date(this.#now()) } }, 'expired')
   }
 
   /**
    * Ends all sessions of a user, in one update with whatever else makes them end.
    *
-   * @param reason Why; without one only the rest of the update is made
    * @param except The id of the session that stays
    * @param set Fields of the user document to set in the same update
    * @param unchanged The update happens only while the document still has these values
@@ -202,27 +171,23 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    */
   async endAll(
     userId: string,
-    reason: EndReason | undefined,
-    { except, set, unchanged }: { except?: string | undefined; set?: Document; unchanged?: Filter<SessionOwner> } = {}
+    reason: EndReason,
+    { except, set, unchanged }: { except?: string | undefined; set?: Document; unchanged?: OwnerFilter } = {}
   ): Promise<SessionRecord[] | null> {
-    const before = await this.#update(
-      { ...this.#is(userId), ...unchanged },
-      {
-        ...(set && { $set: set }),
-        // "$ne" of nothing is true of all
-        ...(reason && { $pull: { sessions: { id: { $ne: except ?? null } } } })
-      },
+    const before = await this.#users.update(
+      { ...this.#users.is(userId), ...unchanged },
+      // "$ne" of nothing is true of all
+      { ...(set && { $set: set }), $pull: { sessions: { id: { $ne: except ?? null } } } },
       { returnDocument: 'before', projection: { sessions: 1 } }
     )
+    const ended = before?.sessions?.filter(({ id }) => id !== except)
 
-    return reason && before
-      ? this.announceEnded(userId, before.sessions?.filter(({ id }) => id !== except), reason)
-      : before && []
+    return before && this.announceEnded(userId, ended, reason)
   }
 
   /** Says that sessions ended which are gone from the database already, with their user. Returns the live ones. */
-  announceEnded(userId: string, sessions: SessionRecord[] = [], reason: EndReason): SessionRecord[] {
-    const ended = sessions.filter(this.#isLive).sort(byAge)
+  announceEnded(userId: string, sessions: SessionRecord[] | undefined, reason: EndReason): SessionRecord[] {
+    const ended = this.#live(sessions)
 
     for (const session of ended) {
       this.emit('removed', { userId, session, reason })
@@ -232,148 +197,79 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   }
 
   async #firstUse(token: RefreshToken, key: string | undefined): Promise<OwnedSession | undefined> {
-    const { settings } = this.#options
-    const now = new Date(this.#options.now())
-    const user = await this.#update(
-      {
-        ...this.#is(token.sub),
-        disabled: { $ne: true },
-        sessions: {
-          $elemMatch: {
-            ...this.#live(token.sid),
-            ...(settings.rotation ? { used: token.prev } : { 'token.jti': token.jti })
-          }
-        }
-      },
-      settings.rotation
-        ? {
-            $set: {
-              'sessions.$.used': token.jti,
-              'sessions.$.keys': key === undefined ? [] : [key],
-              'sessions.$.refreshedAt': now,
-              'sessions.$.expiresAt': expiryOf(token.sid, settings, now.getTime())
-            },
-            // of a session that was opened before rotation was turned on
-            $unset: { 'sessions.$.token': '' }
-          }
-        : { $set: { 'sessions.$.refreshedAt': now } },
-      { returnDocument: 'after', projection: this.#only(token.sid) }
-    )
+    const now = this.#now()
+    const update = this.#settings.rotation
+      ? updates.firstUse(token, key, this.#settings, now)
+      : updates.keptUse(token, now)
+    const owned = await this.#change(token.sub, update, { disabled: { $ne: true } })
 
-    return user ? split(user) : undefined
+    return owned && this.#patched(token.sub, owned)
   }
 
   /** What is left of `use` when it was not the first: a repeat, or the end of the session. */
-  async #useAgain(
-    { user, session }: OwnedSession,
-    token: RefreshToken,
-    key: string | undefined
-  ): Promise<OwnedSession | undefined> {
-    const { settings, now } = this.#options
-    const verdict = judge(session, token, { leeway: settings.leeway, key, now: now() })
+  async #useAgain(token: RefreshToken, key: string | undefined): Promise<OwnedSession | undefined> {
+    // What a majority has, no failover can take back: nobody is judged by a write that was lost
+    const { user, session } = await this.#read(token.sub, token.sid, { level: 'majority' })
+    const { leeway, rotation } = this.#settings
+    const now = this.#now()
+    const verdict = judge(session, token, { leeway, key, now })
 
     if (verdict === 'expired') {
       throw new Refused('expired')
     }
     if (verdict === 'reuse') {
       // RFC 9700 §4.14.2: the token is in two hands, and we can't tell whose are the right ones
-      const ended = await this.end(token.sub, token.sid, 'reused')
-
-      throw new Refused(ended ? 'reused' : 'revoked')
+      throw new Refused((await this.end(token.sub, token.sid, 'reused')) ? 'reused' : 'revoked')
     }
-    if (!settings.rotation && !session.token) {
-      return this.#keep(session, token)
+    if (!rotation && !session.token) {
+      return this.#change(token.sub, updates.keep(session, token, now))
     }
     if (verdict === 'first use') {
       return undefined
     }
 
-    return key === undefined || session.keys.includes(key) ? { user, session } : this.#repeat(token, key)
-  }
-
-  /** Grants a repeat, and remembers the key it came under; undefined when the successor has been used meanwhile. */
-  async #repeat(token: RefreshToken, key: string): Promise<OwnedSession | undefined> {
-    const user = await this.#update(
-      { ...this.#is(token.sub), sessions: { $elemMatch: { ...this.#live(token.sid), used: token.jti } } },
-      { $push: { 'sessions.$.keys': { $each: [key], $slice: -keysRemembered } } },
-      { returnDocument: 'after', projection: this.#only(token.sid) }
-    )
-
-    return user ? split(user) : undefined
-  }
-
-  /** Rotation was turned off since the session was opened: the token at hand becomes the one that stays. */
-  async #keep(session: SessionRecord, token: RefreshToken): Promise<OwnedSession | undefined> {
-    const user = await this.#update(
-      {
-        ...this.#is(token.sub),
-        sessions: { $elemMatch: { ...this.#live(token.sid), used: session.used, token: { $exists: false } } }
-      },
-      {
-        $set: {
-          'sessions.$.used': token.prev,
-          'sessions.$.token': { jti: token.jti, iat: token.iat, kid: token.kid },
-          'sessions.$.refreshedAt': new Date(this.#options.now()),
-          'sessions.$.expiresAt': new Date(token.exp * 1000)
-        }
-      },
-      { returnDocument: 'after', projection: this.#only(token.sid) }
-    )
-
-    return user ? split(user) : undefined
+    return key === undefined || session.keys.includes(key)
+      ? { user, session }
+      : this.#change(token.sub, updates.repeat(token, key, now))
   }
 
   /** Which stored token a login may be answered with; undefined where it has to open a session of its own. */
   #reusableBy({ device, expiresAt }: NewSession): Document | undefined {
-    const { rotation, reuse, refreshTokens } = this.#options.settings
+    const { rotation, reuse, refreshTokens } = this.#settings
 
     if (rotation || expiresAt || reuse === 'never' || (reuse === 'device' && device.id === undefined)) {
       return undefined
     }
 
     return {
-      expiresAt: { $gt: new Date(this.#options.now()) },
+      expiresAt: { $gt: new Date(this.#now()) },
       'token.kid': { $in: [...refreshTokens.keyring.byId.keys()] },
       ...(reuse === 'device' && { 'device.id': device.id })
     }
   }
 
   async #reopen(userId: string, login: NewSession, reusable: Document): Promise<SessionRecord | undefined> {
-    const { settings, now } = this.#options
-    const seen = settings.reuse === 'device' ? Object.entries(login.device) : []
-    const user = await this.#update(
-      { ...this.#is(userId), ...login.unchanged, disabled: { $ne: true }, sessions: { $elemMatch: reusable } },
-      {
-        $set: {
-          'sessions.$.refreshedAt': new Date(now()),
-          ...Object.fromEntries(seen.map(([key, value]) => [`sessions.$.device.${key}`, value]))
-        }
-      },
-      { returnDocument: 'after', projection: { sessions: { $elemMatch: reusable } } }
-    )
-    const session = user?.sessions?.[0]
+    const device = this.#settings.reuse === 'device' ? login.device : {}
+    const update = updates.reopened(reusable, device, this.#now())
+    const owned = await this.#change(userId, update, { ...login.unchanged, disabled: { $ne: true } })
 
-    if (session) {
-      this.#tell('patched', userId, session)
-    }
-
-    return session
+    return owned && this.#patched(userId, owned).session
   }
 
   async #insert(userId: string, login: NewSession, reusable?: Document): Promise<SessionRecord | undefined> {
-    const { maxSessions, reuse } = this.#options.settings
-    const now = this.#options.now()
+    const { maxSessions, reuse } = this.#settings
+    const now = this.#now()
     const session = this.#record(login, now)
     // A login without a refresh token does not take the place of one that has it
     const deviceId = reuse === 'never' || login.expiresAt ? undefined : login.device.id
-    const before = await this.#update(
+    const before = await this.#users.update(
       {
-        ...this.#is(userId),
+        ...this.#users.is(userId),
         ...login.unchanged,
         disabled: { $ne: true },
         ...(reusable && { sessions: { $not: { $elemMatch: reusable } } })
       },
-      [{ $set: { sessions: { $concatArrays: [this.#room(deviceId, now), [{ $literal: session }]] } } }],
+      updates.insertion(session, { deviceId, maxSessions, now }),
       { returnDocument: 'before', projection: { sessions: 1 } }
     )
 
@@ -385,14 +281,13 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       this.emit('removed', { userId, ...ended })
     }
 
-    this.#tell('created', userId, session)
+    this.emit('created', { userId, session })
     return session
   }
 
   #record({ id, strategy, device, expiresAt }: NewSession, now: number): SessionRecord {
-    const { settings } = this.#options
+    const { rotation, refreshTokens } = this.#settings
     const renewable = expiresAt === undefined
-    const keepsToken = renewable && !settings.rotation
 
     return {
       id,
@@ -401,61 +296,68 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       renewable,
       used: randomUUID(),
       keys: [],
-      ...(keepsToken && { token: newKeptToken(settings.refreshTokens.keyring.newest.kid, now) }),
+      ...(renewable && !rotation && { token: newKeptToken(refreshTokens.keyring.newest.kid, now) }),
       createdAt: new Date(now),
       refreshedAt: new Date(now),
-      expiresAt: expiresAt ?? expiryOf(id, settings, now)
+      expiresAt: expiresAt ?? expiryOf(id, this.#settings, now)
     }
   }
 
-  /** The sessions that stay when one is added, as an aggregation expression: the counterpart of `displaced`. */
-  #room(deviceId: string | undefined, now: number): Document {
-    const stays = [
-      { $gt: ['$$this.expiresAt', new Date(now)] },
-      ...(deviceId === undefined ? [] : [{ $ne: ['$$this.device.id', { $literal: deviceId }] }])
-    ]
-    const others = { $filter: { input: { $ifNull: ['$sessions', []] }, cond: { $and: stays } } }
-    const sorted = { $sortArray: { input: others, sortBy: { renewable: 1, refreshedAt: 1, id: 1 } } }
+  /** Why no session could be opened; nothing where it was only another login that was faster. */
+  async #requireOpenable(userId: string, { unchanged }: NewSession): Promise<void> {
+    const user = await this.#users.find(this.#users.is(userId), { projection: { disabled: 1 } })
 
-    return { $slice: [sorted, 1 - this.#options.settings.maxSessions] }
-  }
-
-  /** The session and its user, whatever the session's time. */
-  async #owned(userId: string, id: string, options = {}): Promise<OwnedSession> {
-    const user = await this.#owner(userId, { projection: this.#only(id), ...options })
-
+    if (!user) {
+      throw new Refused('revoked')
+    }
     if (user.disabled) {
       throw new Refused('disabled')
     }
-    if (!user.sessions?.length) {
+    if (!(await this.#users.find({ ...this.#users.is(userId), ...unchanged }, { projection: { _id: 1 } }))) {
+      throw new NotAuthenticated('Invalid login')
+    }
+  }
+
+  /** The session and its user, whatever the session's time. */
+  async #read(userId: string, id: string, readConcern?: { level: 'majority' }): Promise<OwnedSession> {
+    const user = await this.#users.find(this.#users.is(userId), {
+      projection: this.#users.withSession({ id }),
+      ...(readConcern && { readConcern })
+    })
+
+    if (user?.disabled) {
+      throw new Refused('disabled')
+    }
+    if (!user?.sessions?.length) {
       throw new Refused('revoked')
     }
 
     return split(user)
   }
 
-  async #owner(userId: string, options = {}): Promise<SessionOwner> {
-    const user = await this.#run((users) => users.findOne(this.#is(userId), options))
+  /** Updates one session; undefined where the user has none that matches. */
+  async #change(
+    userId: string,
+    { match, update }: SessionUpdate,
+    condition?: OwnerFilter
+  ): Promise<OwnedSession | undefined> {
+    const user = await this.#users.update(
+      { ...this.#users.is(userId), ...condition, sessions: { $elemMatch: match } },
+      update,
+      // By its id where it is known: the update may have changed what it was found by
+      { returnDocument: 'after', projection: this.#users.withSession(match.id ? { id: match.id } : match) }
+    )
 
-    if (!user) {
-      throw new Refused('revoked')
-    }
-
-    return user
+    return user ? split(user) : undefined
   }
 
-  async #matches(userId: string, unchanged: Filter<SessionOwner> = {}): Promise<boolean> {
-    const filter = { ...this.#is(userId), ...unchanged, disabled: { $ne: true } }
-
-    return (await this.#run((users) => users.findOne(filter, { projection: { _id: 1 } }))) !== null
-  }
-
-  async #pull(userId: string, session: Filter<SessionRecord>, reason: EndReason): Promise<SessionRecord | null> {
-    const before = await this.#update(
-      { ...this.#is(userId), sessions: { $elemMatch: session } },
+  async #pull(userId: string, session: Document, reason: EndReason): Promise<SessionRecord | null> {
+    const before = await this.#users.update(
+      { ...this.#users.is(userId), sessions: { $elemMatch: session } },
       { $pull: { sessions: session } },
       { returnDocument: 'before', projection: { sessions: { $elemMatch: session } } }
     )
+
     const ended = before?.sessions?.[0]
 
     if (ended) {
@@ -465,42 +367,17 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     return ended ?? null
   }
 
-  #is(userId: string): Filter<SessionOwner> {
-    return { [this.#options.idField]: this.#options.toId(userId) }
+  #patched(userId: string, owned: OwnedSession): OwnedSession {
+    this.emit('patched', { userId, session: owned.session })
+
+    return owned
   }
 
-  /** All of the user but the password and the other sessions: up to twenty that nobody would read. */
-  #only(id: string): Document {
-    return { [this.#options.passwordField]: 0, sessions: { $elemMatch: { id } } }
-  }
+  /** The live ones, newest first. */
+  #live(sessions: SessionRecord[] = []): SessionRecord[] {
+    const now = this.#now()
 
-  #live(id: string) {
-    return { id, expiresAt: { $gt: new Date(this.#options.now()) } }
-  }
-
-  #isLive = (session: SessionRecord): boolean => !isExpired(session, this.#options.now())
-
-  #tell(event: 'created' | 'patched', userId: string, session: SessionRecord): void {
-    this.emit(event, { userId, session })
-  }
-
-  #update(
-    filter: Filter<SessionOwner>,
-    update: Document | Document[],
-    options: FindOneAndUpdateOptions
-  ): Promise<SessionOwner | null> {
-    // The driver's type knows no "sessions.$.used"
-    const typed = update as UpdateFilter<SessionOwner>
-
-    return this.#run((users) => users.findOneAndUpdate(filter, typed, { ...durable, ...options }))
-  }
-
-  async #run<T>(operation: (users: Collection<SessionOwner>) => Promise<T>): Promise<T> {
-    try {
-      return await operation((await this.#options.collection()) as unknown as Collection<SessionOwner>)
-    } catch (error) {
-      throw isUnreachable(error) ? unavailable() : error
-    }
+    return sessions.filter((session) => !isExpired(session, now)).sort(byAge)
   }
 }
 

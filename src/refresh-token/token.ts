@@ -122,7 +122,12 @@ function fromJson(bytes: Buffer): Json {
     const json = bytes.toString('utf8')
     const value: unknown = JSON.parse(json)
 
-    if (typeof value === 'object' && value !== null && !Array.isArray(value) && JSON.stringify(value) === json) {
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      JSON.stringify(value) === json
+    ) {
       return value as Json
     }
   } catch {

@@ -21,7 +21,9 @@ export interface SchemaError {
 
 /** 400 that names each wrong field. */
 export function invalidData(errors: FieldError[]): BadRequest {
-  const list = errors.map(({ field, message }) => (field ? `'${field}' ${message}` : `it ${message}`)).join(', ')
+  const list = errors
+    .map(({ field, message }) => (field ? `'${field}' ${message}` : `it ${message}`))
+    .join(', ')
 
   return new BadRequest(`Invalid data: ${list}`, { errors })
 }

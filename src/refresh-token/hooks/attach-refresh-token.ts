@@ -52,11 +52,26 @@ async function openSession(service: AuthenticationService, context: HookContext)
 }
 
 /** The login reuses a session: its access token has to be that session's. */
-async function signFor(session: SessionRecord, service: AuthenticationService, context: HookContext): Promise<void> {
+async function signFor(
+  session: SessionRecord,
+  service: AuthenticationService,
+  context: HookContext
+): Promise<void> {
   const { result } = context
-  const { sub, iat: _iat, exp: _exp, jti: _jti, iss: _iss, aud: _aud, ...payload } = result.authentication.payload
+  const {
+    sub,
+    iat: _iat,
+    exp: _exp,
+    jti: _jti,
+    iss: _iss,
+    aud: _aud,
+    ...payload
+  } = result.authentication.payload
   const expiresIn = service.accessLife(session.expiresAt.getTime() - service.now())
-  const accessToken = await service.createAccessToken({ ...payload, sid: session.id }, { subject: sub, expiresIn })
+  const accessToken = await service.createAccessToken(
+    { ...payload, sid: session.id },
+    { subject: sub, expiresIn }
+  )
 
   context.result = {
     ...result,

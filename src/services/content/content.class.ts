@@ -32,7 +32,9 @@ export class ContentService {
       throw new NotFound('There is no such board')
     }
     if (!mayRead(board.id, user?.roles)) {
-      throw user ? new Forbidden(`This board is for the role '${board.id}'`) : new NotAuthenticated('Sign in to read this board')
+      throw user
+        ? new Forbidden(`This board is for the role '${board.id}'`)
+        : new NotAuthenticated('Sign in to read this board')
     }
 
     return board

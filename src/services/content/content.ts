@@ -5,7 +5,9 @@ import type { Application, HookContext, NextFunction } from '../../declarations.
 import { getQueryValidator } from '../../validators.js'
 import { ContentService } from './content.class.js'
 
-const queryValidator = getQueryValidator(Type.Object({}, { $id: 'ContentQuery', additionalProperties: false }))
+const queryValidator = getQueryValidator(
+  Type.Object({}, { $id: 'ContentQuery', additionalProperties: false })
+)
 
 export const content = (app: Application) => {
   app.use('content', new ContentService(), { methods: ['find', 'get'] })

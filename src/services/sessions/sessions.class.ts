@@ -1,6 +1,12 @@
 import { Forbidden, NotFound } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
-import { present, type EndReason, type Session, type SessionRecord, type SessionStore } from '../../refresh-token/index.js'
+import {
+  present,
+  type EndReason,
+  type Session,
+  type SessionRecord,
+  type SessionStore
+} from '../../refresh-token/index.js'
 import { isAdmin } from '../../roles.js'
 import type { SessionPatch, SessionQuery } from './sessions.schema.js'
 

@@ -15,7 +15,10 @@ export const sessionPatchValidator = getDataValidator(sessionPatchSchema)
 
 const userId = Type.Optional(Type.String({ minLength: 1 }))
 
-export const sessionQuerySchema = Type.Object({ userId }, { $id: 'SessionQuery', additionalProperties: false })
+export const sessionQuerySchema = Type.Object(
+  { userId },
+  { $id: 'SessionQuery', additionalProperties: false }
+)
 export const sessionQueryValidator = getQueryValidator(sessionQuerySchema)
 
 /** Only of `remove` without an id: `current=false` leaves the session that asks. */

@@ -4,7 +4,11 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
 import { present, type SessionEvent, type SessionEvents } from '../../refresh-token/index.js'
 import { SessionService } from './sessions.class.js'
-import { sessionPatchValidator, sessionQueryValidator, sessionRemoveQueryValidator } from './sessions.schema.js'
+import {
+  sessionPatchValidator,
+  sessionQueryValidator,
+  sessionRemoveQueryValidator
+} from './sessions.schema.js'
 
 const events = ['created', 'patched', 'removed'] as const satisfies (keyof SessionEvents)[]
 

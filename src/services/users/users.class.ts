@@ -1,6 +1,11 @@
 import { Conflict, NotFound } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
-import { MongoDBService, type AdapterId, type MongoDBAdapterOptions, type MongoDBAdapterParams } from '@feathersjs/mongodb'
+import {
+  MongoDBService,
+  type AdapterId,
+  type MongoDBAdapterOptions,
+  type MongoDBAdapterParams
+} from '@feathersjs/mongodb'
 import type { Document, WithId } from 'mongodb'
 import type { Application } from '../../declarations.js'
 import { caseInsensitive } from '../../mongodb.js'
@@ -29,7 +34,10 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
 
   override async findRaw(params: UserParams) {
     // The index on email is of this collation
-    const cursor = await super.findRaw({ ...params, mongodb: { collation: caseInsensitive, ...params.mongodb } })
+    const cursor = await super.findRaw({
+      ...params,
+      mongodb: { collation: caseInsensitive, ...params.mongodb }
+    })
 
     return params.query?.$select ? cursor : cursor.project<WithId<Document>>(hidden)
   }
@@ -37,23 +45,41 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
   /** A new password or a disabled account ends sessions, in the same atomic update. */
   override async patch(id: null, data: UserPatch, params?: UserParams): Promise<User[]>
   override async patch(id: AdapterId, data: UserPatch, params?: UserParams): Promise<User>
-  override async patch(id: AdapterId | null, data: UserPatch, params: UserParams = {}): Promise<User | User[]> {
+  override async patch(
+    id: AdapterId | null,
+    data: UserPatch,
+    params: UserParams = {}
+  ): Promise<User | User[]> {
     const { unchanged } = params
+    const query = { ...params.query, ...unchanged }
     const reason = data.disabled ? 'disabled' : data.password === undefined ? undefined : 'password'
 
-    if (id === null || (!reason && !unchanged)) {
-      return super.patch(id as AdapterId, data, params)
+    try {
+      return reason && id !== null
+        ? await this.patchAndEndSessions(id, data, reason, { ...params, query })
+        : await super.patch(id as AdapterId, data, unchanged ? { ...params, query } : params)
+    } catch (error) {
+      throw unchanged && error instanceof NotFound
+        ? new Conflict('The password has been changed meanwhile')
+        : error
     }
+  }
 
+  private async patchAndEndSessions(
+    id: AdapterId,
+    data: UserPatch,
+    reason: 'disabled' | 'password',
+    params: UserParams
+  ): Promise<User> {
     const { query, filters } = this.filterQuery(id, params)
     const ended = await this.sessions.endAll(String(id), reason, {
       except: reason === 'password' ? params.session?.id : undefined,
       set: data,
-      unchanged: { ...query, ...unchanged }
+      unchanged: query
     })
 
     if (!ended) {
-      throw unchanged ? new Conflict('The password has been changed meanwhile') : notFound(id)
+      throw notFound(id)
     }
 
     return this._get(id, { ...params, query: { $select: filters.$select } as UserQuery })

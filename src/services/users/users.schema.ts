@@ -10,7 +10,9 @@ const objectId = Type.Unsafe<ObjectId>({ objectid: true })
 const email = Type.String({ format: 'email', maxLength: 254 }) // RFC 5321 §4.5.3.1.3, less the angle brackets
 const name = Type.String({ minLength: 1, maxLength: 100 })
 const password = Type.Unsafe<string>({ type: 'string', passwordLength: [8, 128] })
-const rolesOf = Type.Unsafe<Role[]>(Type.Array(StringEnum([...roles]), { uniqueItems: true, maxItems: roles.length }))
+const rolesOf = Type.Unsafe<Role[]>(
+  Type.Array(StringEnum([...roles]), { uniqueItems: true, maxItems: roles.length })
+)
 
 /** A user, as everybody who may sees it. What is stored has `password` and `sessions` besides. */
 export const userSchema = Type.Object(
@@ -47,7 +49,14 @@ export const userDataResolver = resolve<User & { sessions: unknown[] }, HookCont
 })
 
 export const userPatchSchema = Type.Partial(
-  Type.Object({ name, email, password, currentPassword: Type.String(), roles: rolesOf, disabled: Type.Boolean() }),
+  Type.Object({
+    name,
+    email,
+    password,
+    currentPassword: Type.String(),
+    roles: rolesOf,
+    disabled: Type.Boolean()
+  }),
   { $id: 'UserPatch', additionalProperties: false }
 )
 export type UserPatch = Static<typeof userPatchSchema>
