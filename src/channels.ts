@@ -23,7 +23,7 @@ export const channels = (app: Application) => {
   app.service('users').on('patched', (user: User) => follow(app, user))
 
   app.service('sessions').publish((data, { params }) => {
-    const session = data as unknown as Session
+    const session: Session = data
     // A connection that is just signing out has no session any more
     const mine = app
       .channel(channelOf(params.userId))

@@ -94,6 +94,6 @@ function requireSecret(secret: unknown, key: string, variable: string): void {
 /** Makes the settings those of the app. */
 export const configured = (settings: Configuration) => (app: Application) => {
   for (const [name, value] of Object.entries(settings)) {
-    app.set(name as keyof Configuration, value as never)
+    app.set(name as keyof Configuration, value)
   }
 }

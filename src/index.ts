@@ -1,4 +1,5 @@
 import { createApp } from './app.js'
+import { DevelopmentError } from './dev/development-error.js'
 import { startMongod } from './dev/mongod.js'
 import { createLogger } from './logger.js'
 import { ConfigurationError } from './refresh-token/index.js'
@@ -29,23 +30,22 @@ async function start(): Promise<() => Promise<void>> {
   }
 }
 
-function stopOn(signal: NodeJS.Signals, stop: () => Promise<void>): void {
-  process.once(signal, async () => {
-    await stop()
-    logger.info('Moult has stopped')
-    process.exit()
-  })
+async function stopAndExit(stop: () => Promise<void>): Promise<never> {
+  await stop()
+  logger.info('Moult has stopped')
+  process.exit()
 }
 
 try {
   const stop = await start()
 
-  stopOn('SIGTERM', stop)
-  stopOn('SIGINT', stop)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => void stopAndExit(stop))
+  }
 } catch (error) {
-  const expected = error instanceof ConfigurationError || !(error instanceof Error)
+  const expected = error instanceof ConfigurationError || error instanceof DevelopmentError
 
-  // One sentence for a wrong setting, which says what to do; the stack for what is our fault
-  console.error(expected ? String((error as Error)?.message ?? error) : error)
+  // One sentence for what the user can mend, which says how; the stack for what is our fault
+  console.error(expected ? error.message : error)
   process.exit(1)
 }

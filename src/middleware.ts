@@ -55,12 +55,13 @@ export const clientAddress = (): Middleware => (ctx, next) => {
 
 /** Feathers' router looks names up in plain objects, where `__proto__` and `constructor` are found and then fail. */
 export const guardedLookup = (app: Application) => {
-  const { lookup } = app
+  const lookup = app.lookup.bind(app)
 
-  app.lookup = function (this: Application, path: string) {
+  app.lookup = (path: string) => {
     const inherited =
       typeof path === 'string' && path.split('/').some((segment) => segment in Object.prototype)
 
-    return inherited ? (null as never) : lookup.call(this, path)
+    // Feathers' type does not say so, but null is its answer where no service is
+    return inherited ? (null as never) : lookup(path)
   }
 }

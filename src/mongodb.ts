@@ -35,7 +35,7 @@ export class Database {
       this.#client = new MongoClient(url, options)
     } catch (error) {
       // The driver's sentence names the mistake, and never the password
-      const mistake = error instanceof Error ? error.message : error
+      const mistake = error instanceof Error ? error.message : 'unreadable'
 
       throw new ConfigurationError(
         `mongodb is not a usable connection string (${mistake}): write one such as mongodb://127.0.0.1:27017/moult`

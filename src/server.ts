@@ -17,7 +17,8 @@ export interface RunningServer {
  * @throws ConfigurationError when it can't listen there, or a setting turns out to be wrong
  */
 export async function startServer(app: Application): Promise<RunningServer> {
-  const server = createServer(app.callback())
+  const answer = app.callback()
+  const server = createServer((request, response) => void answer(request, response))
 
   app.server = server
 

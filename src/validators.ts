@@ -38,7 +38,7 @@ function withKeywords(ajv: Ajv): Ajv {
     keyword: 'passwordLength',
     type: 'string',
     validate: ([least, most]: [number, number], value: string) => {
-      const { length } = [...normalizePassword(value)]
+      const { length } = Array.from(normalizePassword(value)) // code points
 
       return value.isWellFormed() && length >= least && length <= most
     },
@@ -51,7 +51,7 @@ function withKeywords(ajv: Ajv): Ajv {
       _: true,
       value: unknown,
       _parent: unknown,
-      at?: { parentData: any; parentDataProperty: any }
+      at?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
     ) => {
       const date = typeof value === 'string' || value instanceof Date ? new Date(value) : new Date(NaN)
       const valid = !Number.isNaN(date.getTime())

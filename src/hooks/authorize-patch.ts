@@ -1,4 +1,4 @@
-import { Forbidden, NotFound } from '@feathersjs/errors'
+import { Forbidden, MethodNotAllowed, NotFound } from '@feathersjs/errors'
 import type { HookContext } from '../declarations.js'
 import { verifyPassword } from '../passwords.js'
 import { invalidData } from '../refresh-token/validation.js'
@@ -21,8 +21,12 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
     return
   }
 
+  if (id === null || id === undefined) {
+    throw new MethodNotAllowed('Can not patch multiple entries')
+  }
+
   const user = params.user!
-  const own = id !== undefined && id !== null && String(service.getObjectId(id)) === String(user._id)
+  const own = String(service.getObjectId(id)) === String(user._id)
 
   if (!own && !isAdmin(user)) {
     throw new NotFound(`No record found for id '${id}'`)

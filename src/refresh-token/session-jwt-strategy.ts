@@ -21,6 +21,13 @@ const checkRequest = checkedBy(
 
 const longestTimer = 2 ** 31 - 1 // ms: setTimeout takes no more
 
+interface WatchedToken {
+  sub: string
+  sid: string
+  /** ms since 1970 */
+  expiry: number
+}
+
 /**
  * The JWT strategy of Feathers, for access tokens whose session has to live. Also what ties a real-time connection
  * to its session: it is disconnected when its access token or its session ends.
@@ -118,23 +125,23 @@ export class SessionJwtStrategy extends JWTStrategy {
     }
   }
 
-  /** Disconnects when the access token expires; if its session did as well, its sockets are told so first. */
-  #watch(connection: RealTimeConnection, token: { sub: string; sid: string; expiry: number }): void {
-    const remaining = token.expiry - this.authentication.now()
-    const timer = setTimeout(
-      async () => {
-        if (token.expiry > this.authentication.now()) {
-          return this.#watch(connection, token)
-        }
-
-        // Without a database there is nothing to be told, but the token has expired all the same
-        await this.authentication.sessions.expire(token.sub, token.sid).catch(() => null)
-        setImmediate(() => this.app!.emit('disconnect', connection))
-      },
-      Math.min(Math.max(remaining, 0), longestTimer)
-    )
+  /** Disconnects when the access token expires. */
+  #watch(connection: RealTimeConnection, token: WatchedToken): void {
+    const remaining = Math.max(token.expiry - this.authentication.now(), 0)
+    const timer = setTimeout(() => void this.#look(connection, token), Math.min(remaining, longestTimer))
 
     this.#timers.set(connection, timer.unref())
+  }
+
+  async #look(connection: RealTimeConnection, token: WatchedToken): Promise<void> {
+    if (token.expiry > this.authentication.now()) {
+      this.#watch(connection, token)
+      return
+    }
+
+    // If the session has run out too, its sockets are told so first. Without a database there is nothing to be told.
+    await this.authentication.sessions.expire(token.sub, token.sid).catch(() => null)
+    setImmediate(() => this.app!.emit('disconnect', connection))
   }
 
   #disconnect(sessionId: string): void {

@@ -51,7 +51,8 @@ export function keptUse(token: RefreshToken, now: number): SessionUpdate {
 /** A repeat under a key that is not remembered yet. */
 export function repeat(token: RefreshToken, key: string, now: number): SessionUpdate {
   return {
-    match: { ...live(token.sid, now), used: token.jti },
+    // Of many with one key, one is enough: the others must not crowd out other keys
+    match: { ...live(token.sid, now), used: token.jti, keys: { $ne: key } },
     update: { $push: { 'sessions.$.keys': { $each: [key], $slice: -keysRemembered } } }
   }
 }

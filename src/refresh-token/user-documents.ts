@@ -66,7 +66,7 @@ export class UserDocuments {
 
   async #run<T>(operation: (users: Collection<SessionOwner>) => Promise<T>): Promise<T> {
     try {
-      return await operation((await this.#options.collection()) as unknown as Collection<SessionOwner>)
+      return await operation(await this.#options.collection())
     } catch (error) {
       throw isUnreachable(error) ? unavailable() : error
     }

@@ -53,7 +53,7 @@ export function checkedBy<T extends TSchema>(schema: T): (data: unknown) => Stat
 
   return (data) => {
     if (validate(data)) {
-      return data as Static<T>
+      return data
     }
 
     throw invalidData(fieldErrors(validate.errors as SchemaError[]))
