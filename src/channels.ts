@@ -1,61 +1,83 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import type { Params, RealTimeConnection } from '@feathersjs/feathers'
+import type { Channel } from '@feathersjs/transport-commons'
 import type { Application } from './declarations.js'
 import type { Session } from './refresh-token/index.js'
 import { isAdmin } from './roles.js'
 import type { User } from './services/users/users.schema.js'
 
 const admins = 'admins'
+// Where an app keeps its channels: part of the API of @feathersjs/transport-commons, but not of its types
+const feathersChannels = Symbol.for('@feathersjs/transport-commons/channels')
 const channelOf = (userId: string) => `users/${userId}`
 
 /** Who hears what: a user of the own sessions and the own account, an admin of all accounts; nobody of anything else. */
 export const channels = (app: Application) => {
   app.on('login', (_authResult: AuthenticationResult, { connection }: Params) => {
     if (connection) {
-      leaveAll(app, connection)
+      leaveOthers(app, connection)
       join(app, connection)
     }
   })
 
   app
     .service('users')
-    .publish((user) => [app.channel(channelOf(String((user as User)._id))), app.channel(admins)])
+    .publish((user) => [...existing(app, channelOf(String((user as User)._id))), ...existing(app, admins)])
   app.service('users').on('patched', (user: User) => follow(app, user))
 
   app.service('sessions').publish((data, { params }) => {
     const session: Session = data
-    // A connection that is just signing out has no session any more
-    const mine = app
-      .channel(channelOf(params.userId))
-      .filter((connection) => connection.session !== undefined)
     const isCurrent = (connection: RealTimeConnection) => connection.session?.id === session.id
 
-    return [
-      mine.filter(isCurrent).send({ ...session, current: true }),
-      mine.filter((connection) => !isCurrent(connection)).send({ ...session, current: false })
-    ]
+    return existing(app, channelOf(params.userId)).flatMap((channel) => {
+      // A connection that is just signing out has no session any more
+      const mine = channel.filter((connection) => connection.session !== undefined)
+
+      return [
+        mine.filter(isCurrent).send({ ...session, current: true }),
+        mine.filter((connection) => !isCurrent(connection)).send({ ...session, current: false })
+      ]
+    })
   })
 }
 
-function leaveAll(app: Application, connection: RealTimeConnection): void {
-  if (app.channels.length > 0) {
-    app.channel(app.channels).leave(connection)
+/** The channel of that name, if anybody is in it: to ask Feathers for it would make it, for ever. */
+function existing(app: Application, name: string): Channel[] {
+  const channelsByName = (app as unknown as Record<symbol, object>)[feathersChannels]!
+
+  return name in channelsByName ? [app.channel(name)] : []
+}
+
+/** Leaves the channels of whoever was signed in before. */
+function leaveOthers(app: Application, connection: RealTimeConnection): void {
+  const own = channelOf(String(connection.user._id))
+  const others = app.channels.filter((name) => name !== own)
+
+  if (others.length > 0) {
+    app.channel(others).leave(connection)
   }
 }
 
 function join(app: Application, connection: RealTimeConnection): void {
   app.channel(channelOf(String(connection.user._id))).join(connection)
+  followRole(app, connection)
+}
 
+/** Joins or leaves, and nothing else: to leave and join again would empty a channel that is being published to. */
+function followRole(app: Application, connection: RealTimeConnection): void {
   if (isAdmin(connection.user)) {
     app.channel(admins).join(connection)
+  } else {
+    existing(app, admins).forEach((channel) => channel.leave(connection))
   }
 }
 
 /** A changed user, on the connections that are signed in as that user. */
 function follow(app: Application, user: User): void {
-  for (const connection of [...app.channel(channelOf(String(user._id))).connections]) {
+  for (const connection of existing(app, channelOf(String(user._id))).flatMap(
+    (channel) => channel.connections
+  )) {
     connection.user = user
-    leaveAll(app, connection)
-    join(app, connection)
+    followRole(app, connection)
   }
 }

@@ -142,16 +142,17 @@ export class AuthenticationService extends FeathersAuthenticationService {
   override async getTokenOptions(authResult: AuthenticationResult, params: AuthenticationParams) {
     const options = await super.getTokenOptions(authResult, params)
     const { idleLife, absoluteLife } = this.settings
-    const sessionLife = authResult.session
-      ? authResult.session.expiresAt.getTime() - this.now()
-      : Math.min(idleLife, absoluteLife)
+    const session: SessionRecord | undefined = authResult.session
+    const expiry = session?.expiresAt.getTime() ?? this.now() + Math.min(idleLife, absoluteLife)
 
-    return { ...options, expiresIn: this.accessLife(sessionLife) }
+    return { ...options, expiresIn: this.accessLife(expiry) }
   }
 
-  /** How long an access token lives, in s: never longer than its session (of which `sessionLife` ms are left). */
-  accessLife(sessionLife: number): number {
-    return Math.floor(Math.min(this.settings.accessLife, sessionLife) / 1000)
+  /** How long an access token signed now lives, in s: never longer than its session, which expires at `expiry` (ms). */
+  accessLife(expiry: number): number {
+    const toSeconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
+
+    return Math.min(toSeconds(this.settings.accessLife), toSeconds(expiry) - toSeconds(this.now()))
   }
 
   /**

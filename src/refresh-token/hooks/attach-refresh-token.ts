@@ -67,7 +67,7 @@ async function signFor(
     aud: _aud,
     ...payload
   } = result.authentication.payload
-  const expiresIn = service.accessLife(session.expiresAt.getTime() - service.now())
+  const expiresIn = service.accessLife(session.expiresAt.getTime())
   const accessToken = await service.createAccessToken(
     { ...payload, sid: session.id },
     { subject: sub, expiresIn }
