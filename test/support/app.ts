@@ -82,3 +82,14 @@ export function merge(base: Settings, changes: Settings): Settings {
 
 const isObject = (value: unknown): value is Settings =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Starts an app for a moment: another process on a database, or one of other settings. */
+export async function withApp<T>(options: TestOptions, work: (t: TestApp) => Promise<T>): Promise<T> {
+  const t = await startApp(options)
+
+  try {
+    return await work(t)
+  } finally {
+    await t.stop()
+  }
+}

@@ -47,7 +47,8 @@ export function restClient(address: string) {
 
       return answer.body
     },
-    signIn: (email: string, more: object = {}) => authenticate({ strategy: 'local', email, password, ...more }),
+    signIn: (email: string, more: object = {}) =>
+      authenticate({ strategy: 'local', email, password, ...more }),
     refresh: (refreshToken: string, more: object = {}) =>
       authenticate({ strategy: 'refresh-token', refreshToken, ...more }),
     /** A new user, signed in: the body of the answer. */
@@ -85,3 +86,6 @@ export function tally(answers: Answer[]): Record<string, number> {
 /** The same call, many times at once. */
 export const atOnce = <T>(times: number, call: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: times }, (_, index) => call(index)))
+
+/** The outcome of one call: `'201'`, `'401 reused'`. */
+export const outcome = (answer: Answer): string => Object.keys(tally([answer]))[0]!

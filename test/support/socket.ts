@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises'
-import { io, type Socket } from 'socket.io-client'
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 
 export interface TestSocket {
   socket: Socket
@@ -16,8 +16,18 @@ export interface TestSocket {
 }
 
 /** A real Socket.IO client, connected. */
-export async function connect(address: string, headers: Record<string, string> = {}): Promise<TestSocket> {
-  const socket = io(address, { transports: ['websocket'], extraHeaders: headers, reconnection: false, forceNew: true })
+export async function connect(
+  address: string,
+  headers: Record<string, string> = {},
+  options: Partial<ManagerOptions & SocketOptions> = {}
+): Promise<TestSocket> {
+  const socket = io(address, {
+    transports: ['websocket'],
+    extraHeaders: headers,
+    reconnection: false,
+    forceNew: true,
+    ...options
+  })
   const events: TestSocket['events'] = []
   const taken = new Set<unknown>()
   let end: string | undefined
@@ -35,9 +45,11 @@ export async function connect(address: string, headers: Record<string, string> =
     events,
     call: (method, ...args) =>
       new Promise((resolve, reject) => {
-        socket.timeout(10_000).emit(method, ...args, (late: Error | null, error: unknown, result: unknown) => {
-          late || error ? reject(late ?? error) : resolve(result)
-        })
+        socket
+          .timeout(10_000)
+          .emit(method, ...args, (late: Error | null, error: unknown, result: unknown) => {
+            late || error ? reject(late ?? error) : resolve(result)
+          })
       }),
     async next(name) {
       return poll(() => {
@@ -53,7 +65,11 @@ export async function connect(address: string, headers: Record<string, string> =
 }
 
 /** What `look` finds, as soon as it does. */
-export async function poll<T>(look: () => T | Promise<T>, what: string, patience = 5000): Promise<NonNullable<T>> {
+export async function poll<T>(
+  look: () => T | Promise<T>,
+  what: string,
+  patience = 5000
+): Promise<NonNullable<T>> {
   const deadline = Date.now() + patience
 
   for (;;) {
@@ -69,4 +85,3 @@ export async function poll<T>(look: () => T | Promise<T>, what: string, patience
     await after(10)
   }
 }
-

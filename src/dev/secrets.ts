@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DevelopmentError, reason } from './development-error.js'
+
+/** The signing secrets of a development service. */
+export interface DevelopmentSecrets {
+  accessToken: string
+  refreshToken: string
+}
+
+const length = 48 // bytes: above the 32 that HS256 takes, and free of padding in base64url
+
+/**
+ * The secrets of this folder: random ones, made once and kept in `<folder>/secrets.json`, readable by its owner
+ * only. Of several processes that start at once, the first one's are used by all.
+ *
+ * @throws {DevelopmentError} with a sentence that names the file, when it can't be read or written, or holds something else
+ */
+export async function developmentSecrets(folder: string): Promise<DevelopmentSecrets> {
+  const file = join(folder, 'secrets.json')
+  return (await readSecrets(file)) ?? (await makeSecrets(folder, file))
+}
+
+async function readSecrets(file: string): Promise<DevelopmentSecrets | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw new DevelopmentError(`The development secrets in ${file} can't be read (${reason(error)}).`, {
+      cause: error
+    })
+  }
+  return parseSecrets(text, file)
+}
+
+function parseSecrets(text: string, file: string): DevelopmentSecrets {
+  try {
+    const { accessToken, refreshToken } = JSON.parse(text) as Partial<Record<string, unknown>>
+    if (isSecret(accessToken) && isSecret(refreshToken)) return { accessToken, refreshToken }
+  } catch {
+    // not JSON: the sentence below says what to do
+  }
+  throw new DevelopmentError(
+    `${file} does not hold two secrets. Remove it, and new ones are made; who is signed in has to sign in again.`
+  )
+}
+
+function isSecret(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= 32
+}
+
+/** A link to a complete file appears at once or not at all, and never replaces the one that came first. */
+async function makeSecrets(folder: string, file: string): Promise<DevelopmentSecrets> {
+  const secrets = { accessToken: randomSecret(), refreshToken: randomSecret() }
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  try {
+    await mkdir(folder, { recursive: true })
+    await writeFile(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+    await link(draft, file)
+    return secrets
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return parseSecrets(await readFile(file, 'utf8'), file)
+    throw new DevelopmentError(`The development secrets can't be kept in ${file} (${reason(error)}).`, {
+      cause: error
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+function randomSecret(): string {
+  return randomBytes(length).toString('base64url')
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
