@@ -41,10 +41,13 @@ async function examplesOf(heading: string): Promise<Example[]> {
   return blocks.flatMap(({ language, text }, index) => {
     const next = blocks[index + 1]
 
-    return language === 'sh'
-      ? [{ command: text, output: next?.language === 'sh' ? undefined : next?.text }]
-      : []
+    return language === 'sh' ? [{ command: text, output: next && shown(next) }] : []
   })
+}
+
+/** What a block says that is printed; the service prints JSON without line breaks. */
+function shown({ language, text }: { language: string | undefined; text: string }): string | undefined {
+  return { sh: undefined, json: () => JSON.stringify(JSON.parse(text)), '': () => text }[language!]?.()
 }
 
 /** Types all commands into one shell, as a reader would, and answers what each printed. */
