@@ -45,9 +45,18 @@ async function examplesOf(heading: string): Promise<Example[]> {
   })
 }
 
+interface Block {
+  language: string | undefined
+  text: string
+}
+
 /** What a block says that is printed; the service prints JSON without line breaks. */
-function shown({ language, text }: { language: string | undefined; text: string }): string | undefined {
-  return { sh: undefined, json: () => JSON.stringify(JSON.parse(text)), '': () => text }[language!]?.()
+function shown({ language, text }: Block): string | undefined {
+  if (language === 'sh') {
+    return undefined
+  }
+
+  return language === 'json' ? JSON.stringify(JSON.parse(text)) : text
 }
 
 /** Types all commands into one shell, as a reader would, and answers what each printed. */
