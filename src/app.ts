@@ -10,7 +10,7 @@ import { convertErrors } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
 import { createLogger, type Logger } from './logger.js'
-import { clientAddress, errorHandler, guardedLookup, notStored } from './middleware.js'
+import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
 import { services } from './services/index.js'
 import { guardSockets } from './sockets.js'
@@ -42,7 +42,7 @@ export function createApp(
   app.use(cors({ origin: allowedOrigin(settings.origins) }))
   app.use(clientAddress())
   app.use(notStored())
-  app.use(bodyParser({ jsonLimit: largestRequest, urlencoded: false, text: false }))
+  app.use(bodyParser({ jsonLimit: largestRequest, urlencoded: false, text: false, onError: unreadable }))
 
   app.configure(rest())
   app.configure(

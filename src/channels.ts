@@ -14,7 +14,8 @@ const channelOf = (userId: string) => `users/${userId}`
 /** Who hears what: a user of the own sessions and the own account, an admin of all accounts; nobody of anything else. */
 export const channels = (app: Application) => {
   app.on('login', (_authResult: AuthenticationResult, { connection }: Params) => {
-    if (connection) {
+    // Without a session it hung up while it signed in
+    if (connection?.session) {
       leaveOthers(app, connection)
       join(app, connection)
     }

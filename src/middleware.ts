@@ -1,4 +1,4 @@
-import { NotFound, type FeathersError } from '@feathersjs/errors'
+import { BadRequest, FeathersError, NotFound } from '@feathersjs/errors'
 import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
 import type { Application } from './declarations.js'
 import { describe, toFeathersError } from './hooks/convert-errors.js'
@@ -35,6 +35,15 @@ function challenge(ctx: Parameters<Middleware>[0], data: FeathersError['data']):
   const presented = [ctx.feathers?.authentication, accessToken, body[field]].some(Boolean)
 
   return data?.reason && presented ? 'Bearer error="invalid_token"' : 'Bearer'
+}
+
+/** Whatever is wrong with a body (its JSON, its encoding, its size), the client sent it. */
+export function unreadable(error: Error & { status?: number }): never {
+  if (error.status === 413) {
+    throw new FeathersError('The request is too large', 'PayloadTooLarge', 413, 'payload-too-large', {})
+  }
+
+  throw new BadRequest('The body can not be read')
 }
 
 /** What services answer is for the one who asked: no cache is to keep it. */

@@ -33,8 +33,11 @@ interface LaunchOptions {
   dbPath: string
   logFile: string
   port: number
+  /** Off only to repair what is in the way of one. */
+  replicaSet?: boolean
 }
 
+export const replicaSet = 'moult' // its name
 const gentle = 20_000 // ms: a clean end takes about one second, more with much to write
 
 /**
@@ -86,9 +89,10 @@ async function spawnMongod(options: LaunchOptions): Promise<ChildProcess> {
   }
 }
 
-function mongodArguments({ dbPath, port }: LaunchOptions): string[] {
+function mongodArguments({ dbPath, port, ...options }: LaunchOptions): string[] {
   return [
-    ...['--dbpath', dbPath, '--port', String(port), '--bind_ip', '127.0.0.1', '--replSet', 'moult'],
+    ...['--dbpath', dbPath, '--port', String(port), '--bind_ip', '127.0.0.1'],
+    ...(options.replicaSet === false ? [] : ['--replSet', replicaSet]),
     // small: 250 MB of cache at most, where the default is half of the memory, and a journal that is not
     // allocated 100 MB at a time
     ...['--wiredTigerCacheSizeGB', '0.25', '--oplogSize', '128'],

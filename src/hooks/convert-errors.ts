@@ -45,20 +45,12 @@ function isAdapterError(error: unknown): boolean {
   )
 }
 
-/** What the body parser and the file server throw: a status, and a message that is fit for clients. */
+/** What Koa and what it parses requests with throw: a status, or a code. */
 function fromHttp(error: unknown): FeathersError | undefined {
   const { status, code } = error as { status?: unknown; code?: unknown }
+  const isRefusal = typeof status === 'number' && status >= 400 && status < 500
 
-  if (status === 413) {
-    return new FeathersError('The request is too large', 'PayloadTooLarge', 413, 'payload-too-large', {})
-  }
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new BadRequest('The request can not be read')
-  }
-  // Content-Encoding that is not what it says
-  return typeof code === 'string' && code.startsWith('Z_')
-    ? new BadRequest('The body can not be decoded')
-    : undefined
+  return isRefusal || code === 'ERR_INVALID_URL' ? new BadRequest('The request can not be read') : undefined
 }
 
 /** Of an error only what can't hold a secret. */

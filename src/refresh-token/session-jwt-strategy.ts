@@ -35,6 +35,7 @@ interface WatchedToken {
 export class SessionJwtStrategy extends JWTStrategy {
   declare authentication: AuthenticationService
   readonly #connections = new Map<string, Set<RealTimeConnection>>()
+  readonly #gone = new WeakSet<RealTimeConnection>()
   readonly #timers = new WeakMap<RealTimeConnection, NodeJS.Timeout>()
 
   override setAuthentication(service: AuthenticationBase): void {
@@ -81,8 +82,11 @@ export class SessionJwtStrategy extends JWTStrategy {
   ): Promise<void> {
     const { accessToken } = authResult ?? {}
 
+    if (event === 'disconnect') {
+      this.#gone.add(connection)
+    }
     if (event === 'login' && accessToken) {
-      this.#signIn(connection, authResult!)
+      await this.#signIn(connection, authResult!)
     } else if (
       event === 'disconnect' ||
       (event === 'logout' && accessToken && connection.authentication?.accessToken === accessToken)
@@ -93,17 +97,31 @@ export class SessionJwtStrategy extends JWTStrategy {
     }
   }
 
-  #signIn(connection: RealTimeConnection, authResult: AuthenticationResult): void {
+  /** @throws Refused when the session ended, or the account was disabled, while it signed in */
+  async #signIn(connection: RealTimeConnection, authResult: AuthenticationResult): Promise<void> {
     const { accessToken, authentication } = authResult
-    const { entity } = this.configuration
     const { sub, sid, exp } = authentication.payload
 
+    // It hung up before its sign-in was through, and no event will come to clean up after it
+    if (this.#gone.has(connection)) {
+      return
+    }
+
     this.#forget(connection)
-    connection[entity] = authResult[entity]
     connection.authentication = { strategy: this.name, accessToken }
     connection.session = { id: sid }
     this.#connections.set(sid, (this.#connections.get(sid) ?? new Set()).add(connection))
     this.#watch(connection, { sub, sid, expiry: exp * 1000 })
+
+    try {
+      // From here on the end of the session disconnects it. What happened before that is seen now.
+      const { user } = await this.authentication.sessions.find(sub, sid)
+
+      connection[this.configuration.entity] = await this.authentication.presentEntity(user, {})
+    } catch (error) {
+      this.#signOut(connection)
+      throw error
+    }
   }
 
   #signOut(connection: RealTimeConnection): void {

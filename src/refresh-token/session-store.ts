@@ -11,6 +11,7 @@ import {
   isExpired,
   judge,
   newKeptToken,
+  openedAt,
   type Device,
   type EndReason,
   type SessionRecord
@@ -78,7 +79,7 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    * Opens a session, and ends those that it displaces. With `rotation: false` a login that may reuse a stored
    * token gets the session it belongs to instead; of many such logins at once, one opens the session.
    *
-   * @throws Refused `disabled`, `revoked` when the user is gone; NotAuthenticated when `unchanged` did not hold
+   * @throws Refused `disabled`; NotAuthenticated when the user is gone, or `unchanged` did not hold
    */
   async open(userId: string, login: NewSession): Promise<SessionRecord> {
     const reusable = this.#reusableBy(login)
@@ -107,6 +108,11 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    */
   async use(token: RefreshToken, idempotencyKey?: string): Promise<OwnedSession> {
     const key = idempotencyKey === undefined ? undefined : hashKey(token.jti, idempotencyKey)
+
+    // Where `maxLifetime` was shortened, a session may be past it that has not expired by what it was told
+    if (openedAt(token.sid) + this.#settings.absoluteLife <= this.#now()) {
+      throw new Refused('expired')
+    }
 
     for (let attempt = 0; attempt < attempts; attempt++) {
       const used = (await this.#firstUse(token, key)) ?? (await this.#useAgain(token, key))
@@ -222,7 +228,9 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       throw new Refused((await this.end(token.sub, token.sid, 'reused')) ? 'reused' : 'revoked')
     }
     if (!rotation && !session.token) {
-      return this.#change(token.sub, updates.keep(session, token, now))
+      const owned = await this.#change(token.sub, updates.keep(session, token, now))
+
+      return owned && this.#patched(token.sub, owned)
     }
     if (verdict === 'first use') {
       return undefined
@@ -305,16 +313,16 @@ export class SessionStore extends EventEmitter<SessionEvents> {
 
   /** Why no session could be opened; nothing where it was only another login that was faster. */
   async #requireOpenable(userId: string, { unchanged }: NewSession): Promise<void> {
-    const user = await this.#users.find(this.#users.is(userId), { projection: { disabled: 1 } })
+    const user = await this.#users.find(
+      { ...this.#users.is(userId), ...unchanged },
+      { projection: { disabled: 1 } }
+    )
 
     if (!user) {
-      throw new Refused('revoked')
+      throw new NotAuthenticated('Invalid login')
     }
     if (user.disabled) {
       throw new Refused('disabled')
-    }
-    if (!(await this.#users.find({ ...this.#users.is(userId), ...unchanged }, { projection: { _id: 1 } }))) {
-      throw new NotAuthenticated('Invalid login')
     }
   }
 

@@ -26,7 +26,8 @@ export function firstUse(
   now: number
 ): SessionUpdate {
   return {
-    match: { ...live(token.sid, now), used: token.prev },
+    // A session that keeps a token, from when rotation was off, takes that one only
+    match: { ...live(token.sid, now), used: token.prev, 'token.jti': { $in: [null, token.jti] } },
     update: {
       $set: {
         'sessions.$.used': token.jti,
@@ -89,7 +90,7 @@ export function insertion(
     ...(deviceId === undefined ? [] : [{ $ne: ['$$this.device.id', { $literal: deviceId }] }])
   ]
   const others = { $filter: { input: { $ifNull: ['$sessions', []] }, cond: { $and: stays } } }
-  const sorted = { $sortArray: { input: others, sortBy: { renewable: 1, refreshedAt: 1, id: 1 } } }
+  const sorted = { $sortArray: { input: others, sortBy: { refreshedAt: 1, id: 1 } } }
 
   return [
     {

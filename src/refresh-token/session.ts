@@ -158,11 +158,7 @@ export function displaced(
 }
 
 function byUse({ session: a }: EndedSession, { session: b }: EndedSession): number {
-  return (
-    Number(a.renewable) - Number(b.renewable) ||
-    a.refreshedAt.getTime() - b.refreshedAt.getTime() ||
-    (a.id < b.id ? -1 : 1)
-  )
+  return a.refreshedAt.getTime() - b.refreshedAt.getTime() || (a.id < b.id ? -1 : 1)
 }
 
 /** What its owner may see of a session. */
