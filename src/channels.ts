@@ -23,7 +23,9 @@ export const channels = (app: Application) => {
 
   app
     .service('users')
-    .publish((user) => [...existing(app, channelOf(String((user as User)._id))), ...existing(app, admins)])
+    .publish((user) =>
+      [...existing(app, channelOf(String((user as User)._id))), ...existing(app, admins)].map(signedIn)
+    )
   app.service('users').on('patched', (user: User) => follow(app, user))
 
   app.service('sessions').publish((data, { params }) => {
@@ -31,8 +33,7 @@ export const channels = (app: Application) => {
     const isCurrent = (connection: RealTimeConnection) => connection.session?.id === session.id
 
     return existing(app, channelOf(params.userId)).flatMap((channel) => {
-      // A connection that is just signing out has no session any more
-      const mine = channel.filter((connection) => connection.session !== undefined)
+      const mine = signedIn(channel)
 
       return [
         mine.filter(isCurrent).send({ ...session, current: true }),
@@ -48,6 +49,9 @@ function existing(app: Application, name: string): Channel[] {
 
   return name in channelsByName ? [app.channel(name)] : []
 }
+
+/** A connection that is just signing out is still in its channels, but has no session any more. */
+const signedIn = (channel: Channel) => channel.filter((connection) => connection.session !== undefined)
 
 /** Leaves the channels of whoever was signed in before. */
 function leaveOthers(app: Application, connection: RealTimeConnection): void {

@@ -10,7 +10,7 @@ import type { RealTimeConnection } from '@feathersjs/feathers'
 import type { IncomingMessage } from 'node:http'
 import { Type } from '@feathersjs/typebox'
 import { AuthenticationService } from './authentication-service.js'
-import { ConfigurationError } from './errors.js'
+import { ConfigurationError, Refused } from './errors.js'
 import { present } from './session.js'
 import type { SessionEvent } from './session-store.js'
 import { checkedBy } from './validation.js'
@@ -35,6 +35,7 @@ interface WatchedToken {
 export class SessionJwtStrategy extends JWTStrategy {
   declare authentication: AuthenticationService
   readonly #connections = new Map<string, Set<RealTimeConnection>>()
+  readonly #signingIn = new WeakSet<RealTimeConnection>()
   readonly #gone = new WeakSet<RealTimeConnection>()
   readonly #timers = new WeakMap<RealTimeConnection, NodeJS.Timeout>()
 
@@ -113,12 +114,19 @@ export class SessionJwtStrategy extends JWTStrategy {
     this.#connections.set(sid, (this.#connections.get(sid) ?? new Set()).add(connection))
     this.#watch(connection, { sub, sid, expiry: exp * 1000 })
 
+    this.#signingIn.add(connection)
+
     try {
-      // From here on the end of the session disconnects it. What happened before that is seen now.
+      // From here on the end of the session is noted. What happened before that is seen now.
       const { user } = await this.authentication.sessions.find(sub, sid)
+
+      if (!this.#signingIn.delete(connection)) {
+        throw new Refused('revoked')
+      }
 
       connection[this.configuration.entity] = await this.authentication.presentEntity(user, {})
     } catch (error) {
+      this.#signingIn.delete(connection)
       this.#signOut(connection)
       throw error
     }
@@ -166,7 +174,10 @@ export class SessionJwtStrategy extends JWTStrategy {
     // Later than the event that says why, which Feathers publishes in a microtask
     setImmediate(() => {
       for (const connection of [...(this.#connections.get(sessionId) ?? [])]) {
-        this.app!.emit('disconnect', connection)
+        // One that is just signing in hears of it by the answer
+        if (!this.#signingIn.delete(connection)) {
+          this.app!.emit('disconnect', connection)
+        }
       }
     })
   }
