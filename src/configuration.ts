@@ -55,11 +55,30 @@ const schema = Type.Object(
 /** The settings of the app, as they stand in config/ */
 export type Configuration = Static<typeof schema>
 
-type Secrets = { secret?: unknown; 'refresh-token'?: { secret?: unknown } }
+type Unchecked = Record<string, unknown>
 
-/** What config/ and the environment say, not yet checked: a copy, for the secrets of development to be added. */
-export function readConfiguration(): Record<string, unknown> & { authentication?: Secrets } {
-  return structuredClone({ ...configuration()() })
+/**
+ * What config/ and the environment say, not yet checked: a copy, for the secrets of development to be added.
+ *
+ * @throws ConfigurationError
+ */
+export function readConfiguration(): Unchecked {
+  requireJson(process.env.NODE_CONFIG)
+
+  const settings: Unchecked = structuredClone({ ...configuration()() })
+  const { port } = settings
+
+  // From the environment it comes as a string
+  return typeof port === 'string' && /^\d+$/.test(port) ? { ...settings, port: Number(port) } : settings
+}
+
+/** node-config goes on without settings that it can't read. */
+function requireJson(variable = '{}'): void {
+  try {
+    JSON.parse(variable)
+  } catch {
+    throw new ConfigurationError('NODE_CONFIG is no JSON: write an object, such as {"port": 3030}')
+  }
 }
 
 /**
@@ -67,29 +86,34 @@ export function readConfiguration(): Record<string, unknown> & { authentication?
  *
  * @throws ConfigurationError with the first mistake, in one sentence
  */
-export function checkedConfiguration(settings: Record<string, unknown>): Configuration {
+export function checkedConfiguration(settings: Unchecked): Configuration {
   checkConfiguration(schema, settings, '')
 
-  const { authentication } = settings as Configuration & { authentication: Secrets }
+  const { authentication } = settings as { authentication: Unchecked }
+  const refreshToken = authentication['refresh-token']
 
-  requireSecret(authentication.secret, 'authentication.secret', 'ACCESS_TOKEN_SECRET')
-  requireSecret(
-    authentication['refresh-token']?.secret,
-    'authentication.refresh-token.secret',
-    'REFRESH_TOKEN_SECRET'
-  )
+  requireSecret(authentication, 'authentication', 'ACCESS_TOKEN_SECRET')
+
+  if (isObject(refreshToken)) {
+    requireSecret(refreshToken, 'authentication.refresh-token', 'REFRESH_TOKEN_SECRET')
+  }
+
   readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
 
   return settings as Configuration
 }
 
-function requireSecret(secret: unknown, key: string, variable: string): void {
+function requireSecret({ secret }: Unchecked, key: string, variable: string): void {
   if (secret === undefined) {
     throw new ConfigurationError(
-      `${key} is missing: set ${variable} to at least 32 random bytes, such as \`openssl rand -base64 48\` prints`
+      `${key}.secret is missing: set ${variable} to at least 32 random bytes, such as \`openssl rand -base64 48\` prints`
     )
   }
 }
+
+/** Whether a setting is an object, into which others can be put. */
+export const isObject = (value: unknown): value is Unchecked =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Makes the settings those of the app. */
 export const configured = (settings: Configuration) => (app: Application) => {

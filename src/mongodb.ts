@@ -35,8 +35,8 @@ export class Database {
     try {
       this.#client = new MongoClient(url, options)
     } catch (error) {
-      // The driver's sentence names the mistake, and never the password
-      const mistake = error instanceof Error ? error.message : 'unreadable'
+      // The driver's sentence names the mistake, but at times with all of the URL
+      const mistake = (error as Error).message.replace(/\/\/[^\s"]*/g, '//…')
 
       throw new ConfigurationError(
         `mongodb is not a usable connection string (${mistake}): write one such as mongodb://127.0.0.1:27017/moult`

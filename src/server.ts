@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Application } from './declarations.js'
 import { ConfigurationError } from './refresh-token/index.js'
@@ -20,6 +20,8 @@ export async function startServer(app: Application): Promise<RunningServer> {
   const answer = app.callback()
   const server = createServer((request, response) => void answer(request, response))
 
+  const closeWithAnswers = followAnswers(server)
+
   app.server = server
 
   try {
@@ -32,7 +34,14 @@ export async function startServer(app: Application): Promise<RunningServer> {
 
   const { port } = server.address() as AddressInfo
 
-  return { address: `http://${app.get('host')}:${port}`, stop: () => stop(app, server) }
+  return {
+    address: `http://${app.get('host')}:${port}`,
+    stop: () => {
+      // A connection that is kept alive would go on asking
+      closeWithAnswers()
+      return stop(app, server)
+    }
+  }
 }
 
 const sentences: Record<string, (host: string, port: number) => string> = {
@@ -52,6 +61,23 @@ function listen(server: Server, port: number, host: string): Promise<void> {
     })
     server.listen(port, host, resolve)
   })
+}
+
+/** Follows the answers in flight; what it returns makes each of them, and all later ones, the last of its connection. */
+function followAnswers(server: Server): () => void {
+  const inFlight = new Set<ServerResponse>()
+  const isLast = (response: ServerResponse) =>
+    response.headersSent || response.setHeader('Connection', 'close')
+
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    inFlight.add(response)
+    response.once('close', () => inFlight.delete(response))
+  })
+
+  return () => {
+    inFlight.forEach(isLast)
+    server.prependListener('request', (_request, response: ServerResponse) => isLast(response))
+  }
 }
 
 /** Ends the sockets, lets requests in flight finish, then leaves the database. */

@@ -1,4 +1,4 @@
-import { checkedConfiguration, readConfiguration, type Configuration } from './configuration.js'
+import { checkedConfiguration, isObject, readConfiguration, type Configuration } from './configuration.js'
 import { developmentSecrets } from './dev/secrets.js'
 
 /**
@@ -8,19 +8,27 @@ import { developmentSecrets } from './dev/secrets.js'
  */
 export async function loadSettings(): Promise<Configuration> {
   const settings = readConfiguration()
-  const { authentication, data } = settings
-  const isMissing = (secret: unknown) => secret === undefined || secret === ''
 
-  if (process.env.NODE_ENV !== 'production' && authentication && typeof data === 'string') {
-    const refreshToken = (authentication['refresh-token'] ??= {})
-
-    if (isMissing(authentication.secret) || isMissing(refreshToken.secret)) {
-      const made = await developmentSecrets(data)
-
-      authentication.secret ||= made.accessToken
-      refreshToken.secret ||= made.refreshToken
-    }
+  if (process.env.NODE_ENV !== 'production') {
+    await addSecrets(settings)
   }
 
   return checkedConfiguration(settings)
 }
+
+async function addSecrets({ authentication, data }: Record<string, unknown>): Promise<void> {
+  const refreshToken = isObject(authentication) ? authentication['refresh-token'] : undefined
+
+  if (!isObject(authentication) || !isObject(refreshToken) || typeof data !== 'string') {
+    return // a mistake that is told when all is checked
+  }
+
+  if ([authentication.secret, refreshToken.secret].some(isMissing)) {
+    const made = await developmentSecrets(data)
+
+    authentication.secret = isMissing(authentication.secret) ? made.accessToken : authentication.secret
+    refreshToken.secret = isMissing(refreshToken.secret) ? made.refreshToken : refreshToken.secret
+  }
+}
+
+const isMissing = (secret: unknown) => secret === undefined || secret === ''

@@ -48,7 +48,11 @@ async function bringUp(
   if (record.port !== port && existsSync(join(place.dbPath, 'WiredTiger'))) {
     await writeRecord(place, { ...record, port: undefined }) // killed in between, the next start does it again
     const repaired = await launchMongod({ ...options, replicaSet: false })
-    await changeAddress(repaired, place.dbPath).finally(() => repaired.stop())
+    try {
+      await changeAddress(repaired, place.dbPath)
+    } finally {
+      await repaired.stop()
+    }
     await writeRecord(place, { version, port })
   }
 

@@ -5,7 +5,7 @@ import {
   type AuthenticationResult,
   type JwtVerifyOptions
 } from '@feathersjs/authentication'
-import { NotAuthenticated } from '@feathersjs/errors'
+import { NotAuthenticated, NotFound } from '@feathersjs/errors'
 import type { Application, Params } from '@feathersjs/feathers'
 import { getDispatchValue, setDispatch } from '@feathersjs/schema'
 import { Type } from '@feathersjs/typebox'
@@ -94,16 +94,31 @@ export class AuthenticationService extends FeathersAuthenticationService {
     return local?.entityPasswordField ?? local?.passwordField ?? 'password'
   }
 
+  /** @throws ConfigurationError for a name that nothing is registered under */
   override async setup(): Promise<void> {
-    await super.setup()
+    const { service, authStrategies, parseStrategies = [] } = this.configuration
 
-    for (const name of this.configuration.authStrategies) {
-      if (!this.strategies[name]) {
-        throw new ConfigurationError(
-          `${this.configKey}.authStrategies names "${name}", but no strategy is registered under that name: ` +
-            `write names out of ${JSON.stringify(this.strategyNames)}, or register it`
-        )
-      }
+    if (!Object.hasOwn(this.app.services, service!)) {
+      throw new ConfigurationError(
+        `${this.configKey}.service is "${service}", but there is no such service: ` +
+          'write the path of the entity service, such as "users"'
+      )
+    }
+
+    this.requireStrategies('authStrategies', authStrategies)
+    this.requireStrategies('parseStrategies', parseStrategies)
+
+    await super.setup()
+  }
+
+  private requireStrategies(key: string, names: string[]): void {
+    const unknown = names.find((name) => !this.strategies[name])
+
+    if (unknown !== undefined) {
+      throw new ConfigurationError(
+        `${this.configKey}.${key} names "${unknown}", but no strategy is registered under that name: ` +
+          `write names out of ${JSON.stringify(this.strategyNames)}, or register it`
+      )
     }
   }
 
@@ -229,17 +244,22 @@ export class AuthenticationService extends FeathersAuthenticationService {
     const entity = this.withoutSecrets(document)
 
     if (params.provider) {
-      const shown = await this.entities.get(document[this.idField], {
-        ...params,
-        query: {},
-        [this.configuration.entity!]: entity
-      })
-
-      setDispatch(entity, this.withoutSecrets(getDispatchValue(shown)))
+      setDispatch(entity, this.withoutSecrets(getDispatchValue(await this.shown(document, entity, params))))
     }
 
     this.passwords.set(entity, document[this.passwordField])
     return entity
+  }
+
+  private async shown(document: SessionOwner, entity: Document, params: Params): Promise<Document> {
+    const { entity: name } = this.configuration
+
+    try {
+      return await this.entities.get(document[this.idField], { ...params, query: {}, [name!]: entity })
+    } catch (error) {
+      // Deleted since its document was read
+      throw error instanceof NotFound ? new Refused('revoked') : error
+    }
   }
 
   /** What has to be the same still when the session of a login opens: nobody signs in with a password just replaced. */
