@@ -16,19 +16,20 @@ export async function loadSettings(): Promise<Configuration> {
   return checkedConfiguration(settings)
 }
 
+/** What is no object is a mistake that is told when all is checked. */
 async function addSecrets({ authentication, data }: Record<string, unknown>): Promise<void> {
-  const refreshToken = isObject(authentication) ? authentication['refresh-token'] : undefined
+  const holders = isObject(authentication) ? [authentication, authentication['refresh-token']] : []
 
-  if (!isObject(authentication) || !isObject(refreshToken) || typeof data !== 'string') {
-    return // a mistake that is told when all is checked
-  }
+  if (typeof data === 'string' && holders.some(lacksSecret)) {
+    const { accessToken, refreshToken } = await developmentSecrets(data)
 
-  if ([authentication.secret, refreshToken.secret].some(isMissing)) {
-    const made = await developmentSecrets(data)
-
-    authentication.secret = isMissing(authentication.secret) ? made.accessToken : authentication.secret
-    refreshToken.secret = isMissing(refreshToken.secret) ? made.refreshToken : refreshToken.secret
+    holders.forEach((holder, index) => {
+      if (lacksSecret(holder)) {
+        holder.secret = [accessToken, refreshToken][index]
+      }
+    })
   }
 }
 
-const isMissing = (secret: unknown) => secret === undefined || secret === ''
+const lacksSecret = (settings: unknown): settings is { secret?: string | undefined } =>
+  isObject(settings) && (settings.secret === undefined || settings.secret === '')

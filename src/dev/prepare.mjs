@@ -35,12 +35,12 @@ function isInstalled() {
   const present = packages('node_modules/.package-lock.json')
   if (!locked) throw new Error('package-lock.json is missing or unreadable; restore it from the repository.')
   if (!present) return false
-  const production = !wantsTools && isBuilt() && !Object.values(present).some((entry) => entry.dev)
+  const needsTools = wantsTools || !isBuilt()
   return Object.entries(locked).every(([path, entry]) => {
     if (path === '') return true // the project itself
     const found = present[path]
     if (found) return found.version === entry.version && existsSync(join(root, path))
-    return entry.optional || (production && (entry.dev || entry.devOptional))
+    return entry.optional || (!needsTools && (entry.dev || entry.devOptional))
   })
 }
 
