@@ -142,9 +142,7 @@ type Configuration = Static<ReturnType<typeof authenticationSchema>>
  * @throws ConfigurationError
  */
 export function readSettings(configuration: unknown, configKey: string, production: boolean): Settings {
-  const names = (configuration as { authStrategies?: unknown })?.authStrategies
-
-  checkConfiguration(authenticationSchema(Array.isArray(names) ? names : []), configuration, configKey)
+  checkConfiguration(authenticationSchema(strategyNames(configuration)), configuration, configKey)
 
   const checked = configuration as Configuration
   const { secret, jwtOptions = {}, 'refresh-token': refreshToken } = checked
@@ -192,6 +190,13 @@ export function readSettings(configuration: unknown, configKey: string, producti
       audience
     }
   }
+}
+
+/** Each strategy may have a block of its name, also one that only opens services. */
+function strategyNames(configuration: unknown): string[] {
+  const { authStrategies, parseStrategies } = (configuration ?? {}) as Record<string, unknown>
+
+  return [authStrategies, parseStrategies].flatMap((names) => (Array.isArray(names) ? names.map(String) : []))
 }
 
 function checkNames({ authStrategies }: Configuration, strategies: string[], key: string): void {

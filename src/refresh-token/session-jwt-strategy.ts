@@ -13,6 +13,7 @@ import { AuthenticationService } from './authentication-service.js'
 import { ConfigurationError, Refused } from './errors.js'
 import { present } from './session.js'
 import type { SessionEvent } from './session-store.js'
+import { SetMap } from './set-map.js'
 import { checkedBy } from './validation.js'
 
 const checkRequest = checkedBy(
@@ -34,8 +35,8 @@ interface WatchedToken {
  */
 export class SessionJwtStrategy extends JWTStrategy {
   declare authentication: AuthenticationService
-  readonly #connections = new Map<string, Set<RealTimeConnection>>()
-  readonly #signingIn = new WeakSet<RealTimeConnection>()
+  readonly #connections = new SetMap<string, RealTimeConnection>()
+  readonly #attempts = new SetMap<string, { ended: boolean }>()
   readonly #gone = new WeakSet<RealTimeConnection>()
   readonly #timers = new WeakMap<RealTimeConnection, NodeJS.Timeout>()
 
@@ -98,37 +99,39 @@ export class SessionJwtStrategy extends JWTStrategy {
     }
   }
 
-  /** @throws Refused when the session ended, or the account was disabled, while it signed in */
+  /**
+   * Several sign-ins may be under way on one connection: nothing of it changes until one of them is through, and then
+   * all at once.
+   *
+   * @throws Refused when the session ended, or the account was disabled, meanwhile
+   */
   async #signIn(connection: RealTimeConnection, authResult: AuthenticationResult): Promise<void> {
     const { accessToken, authentication } = authResult
     const { sub, sid, exp } = authentication.payload
+    const attempt = { ended: false }
 
-    // It hung up before its sign-in was through, and no event will come to clean up after it
-    if (this.#gone.has(connection)) {
-      return
-    }
-
-    this.#forget(connection)
-    connection.authentication = { strategy: this.name, accessToken }
-    connection.session = { id: sid }
-    this.#connections.set(sid, (this.#connections.get(sid) ?? new Set()).add(connection))
-    this.#watch(connection, { sub, sid, expiry: exp * 1000 })
-
-    this.#signingIn.add(connection)
+    this.#attempts.add(sid, attempt)
 
     try {
-      // From here on the end of the session is noted. What happened before that is seen now.
+      // An end of the session is noted from here on; one before shows now
       const { user } = await this.authentication.sessions.find(sub, sid)
+      const entity = await this.authentication.presentEntity(user, {})
 
-      if (!this.#signingIn.delete(connection)) {
+      if (attempt.ended) {
         throw new Refused('revoked')
       }
 
-      connection[this.configuration.entity] = await this.authentication.presentEntity(user, {})
-    } catch (error) {
-      this.#signingIn.delete(connection)
-      this.#signOut(connection)
-      throw error
+      // It may have hung up already, and then no event will come to clean up after it
+      if (!this.#gone.has(connection)) {
+        this.#forget(connection)
+        connection[this.configuration.entity] = entity
+        connection.authentication = { strategy: this.name, accessToken }
+        connection.session = { id: sid }
+        this.#connections.add(sid, connection)
+        this.#watch(connection, { sub, sid, expiry: exp * 1000 })
+      }
+    } finally {
+      this.#attempts.delete(sid, attempt)
     }
   }
 
@@ -140,15 +143,8 @@ export class SessionJwtStrategy extends JWTStrategy {
   }
 
   #forget(connection: RealTimeConnection): void {
-    const id = connection.session?.id
-    const others = this.#connections.get(id)
-
     clearTimeout(this.#timers.get(connection))
-    others?.delete(connection)
-
-    if (others?.size === 0) {
-      this.#connections.delete(id)
-    }
+    this.#connections.delete(connection.session?.id, connection)
   }
 
   /** Disconnects when the access token expires. */
@@ -171,13 +167,12 @@ export class SessionJwtStrategy extends JWTStrategy {
   }
 
   #disconnect(sessionId: string): void {
+    this.#attempts.get(sessionId).forEach((attempt) => (attempt.ended = true))
+
     // Later than the event that says why, which Feathers publishes in a microtask
     setImmediate(() => {
-      for (const connection of [...(this.#connections.get(sessionId) ?? [])]) {
-        // One that is just signing in hears of it by the answer
-        if (!this.#signingIn.delete(connection)) {
-          this.app!.emit('disconnect', connection)
-        }
+      for (const connection of this.#connections.get(sessionId)) {
+        this.app!.emit('disconnect', connection)
       }
     })
   }

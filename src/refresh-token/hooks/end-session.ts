@@ -10,7 +10,7 @@ export const endSession = () => async (context: HookContext, next?: NextFunction
   const { connection } = context.params
 
   // The connection that signs out stays, signed out: it is not to be disconnected with the session's other ones
-  if (connection?.session?.id === sid) {
+  if (sid && connection?.session?.id === sid) {
     await service.handleConnection('logout', connection, result)
   }
 
