@@ -65,7 +65,7 @@ export async function startApp({ settings = {}, database, configure }: TestOptio
 }
 
 /** The MongoDB that the test runner started, with another database. */
-function databaseUrl(name: string): string {
+export function databaseUrl(name: string): string {
   const url = new URL(process.env.MONGODB_URL!)
 
   url.pathname = `/${name}`

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { setTimeout as after } from 'node:timers/promises'
 import type { ManagerOptions, SocketOptions } from 'socket.io-client'
 import { password } from './rest.js'
@@ -70,4 +71,19 @@ export async function isSignedIn(socket: TestSocket): Promise<boolean> {
       throw error
     }
   )
+}
+
+/** A call is refused, with one of these codes, and nothing of the inside gets out. */
+export async function assertRefused(socket: TestSocket, codes: number[], method: string, ...args: unknown[]) {
+  const call = `${method} ${JSON.stringify(args).slice(0, 100)}`
+  const answer = await socket.call(method, ...args).then(
+    (result) => assert.fail(`${call} is answered with ${JSON.stringify(result)}`),
+    (error: { name: string; message: string; code: number; className: string; stack?: string }) => error
+  )
+  const { name, message, code, className } = answer
+
+  assert.ok(codes.includes(code), `${call}: ${code} ${message}`)
+  assert.ok(name && message && className, `${call}: a Feathers error`)
+  assert.equal(answer.stack, undefined, call)
+  assert.doesNotMatch(JSON.stringify(answer), / {4}at |node_modules|\.[jt]s:\d|Mongo|BSON/, call)
 }

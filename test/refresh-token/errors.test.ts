@@ -1,0 +1,63 @@
+import {
+  MongoAPIError,
+  type MongoError,
+  MongoNetworkError,
+  MongoNetworkTimeoutError,
+  MongoNotConnectedError,
+  MongoOperationTimeoutError,
+  MongoServerError
+} from 'mongodb'
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Refused, isUnreachable, unavailable, type RefusalReason } from '../../src/refresh-token/errors.js'
+
+function labelled(error: MongoError, label: string): MongoError {
+  error.addErrorLabel(label)
+  return error
+}
+
+describe('an error of the driver', () => {
+  for (const error of [
+    new MongoNetworkError('connection to 10.0.0.1:27017 closed'),
+    new MongoNetworkTimeoutError('timed out'),
+    new MongoNotConnectedError('not connected'),
+    new MongoOperationTimeoutError('timed out'),
+    // a primary that steps down answers, but can't do it now
+    labelled(new MongoServerError({ message: 'not primary', code: 10107 }), 'RetryableWriteError')
+  ]) {
+    it(`says that the database is away: ${error.name} ${error.message}`, () => {
+      assert.equal(isUnreachable(error), true)
+    })
+  }
+
+  for (const error of [
+    new MongoServerError({ message: 'E11000 duplicate key', code: 11000 }),
+    new MongoServerError({ message: 'unknown operator: $x', code: 2 }),
+    new MongoAPIError('an option that is not supported'),
+    new Error('MongoNetworkError'),
+    'MongoNetworkError',
+    undefined
+  ]) {
+    it(`says something else: ${String(error)}`, () => {
+      assert.equal(isUnreachable(error), false)
+    })
+  }
+
+  it('is answered with a 503 that holds no address', () => {
+    const { code, name, message } = unavailable().toJSON()
+
+    assert.deepEqual([code, name], [503, 'Unavailable'])
+    assert.doesNotMatch(message, /\d/)
+  })
+})
+
+describe('a refusal', () => {
+  for (const reason of ['invalid', 'expired', 'revoked', 'reused', 'disabled'] satisfies RefusalReason[]) {
+    it(`is a 401 with its reason and a sentence: ${reason}`, () => {
+      const { code, name, message, data } = new Refused(reason).toJSON()
+
+      assert.deepEqual([code, name, data], [401, 'NotAuthenticated', { reason }])
+      assert.match(message, /^The .+/)
+    })
+  }
+})

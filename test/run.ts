@@ -1,0 +1,101 @@
+// The test command: `npm test`, or `npm test -- sessions` for the files, or else the tests, of that name.
+// Runs them on MONGODB_URL, or without one on a mongod of its own, and prints how much of src/ they cover.
+import { readdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { startMongod } from '../src/dev/mongod.js'
+import { reportCoverage } from './coverage.js'
+
+const root = resolve(import.meta.dirname, '..')
+const timeout = 300_000 // ms for one file: the slowest starts MongoDB twenty times
+const unmatched = 'test name does not match pattern' // the runner's reason for skipping what was not asked for
+
+interface Selection {
+  files: string[]
+  names: RegExp[]
+}
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
+
+const temporary = await mkdtemp(join(tmpdir(), 'moult-test-'))
+const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+try {
+  await test(select(process.argv.slice(2)))
+} catch (error) {
+  console.error(error)
+  counts.failed++
+} finally {
+  await rm(temporary, { recursive: true, force: true })
+}
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
+console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`)
+process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
+
+async function test(selection: Selection): Promise<void> {
+  const mongod = process.env.MONGODB_URL
+    ? undefined
+    : await startMongod({ folder: temporary, log: console.log })
+  process.env.MONGODB_URL ??= mongod?.url
+  process.env.NODE_ENV = 'test'
+  process.env.NODE_V8_COVERAGE = join(temporary, 'coverage') // for the processes of the tests, and theirs
+  try {
+    await runFiles(selection)
+  } finally {
+    await mongod?.stop()
+  }
+  if (interruption.signal.aborted) throw new Error('Interrupted.')
+  const isFullRun = process.argv.length === 2
+  const gaps = await reportCoverage(root, temporary)
+  if (!isFullRun || gaps.length === 0) return
+  console.error(`The heart is to be covered to every branch, and is not:\n  ${gaps.join('\n  ')}`)
+  counts.failed++
+}
+
+/** Words that are in no file's path are taken for names of tests. */
+function select(words: string[]): Selection {
+  const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((path) => join('test', path))
+    .filter((path) => path.endsWith('.test.ts'))
+    .sort()
+  const matching = (word: string) =>
+    all.filter((path) => path.includes(word) || resolve(path) === resolve(word))
+  const files = [...new Set(words.flatMap(matching))]
+  const names = words.filter((word) => matching(word).length === 0).map((word) => new RegExp(word))
+  return { files: (files.length > 0 ? files : all).map((path) => join(root, path)), names }
+}
+
+/** Each file runs in a process of its own, with the options of this one (tsx), and prints as it ends. */
+async function runFiles({ files, names }: Selection): Promise<void> {
+  const results = run({
+    files,
+    timeout,
+    concurrency: Math.max(2, availableParallelism()),
+    signal: interruption.signal,
+    ...(names.length > 0 && { testNamePatterns: names })
+  })
+  results.on('test:pass', (event) => {
+    if (event.details.type === 'suite' || event.skip === unmatched) return
+    counts[event.skip !== undefined || event.todo !== undefined ? 'skipped' : 'passed']++
+  })
+  results.on('test:fail', (event) => {
+    // a suite or a file fails with its tests, which are counted, or by itself, in a hook or at its imports
+    if (event.todo === undefined && failureType(event.details.error) !== 'subtestsFailed') counts.failed++
+  })
+  const output = results.compose(new spec())
+  output.pipe(process.stdout, { end: false })
+  await new Promise((done) => output.once('end', done))
+}
+
+function failureType(error: Error): unknown {
+  return 'failureType' in error ? error.failureType : undefined
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { startApp, type TestApp } from '../../support/app.js'
+import { newPerson, stored, type Person } from '../../support/people.js'
+import { password, restClient, type RestClient } from '../../support/rest.js'
+
+const newPassword = 'another horse battery'
+
+describe('a change of a user', () => {
+  let t: TestApp
+  let client: RestClient
+  let admin: Person
+  let ada: Person
+  // eslint-disable-next-line typescript/no-explicit-any -- the body of an answer
+  let phone: any
+
+  before(async () => {
+    t = await startApp()
+    client = restClient(t.address)
+    admin = await newPerson(t, 'admin')
+  })
+  beforeEach(async () => {
+    ada = await newPerson(t)
+    phone = await ada.signIn()
+  })
+  after(() => t.stop())
+
+  const change = (person: Person, body: object, id = ada.id) => person.ask('PATCH', `/users/${id}`, { body })
+  const ids = async () => (await stored(t, ada.email)).sessions.map(({ id }: { id: string }) => id)
+
+  /** What the access token and the refresh token of a login get: a status or a reason each. */
+  async function tokensGet({ accessToken, refreshToken }: { accessToken: string; refreshToken: string }) {
+    const answers = [
+      await client.ask('GET', '/sessions', { token: accessToken }),
+      await client.authenticate({ strategy: 'jwt', accessToken }),
+      await client.refresh(refreshToken)
+    ]
+
+    return answers.map(({ status, body }) => body.data?.reason ?? status)
+  }
+
+  it('that is a new password ends all sessions but the one that asked', async () => {
+    await change(ada, { password: newPassword, currentPassword: password })
+
+    assert.deepEqual(await ids(), [ada.session.id])
+    assert.deepEqual(await tokensGet(phone), ['revoked', 'revoked', 'revoked'])
+    assert.deepEqual(await tokensGet(ada), [200, 201, 201])
+  })
+
+  it("that is a new password by an admin ends all the user's sessions, and none of the admin's", async () => {
+    await change(admin, { password: newPassword })
+
+    assert.deepEqual(await ids(), [])
+    assert.deepEqual(await tokensGet(ada), ['revoked', 'revoked', 'revoked'])
+    assert.equal((await admin.ask('GET', '/sessions')).status, 200)
+  })
+
+  it('that is the same password again ends them too', async () => {
+    await change(ada, { password, currentPassword: password })
+
+    assert.deepEqual(await ids(), [ada.session.id])
+  })
+
+  it('that is refused ends none', async () => {
+    await change(ada, { password: newPassword, currentPassword: 'wrong horse' })
+    await change(ada, { password: newPassword })
+    await change(ada, { password: 'short', currentPassword: password })
+    await change(ada, { password: newPassword, email: admin.email, currentPassword: password })
+    await change(admin, { disabled: true, email: admin.email })
+
+    assert.deepEqual(await ids(), [ada.session.id, phone.session.id])
+    assert.deepEqual(await tokensGet(phone), [200, 201, 201])
+  })
+
+  it('of name, email or roles ends none', async () => {
+    await change(admin, { name: 'Ada', roles: ['moderator'], disabled: false })
+    await change(ada, { email: ada.email.toUpperCase(), currentPassword: password })
+
+    assert.deepEqual(await ids(), [ada.session.id, phone.session.id])
+    assert.deepEqual(await tokensGet(phone), [200, 201, 201])
+  })
+
+  it('takes an id in upper case', async () => {
+    await change(ada, { password: newPassword, currentPassword: password }, ada.id.toUpperCase())
+    assert.deepEqual(await ids(), [ada.session.id])
+    await change(admin, { disabled: true }, ada.id.toUpperCase())
+    assert.deepEqual(await ids(), [])
+  })
+
+  describe('that disables', () => {
+    beforeEach(() => change(admin, { disabled: true }))
+
+    it('ends all sessions', async () => {
+      assert.deepEqual(await ids(), [])
+      assert.deepEqual(await tokensGet(ada), ['disabled', 'disabled', 'disabled'])
+      assert.deepEqual(await tokensGet(phone), ['disabled', 'disabled', 'disabled'])
+    })
+
+    it('keeps the user out, and tells only who has the password', async () => {
+      const right = await client.signIn(ada.email)
+      const wrong = await client.signIn(ada.email, { password: 'wrong horse' })
+
+      assert.deepEqual([right.status, right.body.data], [401, { reason: 'disabled' }])
+      assert.deepEqual([wrong.status, wrong.body.data], [401, undefined])
+    })
+
+    it('is undone by enabling, which brings no session back', async () => {
+      const { body } = await change(admin, { disabled: false })
+
+      assert.equal(body.disabled, false)
+      assert.deepEqual(await tokensGet(phone), ['revoked', 'revoked', 'revoked'])
+      assert.equal((await client.signIn(ada.email)).status, 201)
+    })
+  })
+
+  it('that disables an admin takes effect on that admin at once', async () => {
+    const other = await newPerson(t, 'admin')
+
+    await change(admin, { disabled: true }, other.id)
+    assert.equal((await other.ask('GET', '/users')).body.data.reason, 'disabled')
+  })
+})
