@@ -11,8 +11,9 @@ const options = {
   connectTimeoutMS: 4000,
   socketTimeoutMS: 5000,
   waitQueueTimeoutMS: 4000,
-  heartbeatFrequencyMS: 2000 // how soon a database that is back is noticed
-}
+  heartbeatFrequencyMS: 2000, // how soon a database that is back is noticed
+  writeConcern: { w: 'majority', journal: true } // what was answered survives the loss of a server
+} as const
 const pingTimeout = 2000 // ms
 
 const retryDelay = 1000 // ms between attempts to prepare a database that was away at the start

@@ -1,9 +1,14 @@
-import { MethodNotAllowed } from '@feathersjs/errors'
+import { MethodNotAllowed, NotFound, type FeathersError } from '@feathersjs/errors'
+import feathers from '@feathersjs/feathers'
 import type { Server, Socket } from 'socket.io'
 import type { Application } from './declarations.js'
 
-/** What Feathers leaves out for sockets: the client's address, and an answer to a method that no service has. */
+/** What Feathers leaves out for sockets: the client's address, and an answer to calls that reach no service. */
 export const guardSockets = (app: Application) => (io: Server) => {
+  const methods = new Set(
+    Object.values(app.services).flatMap((service) => feathers.getServiceOptions(service).methods ?? [])
+  )
+
   io.use((socket, next) => {
     const { feathers } = socket as Socket & { feathers: { ip?: string } }
 
@@ -12,13 +17,25 @@ export const guardSockets = (app: Application) => (io: Server) => {
   })
 
   io.on('connection', (socket) => {
-    socket.onAny((method: string, ...args: unknown[]) => {
-      const answer = args.at(-1)
+    // Nothing else gets to the listeners: a client may name its packet `error`, say, as the socket's own event
+    socket.use(([method, ...args], next) => {
+      const refusal = refused(methods, method, args)
+      const answer: unknown = args.at(-1)
 
-      if (socket.listenerCount(method) === 0 && typeof answer === 'function') {
-        answer(new MethodNotAllowed(`No service has a method '${method}'`).toJSON())
+      if (!refusal) {
+        next()
+      } else if (typeof answer === 'function') {
+        answer(refusal.toJSON())
       }
     })
-    socket.on('error', (error) => app.get('logger').warn(`A socket failed: ${error.name}`))
+    socket.on('error', () => app.get('logger').warn('A socket failed'))
   })
+}
+
+function refused(methods: Set<string>, method: string, [path]: unknown[]): FeathersError | undefined {
+  if (!methods.has(method)) {
+    return new MethodNotAllowed(`No service has a method '${method}'`)
+  }
+
+  return typeof path === 'function' ? new NotFound('Invalid service path') : undefined
 }

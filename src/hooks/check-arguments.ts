@@ -5,10 +5,11 @@ import { invalidData } from '../refresh-token/validation.js'
 
 /** Around all methods of clients: over a socket an id may be anything, and data a list. */
 export const checkArguments = () => async (context: HookContext, next: NextFunction) => {
-  const { data, params } = context
-  // Calls that the app makes on behalf of a client have ids as they are stored
-  const id: unknown = context.id ?? ''
+  const { data, method, params } = context
+  // `patch` and `remove` without an id mean all
+  const id: unknown = context.id ?? (method === 'get' ? undefined : '')
 
+  // Calls that the app makes on behalf of a client have ids as they are stored
   if (params.provider && typeof id !== 'string' && !(id instanceof ObjectId)) {
     throw invalidData([{ field: 'id', message: 'must be string' }])
   }

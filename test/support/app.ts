@@ -12,6 +12,8 @@ export interface TestApp {
   app: Application
   /** http://localhost:12345 */
   address: string
+  /** Of its database. */
+  url: string
   /** The database of this app alone. */
   db: Db
   /** The app's clock: moved by hand. */
@@ -51,6 +53,7 @@ export async function startApp({ settings = {}, database, configure }: TestOptio
   return {
     app,
     address: server.address,
+    url,
     db: client.db(),
     clock,
     async stop() {

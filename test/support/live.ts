@@ -50,7 +50,7 @@ export const caughtUp = (...sockets: TestSocket[]) =>
 
 /** Why the service disconnected a socket. Fails when it takes longer than the second that the contract allows. */
 export async function disconnectedInTime(socket: TestSocket): Promise<string> {
-  const late = after(1000).then(() => {
+  const late = after(1000, undefined, { ref: false }).then(() => {
     throw new Error('The socket is still connected after 1 s')
   })
 
