@@ -7,7 +7,7 @@ import { configured, type Configuration } from './configuration.js'
 import { socketLimits } from './connections.js'
 import type { Application } from './declarations.js'
 import { checkArguments } from './hooks/check-arguments.js'
-import { convertErrors } from './hooks/convert-errors.js'
+import { convertErrors, describe } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
 import { createLogger, type Logger } from './logger.js'
@@ -42,6 +42,8 @@ export function createApp(
   app.proxy = settings.proxies > 0
   app.maxIpsCount = settings.proxies
 
+  // What Koa would print: connections that broke, or took too long
+  app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
   app.use(errorHandler())
   app.use(cors({ origin: allowedOrigin(settings.origins) }))
   app.use(addressOfClient())
