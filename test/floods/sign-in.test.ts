@@ -37,7 +37,7 @@ describe('the limit of sign-ins by account', () => {
   }
   const overSocket = (request: object) =>
     socket.call('create', 'authentication', { strategy: 'local', email, ...request }).then(
-      () => ({ code: 201 }) as { code: number; data?: { retryAfter?: number } },
+      (): { code: number; data?: { retryAfter?: number } } => ({ code: 201 }),
       (error) => error
     )
 
