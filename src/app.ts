@@ -4,14 +4,16 @@ import socketio from '@feathersjs/socketio'
 import { authentication } from './authentication.js'
 import { channels } from './channels.js'
 import { configured, type Configuration } from './configuration.js'
+import { socketLimits } from './connections.js'
 import type { Application } from './declarations.js'
 import { checkArguments } from './hooks/check-arguments.js'
-import { convertErrors } from './hooks/convert-errors.js'
+import { convertErrors, describe } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
 import { createLogger, type Logger } from './logger.js'
-import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
+import { addressOfClient, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
+import { rateLimits } from './rate-limits/rate-limits.js'
 import { services } from './services/index.js'
 import { guardSockets } from './sockets.js'
 
@@ -20,8 +22,6 @@ export interface AppOptions {
   now?: () => number
   logger?: Logger
 }
-
-const largestRequest = 100_000 // bytes: users and tokens take a few hundred
 
 /**
  * Makes the app, in the order of the Feathers generator.
@@ -33,24 +33,34 @@ export function createApp(
   { now = Date.now, logger = createLogger() }: AppOptions = {}
 ): Application {
   const app: Application = koa(feathers())
+  const sockets = socketLimits(settings.limits, settings.proxies)
 
   app.configure(configured(settings))
   app.set('now', now)
   app.set('logger', logger)
+  // Koa believes what proxies say of the protocol and the host, too
+  app.proxy = settings.proxies > 0
+  app.maxIpsCount = settings.proxies
 
+  // What Koa would print: connections that broke, or took too long
+  app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
   app.use(errorHandler())
   app.use(cors({ origin: allowedOrigin(settings.origins) }))
-  app.use(clientAddress())
+  app.use(addressOfClient())
   app.use(notStored())
-  app.use(bodyParser({ jsonLimit: largestRequest, urlencoded: false, text: false, onError: unreadable }))
+  app.use(bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable }))
 
   app.configure(rest())
   app.configure(
-    socketio({ cors: { origin: settings.origins }, maxHttpBufferSize: largestRequest }, guardSockets(app))
+    socketio({ cors: { origin: settings.origins }, ...sockets.options }, (io) => {
+      sockets.limit(io)
+      guardSockets(app)(io)
+    })
   )
   app.configure(guardedLookup)
   app.configure(mongodb)
   app.configure(authentication)
+  app.configure(rateLimits)
   app.configure(services)
   app.configure(channels)
 

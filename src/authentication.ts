@@ -1,4 +1,5 @@
 import type { Application } from './declarations.js'
+import { limitSignIns } from './hooks/limit-attempts.js'
 import { Argon2Strategy } from './local-strategy.js'
 import {
   AuthenticationService,
@@ -18,6 +19,9 @@ export const authentication = (app: Application) => {
 
   app.use('authentication', service, { methods: ['create', 'remove'] })
   app.service('authentication').hooks({
+    around: {
+      create: [limitSignIns()]
+    },
     after: {
       create: [attachRefreshToken()],
       remove: [endSession()]

@@ -1,6 +1,8 @@
 import configuration from '@feathersjs/configuration'
 import { Type, type Static } from '@feathersjs/typebox'
 import type { Application } from './declarations.js'
+import { limitsSetting } from './limits.js'
+import { rateLimitSetting } from './rate-limits/settings.js'
 import { checkConfiguration } from './refresh-token/configuration-check.js'
 import { ConfigurationError } from './refresh-token/errors.js'
 import { readSettings } from './refresh-token/options.js'
@@ -33,7 +35,13 @@ const schema = Type.Object(
         description: 'write a connection string, such as mongodb://127.0.0.1:27017/moult'
       })
     ),
-    rateLimit: Type.Literal(false, { description: 'write false' }),
+    rateLimit: rateLimitSetting,
+    proxies: Type.Integer({
+      minimum: 0,
+      maximum: 10,
+      description: 'write how many proxies are in front of the service, such as 1, or 0'
+    }),
+    limits: limitsSetting,
     authentication: Type.Object(
       {
         local: Type.Optional(

@@ -10,6 +10,7 @@ import { hashPassword, verifyPassword } from './passwords.js'
 import { deviceSchema, type AuthenticationService } from './refresh-token/authentication-service.js'
 import { Refused } from './refresh-token/errors.js'
 import { checkedBy } from './refresh-token/validation.js'
+import { accountName } from './validators.js'
 
 // What the password of an unknown user is compared with, so that it takes the same time as a wrong one
 const nobodysHash = hashPassword(randomUUID())
@@ -74,8 +75,13 @@ export class Argon2Strategy extends LocalStrategy {
   /** From the collection itself: the service shows nobody's password, and runs no operators it is given as a string. */
   async #findUser(username: string) {
     const users = await (this.entityService as unknown as MongoDBService).getModel()
-    const filter = { [this.configuration.entityUsernameField]: username.toLowerCase() }
+    const field = this.configuration.entityUsernameField
+    const user = await users.findOne(
+      { [field]: username.toLowerCase() },
+      { collation: caseInsensitive, projection: { sessions: 0 } }
+    )
 
-    return users.findOne(filter, { collation: caseInsensitive, projection: { sessions: 0 } })
+    // Under a name that is counted as another one, its guesses would not be limited
+    return user && accountName(String(user[field])) === accountName(username) ? user : null
   }
 }

@@ -1,5 +1,6 @@
 import { BadRequest, FeathersError, NotFound } from '@feathersjs/errors'
 import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
+import { clientAddress } from './client-address.js'
 import type { Application } from './declarations.js'
 import { describe, toFeathersError } from './hooks/convert-errors.js'
 
@@ -21,6 +22,10 @@ export const errorHandler = (): Middleware => async (ctx, next) => {
     }
     if (code === 401) {
       ctx.set('WWW-Authenticate', challenge(ctx, answer.data))
+    }
+
+    if (typeof answer.data?.retryAfter === 'number') {
+      ctx.set('Retry-After', String(answer.data.retryAfter)) // RFC 9110 §10.2.3: seconds
     }
 
     ctx.set('Cache-Control', 'no-store')
@@ -55,9 +60,12 @@ export const notStored = (): Middleware => async (ctx, next) => {
   }
 }
 
-/** `params.ip`, for the device of a session. */
-export const clientAddress = (): Middleware => (ctx, next) => {
-  ctx.feathers = { ...ctx.feathers, ip: ctx.ip }
+/** `params.ip`, for the device of a session and for limits. */
+export const addressOfClient = (): Middleware => (ctx, next) => {
+  const { headers, socket } = ctx.req
+  const ip = clientAddress({ headers, remoteAddress: socket.remoteAddress }, ctx.app.get('proxies'))
+
+  ctx.feathers = { ...ctx.feathers, ip }
 
   return next()
 }

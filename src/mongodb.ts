@@ -1,6 +1,7 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
 import { MongoClient, type Collection, type Db } from 'mongodb'
 import type { Application } from './declarations.js'
+import { rateLimitsCollection } from './rate-limits/settings.js'
 import type { Logger } from './logger.js'
 import { ConfigurationError, isUnreachable, unavailable } from './refresh-token/errors.js'
 
@@ -81,6 +82,10 @@ export class Database {
     try {
       await this.#checkVersion()
       await this.collection('users').createIndex({ email: 1 }, { unique: true, collation: caseInsensitive })
+      await this.collection(rateLimitsCollection).createIndexes([
+        { key: { key: 1 }, unique: true }, // one count for one key, also when it is begun twice at once
+        { key: { expire: 1 }, expireAfterSeconds: 0 }
+      ])
       this.#prepared = true
     } catch (error) {
       if (!isUnreachable(error)) {

@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { limitConnections, requestLimits } from './connections.js'
 import type { Application } from './declarations.js'
 import { ConfigurationError } from './refresh-token/index.js'
 
@@ -18,10 +19,14 @@ export interface RunningServer {
  */
 export async function startServer(app: Application): Promise<RunningServer> {
   const answer = app.callback()
-  const server = createServer((request, response) => void answer(request, response))
+  const server = createServer(
+    requestLimits(app.get('limits')),
+    (request, response) => void answer(request, response)
+  )
 
   const closeWithAnswers = followAnswers(server)
 
+  limitConnections(server, app.get('limits'), app.get('proxies'))
   app.server = server
 
   try {

@@ -1,7 +1,9 @@
 import { MethodNotAllowed, NotFound, type FeathersError } from '@feathersjs/errors'
 import feathers from '@feathersjs/feathers'
 import type { Server, Socket } from 'socket.io'
+import { clientAddress } from './client-address.js'
 import type { Application } from './declarations.js'
+import { limitCalls } from './socket-calls.js'
 
 /** What Feathers leaves out for sockets: the client's address, and an answer to calls that reach no service. */
 export const guardSockets = (app: Application) => (io: Server) => {
@@ -12,7 +14,10 @@ export const guardSockets = (app: Application) => (io: Server) => {
   io.use((socket, next) => {
     const { feathers } = socket as Socket & { feathers: { ip?: string } }
 
-    feathers.ip = socket.handshake.address
+    feathers.ip = clientAddress(
+      { headers: socket.handshake.headers, remoteAddress: socket.handshake.address },
+      app.get('proxies')
+    )
     next()
   })
 
@@ -28,6 +33,7 @@ export const guardSockets = (app: Application) => (io: Server) => {
         answer(refusal.toJSON())
       }
     })
+    limitCalls(socket, app.get('limits').callsPerSocket)
     socket.on('error', () => app.get('logger').warn('A socket failed'))
   })
 }

@@ -20,6 +20,13 @@ export const getQueryValidator = (schema: TSchema): Validator => validatorOf(que
 /** Passwords are compared as they look: what one keyboard composes, another may not (NIST SP 800-63B §5.1.1.2). */
 export const normalizePassword = (password: string) => password.normalize('NFKC')
 
+/**
+ * The one name of an account, however it is typed. The collation that users are looked up with takes many names for
+ * one: it sees no difference in case, nor in width, and no soft hyphens at all.
+ */
+export const accountName = (username: string): string =>
+  username.normalize('NFKC').toLowerCase().normalize('NFKC')
+
 function validatorOf(ajv: Ajv, schema: TSchema): Validator {
   const validate = ajv.compile(schema)
 

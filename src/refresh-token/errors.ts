@@ -47,9 +47,9 @@ const unreachable = new Set([
  * request was wrong.
  */
 export function isUnreachable(error: unknown): boolean {
-  return (
-    error instanceof MongoError && (unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError'))
-  )
+  return error instanceof MongoError
+    ? unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError')
+    : (error as { code?: unknown }).code === 'EPIPE' // the driver wrote to a server that had just hung up
 }
 
 /** 503: the database can't be reached. The driver's message stays inside, it may hold addresses. */

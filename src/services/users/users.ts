@@ -3,6 +3,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { authorizePatch } from '../../hooks/authorize-patch.js'
 import { hashPassword } from '../../hooks/hash-password.js'
+import { limitByAddress, limitPasswordGuesses } from '../../hooks/limit-attempts.js'
 import { UserService, getOptions } from './users.class.js'
 import {
   userDataResolver,
@@ -23,7 +24,8 @@ export const users = (app: Application) => {
       all: [schemaHooks.resolveExternal(userExternalResolver)],
       find: [authenticate('jwt')],
       get: [authenticate('jwt')],
-      patch: [authenticate('jwt')],
+      create: [limitByAddress('signUp')],
+      patch: [authenticate('jwt'), limitPasswordGuesses()],
       remove: [authenticate('jwt')]
     },
     before: {

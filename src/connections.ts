@@ -1,0 +1,104 @@
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { Socket, ServerOptions as SocketServerOptions, Server as SocketServer } from 'socket.io'
+import { addressGroup, clientAddress } from './client-address.js'
+import type { Limits } from './limits.js'
+import { toMilliseconds } from './refresh-token/duration.js'
+
+const checksEvery = 1000 // ms: how late a client may be beyond its timeout
+const longestHeaders = 10_000 // ms: they come in one packet, or a few
+const longestConnect = 10_000 // ms from the connection of a socket to the packet that says what it wants
+
+/** What a request may be like: more is a 431, later a 408. */
+export function requestLimits({ headers, requestTimeout }: Limits): ServerOptions {
+  const timeout = toMilliseconds(requestTimeout)!
+
+  return {
+    maxHeaderSize: headers,
+    requestTimeout: timeout,
+    headersTimeout: Math.min(timeout, longestHeaders),
+    connectionsCheckingInterval: checksEvery
+  }
+}
+
+/** Closes connections that are too many: of all, and of one address. Behind proxies all have the proxies' addresses. */
+export function limitConnections(server: Server, limits: Limits, proxies: number): void {
+  server.maxConnections = limits.connections
+
+  if (proxies === 0) {
+    const held = new AddressCounts(limits.connectionsPerAddress)
+
+    server.on('connection', (socket) => {
+      const address = addressGroup(socket.remoteAddress ?? '')
+
+      socket.once('close', () => held.leave(address))
+
+      if (!held.enter(address)) {
+        socket.destroy()
+      }
+    })
+  }
+}
+
+/** The same for sockets, whose clients are known by name behind proxies too. */
+export function socketLimits(limits: Limits, proxies: number) {
+  const held = new AddressCounts(limits.connectionsPerAddress)
+  const addressOf = ({ headers, socket: { remoteAddress } }: IncomingMessage) =>
+    addressGroup(clientAddress({ headers, remoteAddress }, proxies))
+
+  const options: Partial<SocketServerOptions> = {
+    maxHttpBufferSize: limits.body,
+    connectTimeout: longestConnect,
+    // Here a client can be told why
+    allowRequest: (request, answer) =>
+      held.isFull(addressOf(request)) ? answer('Too many connections', false) : answer(null, true)
+  }
+
+  // And here they are counted, so that many at once are not let in before the first is
+  const limit = ({ engine }: SocketServer) =>
+    engine.on('connection', (socket: Socket['conn']) => {
+      const address = addressOf(socket.request)
+
+      socket.once('close', () => held.leave(address))
+
+      if (!held.enter(address)) {
+        socket.close(true)
+      }
+    })
+
+  return { options, limit }
+}
+
+/** How many connections each address has. */
+class AddressCounts {
+  readonly #counts = new Map<string, number>()
+  readonly #most: number
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  isFull(address: string): boolean {
+    return this.#of(address) >= this.#most
+  }
+
+  /** Counts a connection, till it leaves. Answers whether it may stay. */
+  enter(address: string): boolean {
+    this.#counts.set(address, this.#of(address) + 1)
+
+    return this.#of(address) <= this.#most
+  }
+
+  leave(address: string): void {
+    const left = this.#of(address) - 1
+
+    if (left > 0) {
+      this.#counts.set(address, left)
+    } else {
+      this.#counts.delete(address)
+    }
+  }
+
+  #of(address: string): number {
+    return this.#counts.get(address) ?? 0
+  }
+}

@@ -1,0 +1,74 @@
+import { JWTStrategy } from '@feathersjs/authentication'
+import { addressGroup } from '../client-address.js'
+import type { HookContext, NextFunction } from '../declarations.js'
+import { RefreshTokenStrategy, type AuthenticationService } from '../refresh-token/index.js'
+import type { UserService } from '../services/users/users.class.js'
+import { accountName } from '../validators.js'
+
+// All that tell no address share one limit: a sign-in in the headers of a handshake
+const nowhere = 'unknown'
+const addressOf = ({ params }: HookContext) => addressGroup(params.ip ?? params.connection?.ip ?? nowhere)
+
+/** Around a method: so many calls of clients from one address. @throws TooManyRequests */
+export const limitByAddress = (name: 'signUp') => async (context: HookContext, next: NextFunction) => {
+  if (context.params.provider) {
+    await context.app.get('rateLimits')[name].address?.take(addressOf(context))
+  }
+
+  return next()
+}
+
+/**
+ * Around `create` of the authentication service: sign-ins by address, and by the account they name, whether there is
+ * one or not; refreshes by address. The address comes first: what it may not try does not count against an account.
+ *
+ * @throws TooManyRequests before anything is verified, so a right password is not told from a wrong one
+ */
+export const limitSignIns = () => async (context: HookContext<AuthenticationService>, next: NextFunction) => {
+  const { signIn, refresh } = context.app.get('rateLimits')
+  const kind = context.params.provider && kindOf(context)
+
+  if (kind === 'refresh') {
+    await refresh.address?.take(addressOf(context))
+  }
+  if (kind === 'sign-in') {
+    const account = accountOf(context)
+
+    await signIn.address?.take(addressOf(context))
+
+    if (account !== undefined && signIn.account) {
+      return signIn.account.attempt(account, next)
+    }
+  }
+
+  return next()
+}
+
+/** Around `patch` of a user: wrong guesses of the current password, by whoever holds a session. @throws TooManyRequests */
+export const limitPasswordGuesses = () => async (context: HookContext<UserService>, next: NextFunction) => {
+  const { account } = context.app.get('rateLimits').currentPassword
+  const { user, provider } = context.params
+  const guesses =
+    typeof (context.data as { currentPassword?: unknown } | undefined)?.currentPassword === 'string'
+
+  return account && provider && user && guesses ? account.attempt(String(user._id), next) : next()
+}
+
+/** A `jwt` is neither: it verifies a signature, which can't be guessed, and changes nothing. */
+function kindOf({ service, data }: HookContext<AuthenticationService>): 'sign-in' | 'refresh' | undefined {
+  const name: unknown = data?.strategy
+  const known = service.configuration.authStrategies.find((strategy) => strategy === name)
+  const strategy = known && service.getStrategy(known)
+
+  if (!strategy || strategy instanceof JWTStrategy) {
+    return undefined
+  }
+
+  return strategy instanceof RefreshTokenStrategy ? 'refresh' : 'sign-in'
+}
+
+function accountOf({ service, data }: HookContext<AuthenticationService>): string | undefined {
+  const name: unknown = data?.[service.configuration.local?.usernameField ?? 'email']
+
+  return typeof name === 'string' ? accountName(name) : undefined
+}

@@ -1,0 +1,54 @@
+import pLimit, { type LimitFunction } from 'p-limit'
+import { RateLimit, type RateLimitOptions } from './rate-limit.js'
+
+/**
+ * Limits failures. Each attempt is counted before it is made, so that however many come at once, no more than the
+ * limit are made; one that succeeds clears the count.
+ */
+export class FailureLimit extends RateLimit {
+  readonly #queues = new Map<string, { turn: LimitFunction; length: number }>()
+  readonly #limit: number
+
+  constructor(name: string, options: RateLimitOptions) {
+    super(name, options)
+    this.#limit = options.limit
+  }
+
+  /**
+   * Makes an attempt. It failed when it throws a 401 or a 403; any other error says nothing of what was guessed.
+   *
+   * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; what the attempt throws
+   */
+  async attempt(value: string, make: () => Promise<void>): Promise<void> {
+    const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0 }
+
+    this.#queues.set(value, queue)
+    queue.length++
+
+    try {
+      // No more at once than may fail: many right passwords at once would else count as failures of each other
+      await queue.turn(() => this.#attempt(value, make))
+    } finally {
+      if (--queue.length === 0) {
+        this.#queues.delete(value)
+      }
+    }
+  }
+
+  async #attempt(value: string, make: () => Promise<void>): Promise<void> {
+    const taken = await this.take(value)
+
+    try {
+      await make()
+    } catch (error) {
+      if (!isFailure(error)) {
+        await this.giveBack(taken)
+      }
+      throw error
+    }
+
+    await this.clear(value)
+  }
+}
+
+const isFailure = (error: unknown): boolean => [401, 403].includes((error as { code?: number }).code ?? 0)
