@@ -13,7 +13,7 @@ import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored } from './middleware.js'
 import { mongodb } from './mongodb.js'
 import { services } from './services/index.js'
-import { guardSockets } from './sockets.js'
+import { fromKnownOrigin, guardSockets } from './sockets.js'
 
 export interface AppOptions {
   /** The clock: ms since 1970. */
@@ -22,6 +22,7 @@ export interface AppOptions {
 }
 
 const largestRequest = 100_000 // bytes: users and tokens take a few hundred
+const preflightLife = 7200 // s: as long as Chromium believes an answer, and Firefox longer
 
 /**
  * Makes the app, in the order of the Feathers generator.
@@ -39,14 +40,28 @@ export function createApp(
   app.set('logger', logger)
 
   app.use(errorHandler())
-  app.use(cors({ origin: allowedOrigin(settings.origins) }))
+  app.use(
+    cors({
+      origin: allowedOrigin(settings.origins),
+      credentials: () => app.service('authentication').settings.cookie !== undefined,
+      exposeHeaders: ['Retry-After'],
+      maxAge: preflightLife
+    })
+  )
   app.use(clientAddress())
   app.use(notStored())
   app.use(bodyParser({ jsonLimit: largestRequest, urlencoded: false, text: false }))
 
   app.configure(rest())
   app.configure(
-    socketio({ cors: { origin: settings.origins }, maxHttpBufferSize: largestRequest }, guardSockets(app))
+    socketio(
+      {
+        cors: { origin: settings.origins },
+        allowRequest: fromKnownOrigin(settings.origins),
+        maxHttpBufferSize: largestRequest
+      },
+      guardSockets(app)
+    )
   )
   app.configure(guardedLookup)
   app.configure(mongodb)

@@ -5,7 +5,9 @@ import {
   RefreshTokenStrategy,
   SessionJwtStrategy,
   attachRefreshToken,
-  endSession
+  clearRefreshTokenCookie,
+  endSession,
+  refreshTokenCookie
 } from './refresh-token/index.js'
 
 /** Which strategies there are, and which hooks: config/ says the rest. */
@@ -18,9 +20,12 @@ export const authentication = (app: Application) => {
 
   app.use('authentication', service, { methods: ['create', 'remove'] })
   app.service('authentication').hooks({
+    around: {
+      create: [refreshTokenCookie()]
+    },
     after: {
       create: [attachRefreshToken()],
-      remove: [endSession()]
+      remove: [endSession(), clearRefreshTokenCookie()]
     }
   })
 }

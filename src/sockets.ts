@@ -1,6 +1,7 @@
 import { MethodNotAllowed } from '@feathersjs/errors'
-import type { Server, Socket } from 'socket.io'
+import type { Server, ServerOptions, Socket } from 'socket.io'
 import type { Application } from './declarations.js'
+import { isKnownOrigin } from './refresh-token/origin.js'
 
 /** What Feathers leaves out for sockets: the client's address, and an answer to a method that no service has. */
 export const guardSockets = (app: Application) => (io: Server) => {
@@ -22,3 +23,12 @@ export const guardSockets = (app: Application) => (io: Server) => {
     socket.on('error', (error) => app.get('logger').warn(`A socket failed: ${error.name}`))
   })
 }
+
+/**
+ * Refuses the handshake of another site's page: CORS does not ask before a WebSocket. Without an origin it is no page
+ * that asks.
+ */
+export const fromKnownOrigin =
+  (origins: string[]): ServerOptions['allowRequest'] =>
+  ({ headers }, answer) =>
+    answer(null, headers.origin === undefined || isKnownOrigin(headers, origins))
