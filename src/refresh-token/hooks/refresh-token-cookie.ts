@@ -22,16 +22,18 @@ const checkRequest = checkedBy(
  */
 export const refreshTokenCookie = () => async (context: HookContext, next: NextFunction) => {
   const service = serviceOf(context)
-  const { cookie: asked = false, ...request }: Record<string, unknown> = checkRequest(context.data)
   const { cookie } = service.settings
+
+  if (cookie && tokenOf(context, cookie)) {
+    requireJson(context)
+  }
+
+  const { cookie: asked = false, ...request }: Record<string, unknown> = checkRequest(context.data)
 
   context.data = request
 
   if (asked) {
     requireSignIn(context, service)
-  }
-  if (cookie && (asked || tokenOf(context, cookie))) {
-    requireJson(context)
   }
   if (cookie && asked) {
     await signIn(context, cookie, next)
@@ -43,6 +45,7 @@ export const refreshTokenCookie = () => async (context: HookContext, next: NextF
 }
 
 async function signIn(context: HookContext, cookie: CookieSettings, next: NextFunction): Promise<void> {
+  requireJson(context)
   requireOwnPage(context)
   await next()
   moveToCookie(context, cookie)
