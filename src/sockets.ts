@@ -31,4 +31,4 @@ export const guardSockets = (app: Application) => (io: Server) => {
 export const fromKnownOrigin =
   (origins: string[]): ServerOptions['allowRequest'] =>
   ({ headers }, answer) =>
-    answer(null, headers.origin === undefined || isKnownOrigin(headers, origins))
+    answer(null, headers.origin === undefined || isKnownOrigin(headers.origin, headers, origins))

@@ -92,7 +92,7 @@ export interface Settings {
   /** The refresh token's name in requests and answers. */
   field: string
   /** The cookie that carries it for those who ask; undefined: none does. */
-  cookie?: CookieSettings | undefined
+  cookie?: CookieSettings
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
 }
@@ -151,6 +151,7 @@ export function readSettings(configuration: unknown, configKey: string, producti
   const { rotation = true, reuse = 'device', strategies = ['local'], field = 'refreshToken' } = refreshToken
   const { issuer = 'moult', audience = 'moult', algorithm = 'HS256' } = jwtOptions
   const key = `${configKey}.refresh-token`
+  const cookie = readCookieSettings(refreshToken.cookie, `${key}.cookie`, production)
 
   checkSecrets(secret, refreshToken.secret, configKey, production)
   checkNames(checked, strategies, key)
@@ -177,7 +178,7 @@ export function readSettings(configuration: unknown, configKey: string, producti
     maxSessions: refreshToken.maxSessions ?? 20,
     strategies,
     field,
-    cookie: readCookieSettings(refreshToken.cookie, `${key}.cookie`, production),
+    ...(cookie && { cookie }),
     accessTokens: {
       typ: 'at+jwt',
       algorithm: algorithm as Algorithm,

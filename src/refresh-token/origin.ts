@@ -1,18 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * Whether the page that a browser names in `Origin` belongs to the service: it is listed, or it was served under the very host
- * that the request went to. `Host` is believed: a page can't choose it, and whoever can has nobody's cookies.
- * `X-Forwarded-Host` is not. Behind a proxy that changes `Host` the public origin has to be listed.
+ * Whether the page that a browser names in `Origin` belongs to the service: it is listed, or was served under the very
+ * host that the request went to. `Host` is believed: a page can't choose it, and whoever can has nobody's cookies.
+ * `X-Forwarded-Host` is not: behind a proxy that changes `Host` the public origin has to be listed.
  */
 export function isKnownOrigin(
-  { origin, host }: Pick<IncomingHttpHeaders, 'origin' | 'host'>,
+  origin: string,
+  { host }: IncomingHttpHeaders,
   origins: readonly string[]
 ): boolean {
-  if (origin === undefined) {
-    return false
-  }
-
   return origins.includes(origin) || (Boolean(host) && hostOf(origin) === host?.toLowerCase())
 }
 
@@ -29,7 +26,7 @@ export function isCrossSite(headers: IncomingHttpHeaders, origins: readonly stri
     return site !== 'same-origin'
   }
 
-  return !isKnownOrigin(headers, origins) || (site !== 'same-origin' && !origins.includes(origin))
+  return !isKnownOrigin(origin, headers, origins) || (site !== 'same-origin' && !origins.includes(origin))
 }
 
 function hostOf(origin: string): string | undefined {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import { startApp, type TestApp } from '../support/app.js'
+import { startApp, withApp, type TestApp } from '../support/app.js'
 import { browser, inHeader } from '../support/browser.js'
 import { newPerson, type Person } from '../support/people.js'
 import { outcome, password, restClient, type Answer } from '../support/rest.js'
@@ -199,6 +199,7 @@ describe('a form of another site', () => {
 
     assert.equal(answer.status, 400)
     assert.match(answer.body.message, /application\/json/)
+    assert.equal(await statusAs(own, { Cookie: inHeader(...page.cookies.values()), 'Content-Type': '' }), 400)
   })
 })
 
@@ -218,5 +219,21 @@ describe('a request that uses no cookie', () => {
 
     assert.deepEqual([login.status, refresh.status], [201, 201])
     assert.equal(refresh.headers.get('access-control-allow-origin'), null)
+  })
+})
+
+describe('an app without the setting origins', () => {
+  it('takes cookies of its own pages only', async () => {
+    const configure = (app: TestApp['app']) => app.set('origins', undefined as never)
+
+    await withApp(
+      { settings: { authentication: { 'refresh-token': { cookie: {} } } }, configure },
+      async (other) => {
+        const { email } = await newPerson(other)
+
+        assert.equal((await browser(other.address).signIn(email)).status, 201)
+        assert.equal((await browser(other.address, listed).signIn(email)).status, 403)
+      }
+    )
   })
 })

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
 import { socketsOf } from '../support/live.js'
 import { restClient } from '../support/rest.js'
+import { poll } from '../support/socket.js'
 
 const listed = 'https://app.example.com'
 
@@ -14,6 +15,8 @@ before(async () => {
 })
 after(async () => {
   sockets.closeAll()
+  // Stopped before, the server would wait for what they poll
+  await poll(() => t.app.io.engine.clientsCount === 0, 'the end of the sockets')
   await t.stop()
 })
 
@@ -57,11 +60,11 @@ it('takes a WebSocket of its own page under another name', async () => {
 })
 
 describe('long polling', () => {
-  const poll = (origin: string) =>
+  const open = (origin: string) =>
     restClient(t.address).ask('GET', '/socket.io/?EIO=4&transport=polling', { headers: { Origin: origin } })
 
   it('may be read by pages of listed origins, without their cookies', async () => {
-    const { status, headers, body } = await poll(listed)
+    const { status, headers, body } = await open(listed)
     const { sid } = JSON.parse(body.slice(1))
 
     assert.equal(status, 200)
@@ -77,7 +80,7 @@ describe('long polling', () => {
   })
 
   it('is a 403 to pages of others, which may not read even that', async () => {
-    const { status, headers } = await poll('https://evil.example')
+    const { status, headers } = await open('https://evil.example')
 
     assert.equal(status, 403)
     assert.equal(headers.get('access-control-allow-origin'), null)

@@ -110,13 +110,13 @@ function requireHttp(context: HookContext, field: string): void {
 
 /** Forms of other sites can send a cookie along, or have one set, but no JSON without asking by CORS first. */
 function requireJson({ params }: HookContext): void {
-  if (!/^application\/json\s*(;|$)/i.test(params.headers?.['content-type'] ?? '')) {
+  if (!/^application\/json\s*(;|$)/i.test(String(params.headers!['content-type']))) {
     throw new BadRequest('With a cookie, or for one, the body has to be application/json')
   }
 }
 
 function requireOwnPage({ app, params }: HookContext): void {
-  if (isCrossSite(params.headers ?? {}, app.get('origins') ?? [])) {
+  if (isCrossSite(params.headers, app.get('origins') ?? [])) {
     throw new Forbidden('Cookies are neither taken from nor given to pages of other sites')
   }
 }
