@@ -15,13 +15,15 @@ import { addressOfClient, errorHandler, guardedLookup, notStored, unreadable } f
 import { mongodb } from './mongodb.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
 import { services } from './services/index.js'
-import { guardSockets } from './sockets.js'
+import { both, fromKnownOrigin, guardSockets } from './sockets.js'
 
 export interface AppOptions {
   /** The clock: ms since 1970. */
   now?: () => number
   logger?: Logger
 }
+
+const preflightLife = 7200 // s: as long as Chromium believes an answer, and Firefox longer
 
 /**
  * Makes the app, in the order of the Feathers generator.
@@ -45,17 +47,33 @@ export function createApp(
   // What Koa would print: connections that broke, or took too long
   app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
   app.use(errorHandler())
-  app.use(cors({ origin: allowedOrigin(settings.origins) }))
+  app.use(
+    cors({
+      origin: allowedOrigin(settings.origins),
+      credentials: () => app.service('authentication').settings.cookie !== undefined,
+      exposeHeaders: ['Retry-After'],
+      maxAge: preflightLife
+    })
+  )
   app.use(addressOfClient())
   app.use(notStored())
-  app.use(bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable }))
+  app.use(
+    bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })
+  )
 
   app.configure(rest())
   app.configure(
-    socketio({ cors: { origin: settings.origins }, ...sockets.options }, (io) => {
-      sockets.limit(io)
-      guardSockets(app)(io)
-    })
+    socketio(
+      {
+        cors: { origin: settings.origins },
+        ...sockets.options,
+        allowRequest: both(fromKnownOrigin(settings.origins), sockets.allowRequest)
+      },
+      (io) => {
+        sockets.limit(io)
+        guardSockets(app)(io)
+      }
+    )
   )
   app.configure(guardedLookup)
   app.configure(mongodb)

@@ -6,7 +6,9 @@ import {
   RefreshTokenStrategy,
   SessionJwtStrategy,
   attachRefreshToken,
-  endSession
+  clearRefreshTokenCookie,
+  endSession,
+  refreshTokenCookie
 } from './refresh-token/index.js'
 
 /** Which strategies there are, and which hooks: config/ says the rest. */
@@ -20,11 +22,11 @@ export const authentication = (app: Application) => {
   app.use('authentication', service, { methods: ['create', 'remove'] })
   app.service('authentication').hooks({
     around: {
-      create: [limitSignIns()]
+      create: [limitSignIns(), refreshTokenCookie()]
     },
     after: {
       create: [attachRefreshToken()],
-      remove: [endSession()]
+      remove: [endSession(), clearRefreshTokenCookie()]
     }
   })
 }

@@ -14,9 +14,14 @@ const schema = Type.Object(
   {
     host: text('write the name or address to listen on, such as "localhost"'),
     port: Type.Integer({ minimum: 0, maximum: 65535, description: 'write a port, such as 3030' }),
-    origins: Type.Array(text('write an origin, such as "https://app.example.com"'), {
-      description: 'write a list of origins, such as ["https://app.example.com"]'
-    }),
+    origins: Type.Array(
+      Type.String({
+        // As browsers send it: in lower case, without a path; and never "*"
+        pattern: '^[a-z][a-z0-9+.-]*://[^\\s/*?#A-Z]+$',
+        description: 'write an origin, such as "https://app.example.com"'
+      }),
+      { description: 'write a list of origins, such as ["https://app.example.com"]' }
+    ),
     paginate: Type.Object(
       {
         default: Type.Integer({

@@ -4,6 +4,9 @@ import { addressGroup, clientAddress } from './client-address.js'
 import type { Limits } from './limits.js'
 import { toMilliseconds } from './refresh-token/duration.js'
 
+/** Decides on a handshake. */
+export type AllowRequest = NonNullable<SocketServerOptions['allowRequest']>
+
 const checksEvery = 1000 // ms: how late a client may be beyond its timeout
 const longestHeaders = 10_000 // ms: they come in one packet, or a few
 const longestConnect = 10_000 // ms from the connection of a socket to the packet that says what it wants
@@ -47,11 +50,12 @@ export function socketLimits(limits: Limits, proxies: number) {
 
   const options: Partial<SocketServerOptions> = {
     maxHttpBufferSize: limits.body,
-    connectTimeout: longestConnect,
-    // Here a client can be told why
-    allowRequest: (request, answer) =>
-      held.isFull(addressOf(request)) ? answer('Too many connections', false) : answer(null, true)
+    connectTimeout: longestConnect
   }
+
+  // Here a client can be told why
+  const allowRequest: AllowRequest = (request, answer) =>
+    held.isFull(addressOf(request)) ? answer('Too many connections', false) : answer(null, true)
 
   // And here they are counted, so that many at once are not let in before the first is
   const limit = ({ engine }: SocketServer) =>
@@ -65,7 +69,7 @@ export function socketLimits(limits: Limits, proxies: number) {
       }
     })
 
-  return { options, limit }
+  return { options, allowRequest, limit }
 }
 
 /** How many connections each address has. */

@@ -20,6 +20,10 @@ export const errorHandler = (): Middleware => async (ctx, next) => {
     if (code === 500 && !ctx.hook) {
       ctx.app.get('logger').error(describe(error), `${ctx.method} failed before a service was called`)
     }
+
+    // Feathers sends them with a result only: a refusal may take a cookie away
+    ctx.set(ctx.hook?.http?.headers ?? {})
+
     if (code === 401) {
       ctx.set('WWW-Authenticate', challenge(ctx, answer.data))
     }
@@ -35,7 +39,7 @@ export const errorHandler = (): Middleware => async (ctx, next) => {
 }
 
 function challenge(ctx: Parameters<Middleware>[0], data: FeathersError['data']): string {
-  const { accessToken, ...body } = (ctx.request.body ?? {}) as Record<string, unknown>
+  const { accessToken, ...body } = (ctx.hook?.data ?? ctx.request.body ?? {}) as Record<string, unknown>
   const { field } = ctx.app.service('authentication').settings
   const presented = [ctx.feathers?.authentication, accessToken, body[field]].some(Boolean)
 

@@ -2,7 +2,9 @@ import { MethodNotAllowed, NotFound, type FeathersError } from '@feathersjs/erro
 import feathers from '@feathersjs/feathers'
 import type { Server, Socket } from 'socket.io'
 import { clientAddress } from './client-address.js'
+import type { AllowRequest } from './connections.js'
 import type { Application } from './declarations.js'
+import { isKnownOrigin } from './refresh-token/origin.js'
 import { limitCalls } from './socket-calls.js'
 
 /** What Feathers leaves out for sockets: the client's address, and an answer to calls that reach no service. */
@@ -45,3 +47,18 @@ function refused(methods: Set<string>, method: string, [path]: unknown[]): Feath
 
   return typeof path === 'function' ? new NotFound('Invalid service path') : undefined
 }
+
+/**
+ * Refuses the handshake of another site's page: CORS does not ask before a WebSocket. Without an origin it is no page
+ * that asks.
+ */
+export const fromKnownOrigin =
+  (origins: string[]): AllowRequest =>
+  ({ headers }, answer) =>
+    answer(null, headers.origin === undefined || isKnownOrigin(headers.origin, headers, origins))
+
+/** A handshake that both let in. */
+export const both =
+  (first: AllowRequest, second: AllowRequest): AllowRequest =>
+  (request, answer) =>
+    first(request, (why, allowed) => (allowed ? second(request, answer) : answer(why, false)))

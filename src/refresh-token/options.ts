@@ -1,6 +1,7 @@
 import { StringEnum, Type, type Static } from '@feathersjs/typebox'
 import type { Algorithm } from 'jsonwebtoken'
 import { checkConfiguration, durationSetting } from './configuration-check.js'
+import { readCookieSettings, type CookieSettings } from './cookie.js'
 import { toMilliseconds } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { createKeyring, splitSecrets } from './keyring.js'
@@ -58,13 +59,21 @@ const refreshTokenSchema = Type.Object(
         description: 'write a field name of letters, digits, "_" and "-", such as "refreshToken"'
       })
     ),
-    cookie: Type.Optional(Type.Literal(false, { description: 'write false' }))
+    cookie: Type.Optional(Type.Unknown()) // readCookieSettings checks it
   },
   { additionalProperties: false, description: 'write an object with at least a secret' }
 )
 
 /** What answers carry already: the refresh token can't take their place. */
-const takenFields = ['accessToken', 'authentication', 'session', 'strategy', 'device', 'idempotencyKey']
+const takenFields = [
+  'accessToken',
+  'authentication',
+  'session',
+  'strategy',
+  'device',
+  'idempotencyKey',
+  'cookie'
+]
 
 /** The settings, checked, with their defaults; durations in ms. */
 export interface Settings {
@@ -83,6 +92,8 @@ export interface Settings {
   strategies: string[]
   /** The refresh token's name in requests and answers. */
   field: string
+  /** The cookie that carries it for those who ask; undefined: none does. */
+  cookie?: CookieSettings
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
 }
@@ -149,6 +160,7 @@ export function readSettings(configuration: unknown, configKey: string, producti
   const { rotation = true, reuse = 'device', strategies = ['local'], field = 'refreshToken' } = refreshToken
   const { issuer = 'moult', audience = 'moult', algorithm = 'HS256' } = jwtOptions
   const key = `${configKey}.refresh-token`
+  const cookie = readCookieSettings(refreshToken.cookie, `${key}.cookie`, production)
 
   checkSecrets(secret, refreshToken.secret, configKey, production)
   checkNames(checked, strategies, key)
@@ -175,6 +187,7 @@ export function readSettings(configuration: unknown, configKey: string, producti
     maxSessions: refreshToken.maxSessions ?? 20,
     strategies,
     field,
+    ...(cookie && { cookie }),
     accessTokens: {
       typ: 'at+jwt',
       algorithm: algorithm as Algorithm,
