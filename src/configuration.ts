@@ -55,7 +55,7 @@ const schema = Type.Object(
 /** The settings of the app, as they stand in config/ */
 export type Configuration = Static<typeof schema>
 
-type Secrets = { secret?: unknown; 'refresh-token'?: { secret?: unknown } }
+type Secrets = { keys?: unknown; secret?: unknown; 'refresh-token'?: { secret?: unknown } }
 
 /** What config/ and the environment say, not yet checked: a copy, for the secrets of development to be added. */
 export function readConfiguration(): Record<string, unknown> & { authentication?: Secrets } {
@@ -72,12 +72,15 @@ export function checkedConfiguration(settings: Record<string, unknown>): Configu
 
   const { authentication } = settings as Configuration & { authentication: Secrets }
 
-  requireSecret(authentication.secret, 'authentication.secret', 'ACCESS_TOKEN_SECRET')
-  requireSecret(
-    authentication['refresh-token']?.secret,
-    'authentication.refresh-token.secret',
-    'REFRESH_TOKEN_SECRET'
-  )
+  if (authentication.keys === undefined) {
+    requireSecret(authentication.secret, 'authentication.secret', 'ACCESS_TOKEN_SECRET')
+    requireSecret(
+      authentication['refresh-token']?.secret,
+      'authentication.refresh-token.secret',
+      'REFRESH_TOKEN_SECRET'
+    )
+  }
+
   readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
 
   return settings as Configuration
