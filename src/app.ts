@@ -9,9 +9,11 @@ import { checkArguments } from './hooks/check-arguments.js'
 import { convertErrors } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
+import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored } from './middleware.js'
 import { mongodb } from './mongodb.js'
+import { publishedKeys } from './published-keys.js'
 import { services } from './services/index.js'
 import { guardSockets } from './sockets.js'
 
@@ -40,6 +42,7 @@ export function createApp(
 
   app.use(errorHandler())
   app.use(cors({ origin: allowedOrigin(settings.origins) }))
+  app.use(publishedKeys())
   app.use(clientAddress())
   app.use(notStored())
   app.use(bodyParser({ jsonLimit: largestRequest, urlencoded: false, text: false }))
@@ -51,6 +54,7 @@ export function createApp(
   app.configure(guardedLookup)
   app.configure(mongodb)
   app.configure(authentication)
+  app.configure(keyRecord)
   app.configure(services)
   app.configure(channels)
 
