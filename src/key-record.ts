@@ -116,15 +116,13 @@ async function noteSigners(app: Application): Promise<void> {
   const { settings } = app.service('authentication')
   const now = new Date(app.get('now')())
 
-  await recordsIn(app).bulkWrite(
-    tokenKinds.map((kind) => ({
-      updateOne: {
-        filter: { _id: keyringOf(kind, settings).newest.kid, kind },
-        update: { $min: { firstSigned: now }, $max: { lastSigned: now } },
-        upsert: true
-      }
-    }))
-  )
+  for (const kind of tokenKinds) {
+    await recordsIn(app).updateOne(
+      { _id: keyringOf(kind, settings).newest.kid, kind },
+      { $min: { firstSigned: now }, $max: { lastSigned: now } },
+      { upsert: true }
+    )
+  }
 }
 
 async function warnOfMissing(app: Application): Promise<void> {
