@@ -27,7 +27,8 @@ const jwtOptionsSchema = Type.Partial(
   { description: 'write an object with issuer, audience, algorithm and expiresIn' }
 )
 
-jwtOptionsSchema.properties.algorithm.description = `write one of ${algorithms.join(', ')}`
+jwtOptionsSchema.properties.algorithm.description =
+  'write "HS256", "HS384", "HS512", "ES256", "RS256" or "PS256"'
 
 /** `authentication.refresh-token` */
 const refreshTokenSchema = Type.Object(
@@ -57,7 +58,7 @@ const refreshTokenSchema = Type.Object(
     ),
     cookie: Type.Optional(Type.Literal(false, { description: 'write false' }))
   },
-  { additionalProperties: false, description: 'write an object, with a secret unless there is a key file' }
+  { additionalProperties: false, description: 'write an object with at least a secret' }
 )
 
 /** What answers carry already: the refresh token can't take their place. */

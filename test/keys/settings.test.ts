@@ -93,9 +93,9 @@ describe('settings of keys', () => {
       'an algorithm that jsonwebtoken does not have',
       'EdDSA',
       newPem('Ed25519').privatePem,
-      /algorithm is "EdDSA": write one of/
+      /algorithm is "EdDSA": write "HS256"/
     ],
-    ['no signature', 'none', newSecret(), /algorithm is "none": write one of/]
+    ['no signature', 'none', newSecret(), /algorithm is "none": write "HS256"/]
   ]
 
   for (const [what, algorithm, secret, sentence] of mistakes) {
