@@ -118,7 +118,7 @@ describe('keys from a file', () => {
       assert.equal((await ask('GET', '/sessions')).status, 200)
 
       await writeFile(file, JSON.stringify({ accessToken: newSecret(), refreshToken: newSecret() }))
-      assert.equal(outcome(await ask('GET', '/sessions', { token: `${accessToken}` })), '200')
+      assert.equal(outcome(await ask('GET', '/sessions', { token: accessToken })), '200')
       await look()
       assert.equal(outcome(await ask('GET', '/sessions')), '401 invalid')
 
