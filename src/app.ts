@@ -10,9 +10,11 @@ import { checkArguments } from './hooks/check-arguments.js'
 import { convertErrors, describe } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
+import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
 import { addressOfClient, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
+import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
 import { services } from './services/index.js'
 import { both, fromKnownOrigin, guardSockets } from './sockets.js'
@@ -55,6 +57,7 @@ export function createApp(
       maxAge: preflightLife
     })
   )
+  app.use(publishedKeys())
   app.use(addressOfClient())
   app.use(notStored())
   app.use(
@@ -78,6 +81,7 @@ export function createApp(
   app.configure(guardedLookup)
   app.configure(mongodb)
   app.configure(authentication)
+  app.configure(keyRecord)
   app.configure(rateLimits)
   app.configure(services)
   app.configure(channels)

@@ -13,7 +13,10 @@ import {
 
 /** Which strategies there are, and which hooks: config/ says the rest. */
 export const authentication = (app: Application) => {
-  const service = new AuthenticationService(app, 'authentication', { now: app.get('now') })
+  const service = new AuthenticationService(app, 'authentication', {
+    now: app.get('now'),
+    warn: (sentence) => app.get('logger').warn(sentence)
+  })
 
   service.register('jwt', new SessionJwtStrategy())
   service.register('local', new Argon2Strategy())

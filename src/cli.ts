@@ -1,5 +1,6 @@
 import { Argument, Command } from 'commander'
 import { createApp } from './app.js'
+import { keysCommand } from './cli/keys.js'
 import type { Application } from './declarations.js'
 import { runningMongod, startMongod } from './dev/mongod.js'
 import { createLogger } from './logger.js'
@@ -16,6 +17,8 @@ program
   .argument('<email>')
   .addArgument(new Argument('<role>').choices(roles))
   .action((email: string, role: Role) => withApp((app) => setRole(app, email, role)))
+
+program.addCommand(keysCommand(withApp))
 
 async function setRole(app: Application, email: string, role: Role): Promise<string> {
   const users = app.service('users')

@@ -105,9 +105,8 @@ export function checkedConfiguration(settings: Unchecked): Configuration {
   const { authentication } = settings as { authentication: Unchecked }
   const refreshToken = authentication['refresh-token']
 
-  requireSecret(authentication, 'authentication', 'ACCESS_TOKEN_SECRET')
-
-  if (isObject(refreshToken)) {
+  if (authentication.keys === undefined && isObject(refreshToken)) {
+    requireSecret(authentication, 'authentication', 'ACCESS_TOKEN_SECRET')
     requireSecret(refreshToken, 'authentication.refresh-token', 'REFRESH_TOKEN_SECRET')
   }
 

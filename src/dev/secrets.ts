@@ -11,6 +11,9 @@ export interface DevelopmentSecrets {
 
 const length = 48 // bytes: above the 32 that HS256 takes, and free of padding in base64url
 
+/** Where the secrets of a folder are. */
+export const secretsFile = (folder: string) => join(folder, 'secrets.json')
+
 /**
  * The secrets of this folder: random ones, made once and kept in `<folder>/secrets.json`, readable by its owner
  * only. Of several processes that start at once, the first one's are used by all.
@@ -18,7 +21,7 @@ const length = 48 // bytes: above the 32 that HS256 takes, and free of padding i
  * @throws {DevelopmentError} with a sentence that names the file, when it can't be read or written, or holds something else
  */
 export async function developmentSecrets(folder: string): Promise<DevelopmentSecrets> {
-  const file = join(folder, 'secrets.json')
+  const file = secretsFile(folder)
   return (await readSecrets(file)) ?? (await makeSecrets(folder, file))
 }
 

@@ -16,8 +16,8 @@ export interface RateLimits {
 export const rateLimits = (app: Application) => {
   const { signIn, signUp, refresh } = app.get('rateLimit') || { signIn: false, signUp: false, refresh: false }
   // Outside the database, so that what is stored there tells nobody which names (or passwords) were typed
-  const { key } = app.service('authentication').settings.refreshTokens.keyring.newest
-  const options = { database: app.get('database'), key }
+  const { signKey } = app.service('authentication').settings.refreshTokens.keyring.newest
+  const options = { database: app.get('database'), key: signKey! }
 
   const byAccount = (name: string, { account }: { account: Limit | false }) =>
     account && { account: new FailureLimit(name, { ...options, ...account }) }

@@ -9,7 +9,7 @@ import { NotAuthenticated, NotFound } from '@feathersjs/errors'
 import type { Application, Params } from '@feathersjs/feathers'
 import { getDispatchValue, setDispatch } from '@feathersjs/schema'
 import { Type } from '@feathersjs/typebox'
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import type { MongoDBService } from '@feathersjs/mongodb'
 import type { Secret, SignOptions } from 'jsonwebtoken'
 import type { Document } from 'mongodb'
@@ -24,6 +24,8 @@ import { checkedBy } from './validation.js'
 export interface AuthenticationServiceOptions {
   /** The clock: ms since 1970. */
   now?: () => number
+  /** Hears, in a sentence, of what goes wrong with a key file later than at the start. */
+  warn?: (sentence: string) => void
 }
 
 /** What a login may say of its device. */
@@ -53,6 +55,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   readonly now: () => number
   // Which password hash an entity had that a strategy answered: its session opens only while it still has it
   private readonly passwords = new WeakMap<object, unknown>()
+  private readonly secretInFile: string
 
   /**
    * @param configKey Where the app keeps the configuration
@@ -61,12 +64,18 @@ export class AuthenticationService extends FeathersAuthenticationService {
   constructor(
     app: Application,
     configKey = 'authentication',
-    { now = Date.now }: AuthenticationServiceOptions = {}
+    { now = Date.now, warn }: AuthenticationServiceOptions = {}
   ) {
     super(app, configKey)
 
     this.now = now
-    this.settings = readSettings(app.get(configKey), configKey, process.env.NODE_ENV === 'production')
+    this.settings = readSettings(app.get(configKey), configKey, process.env.NODE_ENV === 'production', {
+      now,
+      ...(warn && { warn })
+    })
+    this.secretInFile = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
+      .update('authentication.secret')
+      .digest('base64url')
     this.sessions = new SessionStore({
       settings: this.settings,
       users: new UserDocuments({
@@ -77,6 +86,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
       }),
       now
     })
+  }
+
+  /** Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key file, one derived from a key. */
+  override get configuration(): FeathersAuthenticationService['configuration'] {
+    const configuration = super.configuration
+
+    return configuration.keys === undefined ? configuration : { ...configuration, secret: this.secretInFile }
   }
 
   private get entities(): MongoDBService {

@@ -9,3 +9,16 @@ export { ConfigurationError, Refused, type RefusalReason } from './errors.js'
 export { SessionStore, type SessionEvent, type SessionEvents } from './session-store.js'
 export { present, type Device, type EndReason, type Session, type SessionRecord } from './session.js'
 export type { Settings } from './options.js'
+export { publicKeySet, type KeySet } from './key-set.js'
+export {
+  neededTill,
+  reportKeys,
+  stoppedByFile,
+  tokenKinds,
+  tokenLife,
+  type KeyReport,
+  type KeyState,
+  type TokenKind
+} from './key-life.js'
+export { makeKeyFile, rotateKeys, type Rotated, type Rotation } from './key-rotation.js'
+export type { SigningKey } from './signing-key.js'

@@ -1,38 +1,48 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import type { SigningKey } from './signing-key.js'
 
-/** A key and its id, which stands in the header of the tokens it signs (RFC 7515 §4.1.4). */
-export interface SigningKey {
-  kid: string
-  key: KeyObject
-}
-
-/** The keys of one kind of token: the newest signs, all verify. */
-export interface Keyring {
-  newest: SigningKey
-  byId: ReadonlyMap<string, KeyObject>
-}
-
-/** The secrets in a setting: separated by commas, the newest first, blanks around them dropped. */
-export function splitSecrets(setting: string): string[] {
-  return setting.split(',').map((secret) => secret.trim())
-}
+/** Where the keys of a keyring come from: the newest first, none twice. `anew`: whatever was looked at before. */
+export type KeySource = (anew?: boolean) => readonly SigningKey[]
 
 /**
- * A keyring of HMAC keys, each the UTF-8 bytes of a secret.
- *
- * @param setting One or several secrets, the newest first, separated by commas; none of them empty.
+ * The keys of one kind of token: the newest signs, all verify. Where they come from a file, it is followed while the
+ * service runs.
  */
-export function createKeyring(setting: string): Keyring {
-  const keys = splitSecrets(setting).map(toSigningKey)
+export class Keyring {
+  readonly #source: KeySource
+  readonly #now: () => number
 
-  return { newest: keys[0]!, byId: new Map(keys.map(({ kid, key }) => [kid, key])) }
+  /** @param now ms since 1970 */
+  constructor(source: KeySource, now: () => number) {
+    this.#source = source
+    this.#now = now
+  }
+
+  /** All keys, the newest first. */
+  get keys(): readonly SigningKey[] {
+    return this.#source()
+  }
+
+  /** The key that signs. */
+  get newest(): SigningKey {
+    return signerOf(this.keys, this.#now())!
+  }
+
+  /** All keys by their ids, as they are at this moment. */
+  get byId(): ReadonlyMap<string, SigningKey> {
+    return new Map(this.#source(true).map((key) => [key.kid, key]))
+  }
+
+  /** The key of that id. Another instance may sign with one that was not read here yet. */
+  find(kid: string): SigningKey | undefined {
+    const withId = (key: SigningKey) => key.kid === kid
+
+    return this.keys.find(withId) ?? this.#source(true).find(withId)
+  }
 }
 
-function toSigningKey(secret: string): SigningKey {
-  // A KeyObject made once: given a string, jsonwebtoken tries to parse it as a PEM key at each call
-  const key = createSecretKey(Buffer.from(secret, 'utf8'))
-  // Derived from the key, so that all instances agree on it without configuration
-  const kid = createHmac('sha256', key).update('kid').digest('base64url').slice(0, 16)
+/** Of keys, the newest first, the one that signs; undefined where all are public. */
+export function signerOf(keys: readonly SigningKey[], now: number): SigningKey | undefined {
+  const able = keys.filter(({ signKey }) => signKey)
 
-  return { kid, key }
+  return able.find(({ signsFrom = 0 }) => signsFrom <= now) ?? able.at(-1)
 }

@@ -1,13 +1,11 @@
 import { StringEnum, Type, type Static } from '@feathersjs/typebox'
-import type { Algorithm } from 'jsonwebtoken'
 import { checkConfiguration, durationSetting } from './configuration-check.js'
 import { readCookieSettings, type CookieSettings } from './cookie.js'
 import { toMilliseconds } from './duration.js'
 import { ConfigurationError } from './errors.js'
-import { createKeyring, splitSecrets } from './keyring.js'
+import { leastSecret, readKeyrings, type KeyContext } from './key-settings.js'
+import { algorithms, type Algorithm } from './signing-key.js'
 import type { TokenFormat } from './token.js'
-
-const leastSecret = 32 // bytes: RFC 7518 §3.2 asks of an HS256 key the size of its hash
 
 const secretSetting = Type.String({
   minLength: 1,
@@ -23,7 +21,7 @@ const jwtOptionsSchema = Type.Partial(
     {
       issuer: text('write the name of this service, one string'),
       audience: text('write the name of the API, one string'),
-      algorithm: StringEnum(['HS256', 'HS384', 'HS512']),
+      algorithm: StringEnum([...algorithms]),
       expiresIn: durationSetting(1000, '15m')
     },
     { additionalProperties: false }
@@ -31,12 +29,13 @@ const jwtOptionsSchema = Type.Partial(
   { description: 'write an object with issuer, audience, algorithm and expiresIn' }
 )
 
-jwtOptionsSchema.properties.algorithm.description = 'write "HS256", "HS384" or "HS512"'
+jwtOptionsSchema.properties.algorithm.description =
+  'write "HS256", "HS384", "HS512", "ES256", "RS256" or "PS256"'
 
 /** `authentication.refresh-token` */
 const refreshTokenSchema = Type.Object(
   {
-    secret: secretSetting,
+    secret: Type.Optional(secretSetting),
     expiresIn: Type.Optional(durationSetting(1000, '30d')),
     maxLifetime: Type.Optional(durationSetting(1000, '180d')),
     rotation: Type.Optional(Type.Boolean({ description: 'write true or false' })),
@@ -96,6 +95,8 @@ export interface Settings {
   cookie?: CookieSettings
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
+  /** Path of the file the keys come from, if they do. */
+  keyFile?: string
 }
 
 const knownSettings = [
@@ -105,6 +106,7 @@ const knownSettings = [
   'authStrategies',
   'parseStrategies',
   'secret',
+  'keys',
   'jwtOptions',
   'refresh-token',
   'jwt',
@@ -135,7 +137,10 @@ function authenticationSchema(strategyNames: string[]) {
       ),
       authStrategies: nameList('write a list of strategy names, such as ["jwt", "local", "refresh-token"]'),
       parseStrategies: Type.Optional(nameList('write a list of strategy names, such as ["jwt"]')),
-      secret: secretSetting,
+      secret: Type.Optional(secretSetting),
+      keys: Type.Optional(
+        Type.String({ minLength: 1, description: 'write the path of a key file, or remove it' })
+      ),
       jwtOptions: Type.Optional(jwtOptionsSchema),
       'refresh-token': refreshTokenSchema
     },
@@ -152,17 +157,36 @@ type Configuration = Static<ReturnType<typeof authenticationSchema>>
  * @param production Whether secrets have to be good enough for the internet
  * @throws ConfigurationError
  */
-export function readSettings(configuration: unknown, configKey: string, production: boolean): Settings {
+export function readSettings(
+  configuration: unknown,
+  configKey: string,
+  production: boolean,
+  {
+    now = Date.now,
+    warn = (sentence) => process.emitWarning(sentence)
+  }: Partial<Pick<KeyContext, 'now' | 'warn'>> = {}
+): Settings {
   checkConfiguration(authenticationSchema(strategyNames(configuration)), configuration, configKey)
 
   const checked = configuration as Configuration
-  const { secret, jwtOptions = {}, 'refresh-token': refreshToken } = checked
+  const { jwtOptions = {}, 'refresh-token': refreshToken, keys: keyFile } = checked
   const { rotation = true, reuse = 'device', strategies = ['local'], field = 'refreshToken' } = refreshToken
   const { issuer = 'moult', audience = 'moult', algorithm = 'HS256' } = jwtOptions
   const key = `${configKey}.refresh-token`
   const cookie = readCookieSettings(refreshToken.cookie, `${key}.cookie`, production)
 
-  checkSecrets(secret, refreshToken.secret, configKey, production)
+  requireOneSource(checked, configKey)
+
+  const keyrings = readKeyrings(
+    {
+      secret: checked.secret,
+      refreshSecret: refreshToken.secret,
+      file: keyFile,
+      algorithm: algorithm as Algorithm
+    },
+    { configKey, production, now, warn }
+  )
+
   checkNames(checked, strategies, key)
 
   if (reuse === 'user' && rotation) {
@@ -191,17 +215,18 @@ export function readSettings(configuration: unknown, configKey: string, producti
     accessTokens: {
       typ: 'at+jwt',
       algorithm: algorithm as Algorithm,
-      keyring: createKeyring(secret),
+      keyring: keyrings.access,
       issuer,
       audience
     },
     refreshTokens: {
       typ: 'refresh',
       algorithm: 'HS256',
-      keyring: createKeyring(refreshToken.secret),
+      keyring: keyrings.refresh,
       issuer,
       audience
-    }
+    },
+    ...(keyFile !== undefined && { keyFile })
   }
 }
 
@@ -228,44 +253,21 @@ function checkNames({ authStrategies }: Configuration, strategies: string[], key
   }
 }
 
-function checkSecrets(
-  accessSecret: string,
-  refreshSecret: string,
-  configKey: string,
-  production: boolean
-): void {
-  const kinds = [
-    { key: `${configKey}.secret`, secrets: splitSecrets(accessSecret) },
-    { key: `${configKey}.refresh-token.secret`, secrets: splitSecrets(refreshSecret) }
-  ] as const
-  const advice = secretSetting.description
+/** The keys come from the two settings, or both from the file. */
+function requireOneSource({ secret, keys, 'refresh-token': refreshToken }: Configuration, configKey: string) {
+  const settings = [
+    { key: `${configKey}.secret`, value: secret },
+    { key: `${configKey}.refresh-token.secret`, value: refreshToken.secret }
+  ]
 
-  for (const { key, secrets } of kinds) {
-    if (secrets.includes('')) {
-      throw new ConfigurationError(`${key} holds an empty secret: separate several secrets by single commas`)
+  for (const { key, value } of settings) {
+    if (keys === undefined && value === undefined) {
+      throw new ConfigurationError(`${key} is missing: ${secretSetting.description}`)
     }
-    if (production && secrets.some((secret) => Buffer.byteLength(secret) < leastSecret)) {
-      throw new ConfigurationError(`${key} is too short for production: ${advice}`)
-    }
-    if (production && secrets.some(isPublished)) {
-      throw new ConfigurationError(`${key} is a published or guessable secret: ${advice}`)
+    if (keys !== undefined && value !== undefined) {
+      throw new ConfigurationError(
+        `${key} is set beside ${configKey}.keys, which names a key file: remove one`
+      )
     }
   }
-
-  const [access, refresh] = kinds
-
-  if (access.secrets.some((secret) => refresh.secrets.includes(secret))) {
-    throw new ConfigurationError(
-      `${refresh.key} shares a secret with ${access.key}: ${advice} for each of the two, and never the same`
-    )
-  }
-}
-
-// Of our own tests, of jwt.io and of many a tutorial
-const published =
-  /\bnot[- ](a |so-)?secret\b|string-secret|super[-_ ]?secret|your[-_ ](own|.*secret)|change[-_ ]?(me|this)|example|placeholder/i
-
-/** Secrets from documents and examples, and ones that were typed rather than made. */
-function isPublished(secret: string): boolean {
-  return published.test(secret) || new Set(secret).size < 8
 }

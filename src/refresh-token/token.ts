@@ -1,6 +1,7 @@
-import jsonwebtoken, { type Algorithm } from 'jsonwebtoken'
+import jsonwebtoken from 'jsonwebtoken'
 import { Refused } from './errors.js'
 import type { Keyring } from './keyring.js'
+import type { Algorithm, SigningKey } from './signing-key.js'
 
 /** The claims that both kinds of token carry (RFC 7519 §4.1). Times are in seconds since 1970. */
 export interface Claims {
@@ -51,10 +52,12 @@ const skew = 60 // s: how far ahead the clock of another instance may be
  *
  * @param kid The key to sign with; the newest when left out. It has to be on the keyring.
  */
-export function mint(format: TokenFormat, claims: object, kid = format.keyring.newest.kid): string {
-  return jsonwebtoken.sign(claims, format.keyring.byId.get(kid)!, {
-    algorithm: format.algorithm,
-    header: { alg: format.algorithm, typ: format.typ, kid }
+export function mint({ keyring, algorithm, typ }: TokenFormat, claims: object, kid?: string): string {
+  const key = kid === undefined ? keyring.newest : keyring.find(kid)!
+
+  return jsonwebtoken.sign(claims, key.signKey!, {
+    algorithm,
+    header: { alg: algorithm, typ, kid: key.kid }
   })
 }
 
@@ -82,12 +85,12 @@ export function parseRefreshToken(format: TokenFormat, raw: string, now: number)
 
 function parse(format: TokenFormat, raw: string, now: number) {
   const { header, claims } = decode(raw)
-  const kid = checkHeader(format, header)
+  const key = checkHeader(format, header)
 
-  checkSignature(format, raw, kid)
+  checkSignature(format, raw, key)
   checkClaims(format, claims, Math.floor(now / 1000))
 
-  return { claims: claims as AccessTokenClaims, kid }
+  return { claims: claims as AccessTokenClaims, kid: key.kid }
 }
 
 type Json = Record<string, unknown>
@@ -138,26 +141,31 @@ function fromJson(bytes: Buffer): Json {
 }
 
 /** The algorithm and the kind are ours to say, never the token's (RFC 8725 §3.1, §3.11). */
-function checkHeader({ typ, algorithm, keyring }: TokenFormat, header: Json): string {
+function checkHeader({ typ, algorithm, keyring }: TokenFormat, header: Json): SigningKey {
   const { kid } = header
 
   if (
     header.alg !== algorithm ||
     header.typ !== typ ||
     'crit' in header || // RFC 7515 §4.1.11: we understand no extension
-    typeof kid !== 'string' ||
-    !keyring.byId.has(kid)
+    typeof kid !== 'string'
   ) {
     throw new Refused('invalid')
   }
 
-  return kid
+  const key = keyring.find(kid)
+
+  if (!key) {
+    throw new Refused('invalid')
+  }
+
+  return key
 }
 
-function checkSignature({ algorithm, keyring }: TokenFormat, raw: string, kid: string): void {
+function checkSignature({ algorithm }: TokenFormat, raw: string, { verifyKey }: SigningKey): void {
   try {
     // The times are checked below, against the clock we are given
-    jsonwebtoken.verify(raw, keyring.byId.get(kid)!, {
+    jsonwebtoken.verify(raw, verifyKey, {
       algorithms: [algorithm],
       ignoreExpiration: true,
       ignoreNotBefore: true

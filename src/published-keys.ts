@@ -1,0 +1,22 @@
+import type { Middleware } from '@feathersjs/koa'
+import type { Application } from './declarations.js'
+import { publicKeySet } from './refresh-token/index.js'
+
+const path = '/.well-known/jwks.json'
+const maxAge = 5 * 60 // s: shorter than a new key waits before it signs, so no cache is behind a token
+
+/**
+ * Publishes the public keys of access tokens (RFC 7517 §5). A middleware rather than a service: it answers while the
+ * database is away, and caches may keep what it says.
+ */
+export const publishedKeys = (): Middleware<Application> => async (ctx, next) => {
+  if (ctx.path === path && ['GET', 'HEAD'].includes(ctx.method)) {
+    const { accessTokens } = ctx.app.service('authentication').settings
+
+    ctx.set('Cache-Control', `public, max-age=${maxAge}`)
+    ctx.type = 'application/jwk-set+json' // RFC 7517 §8.5.2
+    ctx.body = JSON.stringify(publicKeySet(accessTokens))
+  } else {
+    await next()
+  }
+}

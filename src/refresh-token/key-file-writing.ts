@@ -1,0 +1,84 @@
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type Stats
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { ConfigurationError } from './errors.js'
+
+/** What is known of a file; undefined where there is none. */
+export const existingFile = (file: string): Stats | undefined => statSync(file, { throwIfNoEntry: false })
+
+/**
+ * Replaces a file of secrets as a whole: a reader sees the old one or the new one. Whoever could read it still can,
+ * and nobody else; a new one is its owner's only.
+ *
+ * @param content Called while nobody else replaces the file
+ * @throws ConfigurationError when it can't be written, or is being replaced by another process
+ */
+export function replaceFile(file: string, content: () => string): void {
+  const before = existingFile(file)
+  // A symbolic link stays one
+  const target = before ? realpathSync(file) : file
+  const draft = `${target}.new`
+  const descriptor = openDraft(draft)
+
+  try {
+    writeFileSync(descriptor, content())
+
+    if (before) {
+      keepAccess(descriptor, before)
+    }
+
+    fsyncSync(descriptor)
+    renameSync(draft, target)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error instanceof ConfigurationError ? error : notWritable(target, error)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The draft is the lock as well: it is there as long as somebody is at it. */
+function openDraft(draft: string): number {
+  try {
+    mkdirSync(dirname(draft), { recursive: true })
+
+    return openSync(draft, 'wx', 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new ConfigurationError(
+        `${draft} is there already: another rotation is under way, or one broke off; in that case remove it`
+      )
+    }
+
+    throw notWritable(draft, error)
+  }
+}
+
+function keepAccess(descriptor: number, { mode, uid, gid }: Stats): void {
+  const own = fstatSync(descriptor)
+
+  if (own.uid !== uid || own.gid !== gid) {
+    fchownSync(descriptor, uid, gid)
+  }
+
+  fchmodSync(descriptor, mode & 0o777)
+}
+
+function notWritable(file: string, error: unknown): ConfigurationError {
+  const { code } = error as NodeJS.ErrnoException
+
+  return new ConfigurationError(`${file} can not be written (${code}): rotate as the user who owns it`)
+}
