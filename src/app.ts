@@ -12,6 +12,7 @@ import { requireDatabase } from './hooks/require-database.js'
 import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored } from './middleware.js'
 import { mongodb } from './mongodb.js'
+import { passwords } from './passwords.js'
 import { services } from './services/index.js'
 import { guardSockets } from './sockets.js'
 
@@ -50,6 +51,7 @@ export function createApp(
   )
   app.configure(guardedLookup)
   app.configure(mongodb)
+  app.configure(passwords)
   app.configure(authentication)
   app.configure(services)
   app.configure(channels)

@@ -13,7 +13,7 @@ export const authentication = (app: Application) => {
   const service = new AuthenticationService(app, 'authentication', { now: app.get('now') })
 
   service.register('jwt', new SessionJwtStrategy())
-  service.register('local', new Argon2Strategy())
+  service.register('local', new Argon2Strategy(app.get('hasher')))
   service.register('refresh-token', new RefreshTokenStrategy())
 
   app.use('authentication', service, { methods: ['create', 'remove'] })

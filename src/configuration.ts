@@ -1,6 +1,7 @@
 import configuration from '@feathersjs/configuration'
 import { Type, type Static } from '@feathersjs/typebox'
 import type { Application } from './declarations.js'
+import { passwordsSchema } from './passwords.js'
 import { checkConfiguration } from './refresh-token/configuration-check.js'
 import { ConfigurationError } from './refresh-token/errors.js'
 import { readSettings } from './refresh-token/options.js'
@@ -33,6 +34,7 @@ const schema = Type.Object(
         description: 'write a connection string, such as mongodb://127.0.0.1:27017/moult'
       })
     ),
+    passwords: passwordsSchema,
     rateLimit: Type.Literal(false, { description: 'write false' }),
     authentication: Type.Object(
       {

@@ -4,6 +4,7 @@ import type { Server } from 'socket.io'
 import type { Configuration as Settings } from './configuration.js'
 import type { Logger } from './logger.js'
 import type { Database } from './mongodb.js'
+import type { PasswordHasher } from './passwords.js'
 import type { AuthenticationService, Session } from './refresh-token/index.js'
 import type { ContentService } from './services/content/content.class.js'
 import type { HealthService } from './services/health/health.class.js'
@@ -19,6 +20,7 @@ export interface Configuration extends Settings {
   now: () => number
   logger: Logger
   database: Database
+  hasher: PasswordHasher
 }
 
 /** The services, by path. */
