@@ -3,6 +3,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { authorizePatch } from '../../hooks/authorize-patch.js'
 import { hashPassword } from '../../hooks/hash-password.js'
+import { refuseWeakPassword } from '../../hooks/refuse-weak-password.js'
 import { UserService, getOptions } from './users.class.js'
 import {
   userDataResolver,
@@ -31,12 +32,14 @@ export const users = (app: Application) => {
       create: [
         schemaHooks.validateData(userDataValidator),
         schemaHooks.resolveData(userDataResolver),
+        refuseWeakPassword(),
         hashPassword()
       ],
       patch: [
         schemaHooks.validateData(userPatchValidator),
         authorizePatch(),
         schemaHooks.resolveData(userPatchResolver),
+        refuseWeakPassword(),
         hashPassword()
       ]
     }
