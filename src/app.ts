@@ -5,6 +5,7 @@ import { authentication } from './authentication.js'
 import { channels } from './channels.js'
 import { configured, type Configuration } from './configuration.js'
 import type { Application } from './declarations.js'
+import { securityHeaders } from './headers.js'
 import { checkArguments } from './hooks/check-arguments.js'
 import { convertErrors } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
@@ -39,6 +40,7 @@ export function createApp(
   app.set('now', now)
   app.set('logger', logger)
 
+  app.use(securityHeaders())
   app.use(errorHandler())
   app.use(cors({ origin: allowedOrigin(settings.origins) }))
   app.use(clientAddress())

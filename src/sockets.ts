@@ -1,6 +1,7 @@
 import { MethodNotAllowed } from '@feathersjs/errors'
 import type { Server, Socket } from 'socket.io'
 import type { Application } from './declarations.js'
+import { secureSockets } from './headers.js'
 
 /** What Feathers leaves out for sockets: the client's address, and an answer to a method that no service has. */
 export const guardSockets = (app: Application) => (io: Server) => {
@@ -10,6 +11,7 @@ export const guardSockets = (app: Application) => (io: Server) => {
     feathers.ip = socket.handshake.address
     next()
   })
+  secureSockets(io)
 
   io.on('connection', (socket) => {
     socket.onAny((method: string, ...args: unknown[]) => {
