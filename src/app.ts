@@ -6,6 +6,7 @@ import { channels } from './channels.js'
 import { configured, type Configuration } from './configuration.js'
 import { socketLimits } from './connections.js'
 import type { Application } from './declarations.js'
+import { securityHeaders } from './headers.js'
 import { checkArguments } from './hooks/check-arguments.js'
 import { convertErrors, describe } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
@@ -14,6 +15,7 @@ import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
 import { addressOfClient, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
+import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
 import { services } from './services/index.js'
@@ -48,6 +50,7 @@ export function createApp(
 
   // What Koa would print: connections that broke, or took too long
   app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
+  app.use(securityHeaders())
   app.use(errorHandler())
   app.use(
     cors({
@@ -80,6 +83,7 @@ export function createApp(
   )
   app.configure(guardedLookup)
   app.configure(mongodb)
+  app.configure(passwords)
   app.configure(authentication)
   app.configure(keyRecord)
   app.configure(rateLimits)

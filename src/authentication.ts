@@ -19,7 +19,7 @@ export const authentication = (app: Application) => {
   })
 
   service.register('jwt', new SessionJwtStrategy())
-  service.register('local', new Argon2Strategy())
+  service.register('local', new Argon2Strategy(app.get('hasher')))
   service.register('refresh-token', new RefreshTokenStrategy())
 
   app.use('authentication', service, { methods: ['create', 'remove'] })

@@ -3,6 +3,7 @@ import { Type, type Static } from '@feathersjs/typebox'
 import type { Application } from './declarations.js'
 import { limitsSetting } from './limits.js'
 import { rateLimitSetting } from './rate-limits/settings.js'
+import { passwordsSchema } from './passwords.js'
 import { checkConfiguration } from './refresh-token/configuration-check.js'
 import { ConfigurationError } from './refresh-token/errors.js'
 import { readSettings } from './refresh-token/options.js'
@@ -40,6 +41,7 @@ const schema = Type.Object(
         description: 'write a connection string, such as mongodb://127.0.0.1:27017/moult'
       })
     ),
+    passwords: passwordsSchema,
     rateLimit: rateLimitSetting,
     proxies: Type.Integer({
       minimum: 0,

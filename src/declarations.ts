@@ -4,6 +4,7 @@ import type { Server } from 'socket.io'
 import type { Configuration as Settings } from './configuration.js'
 import type { Logger } from './logger.js'
 import type { Database } from './mongodb.js'
+import type { PasswordHasher } from './passwords.js'
 import type { RateLimits } from './rate-limits/rate-limits.js'
 import type { AuthenticationService, Session } from './refresh-token/index.js'
 import type { ContentService } from './services/content/content.class.js'
@@ -20,6 +21,7 @@ export interface Configuration extends Settings {
   now: () => number
   logger: Logger
   database: Database
+  hasher: PasswordHasher
   rateLimits: RateLimits
 }
 

@@ -27,6 +27,9 @@ export const errorHandler = (): Middleware => async (ctx, next) => {
     if (code === 401) {
       ctx.set('WWW-Authenticate', challenge(ctx, answer.data))
     }
+    if (answer.data?.retryAfter !== undefined) {
+      ctx.set('Retry-After', String(Math.ceil(answer.data.retryAfter))) // s: RFC 9110 §10.2.3
+    }
 
     if (typeof answer.data?.retryAfter === 'number') {
       ctx.set('Retry-After', String(answer.data.retryAfter)) // RFC 9110 §10.2.3: seconds

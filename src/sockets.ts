@@ -4,6 +4,7 @@ import type { Server, Socket } from 'socket.io'
 import { clientAddress } from './client-address.js'
 import type { AllowRequest } from './connections.js'
 import type { Application } from './declarations.js'
+import { secureSockets } from './headers.js'
 import { isKnownOrigin } from './refresh-token/origin.js'
 import { limitCalls } from './socket-calls.js'
 
@@ -22,6 +23,7 @@ export const guardSockets = (app: Application) => (io: Server) => {
     )
     next()
   })
+  secureSockets(io)
 
   io.on('connection', (socket) => {
     // Nothing else gets to the listeners: a client may name its packet `error`, say, as the socket's own event

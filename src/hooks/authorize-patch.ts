@@ -1,10 +1,10 @@
 import { Forbidden, MethodNotAllowed, NotFound } from '@feathersjs/errors'
 import type { HookContext } from '../declarations.js'
-import { verifyPassword } from '../passwords.js'
 import { invalidData } from '../refresh-token/validation.js'
 import { isAdmin } from '../roles.js'
 import type { UserService } from '../services/users/users.class.js'
 import type { UserPatch } from '../services/users/users.schema.js'
+import { verifyStoredPassword } from '../stored-password.js'
 
 const forAdmins = ['roles', 'disabled'] as const
 const withPassword = ['email', 'password'] as const
@@ -42,7 +42,10 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
   }
 }
 
-async function currentPassword({ service, id }: HookContext<UserService>, data: UserPatch): Promise<string> {
+async function currentPassword(
+  { app, service, id }: HookContext<UserService>,
+  data: UserPatch
+): Promise<string> {
   if (data.currentPassword === undefined) {
     throw invalidData([
       { field: 'currentPassword', message: 'is required to change the email or the password' }
@@ -55,9 +58,17 @@ async function currentPassword({ service, id }: HookContext<UserService>, data: 
     { projection: { password: 1 } }
   )
 
-  if (!stored || !(await verifyPassword(stored.password, data.currentPassword))) {
+  const hash =
+    stored &&
+    (await verifyStoredPassword(
+      app.get('hasher'),
+      { users, id: stored._id, field: 'password', hash: stored.password },
+      data.currentPassword
+    ))
+
+  if (!hash) {
     throw new Forbidden('The current password is wrong')
   }
 
-  return stored.password
+  return hash
 }

@@ -1,5 +1,4 @@
 import type { HookContext, NextFunction } from '../declarations.js'
-import { hashPassword as hash } from '../passwords.js'
 
 /**
  * Hashes `password` in the data, in a hook of its own: what fails in a Feathers resolver comes out as a 400, whatever
@@ -9,7 +8,7 @@ export const hashPassword = () => async (context: HookContext, next?: NextFuncti
   const { password } = context.data
 
   if (password !== undefined) {
-    context.data = { ...context.data, password: await hash(password) }
+    context.data = { ...context.data, password: await context.app.get('hasher').hash(password) }
   }
 
   return next?.()

@@ -4,6 +4,7 @@ import type { Application } from '../../declarations.js'
 import { authorizePatch } from '../../hooks/authorize-patch.js'
 import { hashPassword } from '../../hooks/hash-password.js'
 import { limitByAddress, limitPasswordGuesses } from '../../hooks/limit-attempts.js'
+import { refuseWeakPassword } from '../../hooks/refuse-weak-password.js'
 import { UserService, getOptions } from './users.class.js'
 import {
   userDataResolver,
@@ -33,12 +34,14 @@ export const users = (app: Application) => {
       create: [
         schemaHooks.validateData(userDataValidator),
         schemaHooks.resolveData(userDataResolver),
+        refuseWeakPassword(),
         hashPassword()
       ],
       patch: [
         schemaHooks.validateData(userPatchValidator),
         authorizePatch(),
         schemaHooks.resolveData(userPatchResolver),
+        refuseWeakPassword(),
         hashPassword()
       ]
     }

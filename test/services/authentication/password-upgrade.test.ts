@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { hash as argon2 } from '@node-rs/argon2'
+import { hash as bcrypt } from '@node-rs/bcrypt'
+import { hash as bcryptjs } from 'bcryptjs'
+import { startApp, type TestApp } from '../../support/app.js'
+import { newPerson, stored } from '../../support/people.js'
+import { rounds } from '../../support/race.js'
+import { atOnce, password, restClient, tally, type RestClient } from '../../support/rest.js'
+
+const argon2i = 1 as never // the enum of the package is one of its types alone
+const today = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/
+const stockCost = 10 // bcrypt rounds, as a power of two
+const decomposed = 're\u0301sume\u0301 of a horse' // é as two code points, one after NFKC
+
+const hashes: [string, (password: string) => Promise<string>][] = [
+  ['of stock Feathers', (password) => bcryptjs(password, stockCost)],
+  ['of bcrypt, version 2a', (password) => bcrypt(password, { cost: 4, version: '2a' })],
+  ['of bcrypt, version 2b', (password) => bcrypt(password, { cost: 4, version: '2b' })],
+  ['of less memory', (password) => argon2(password, { memoryCost: 8192, timeCost: 2, parallelism: 1 })],
+  ['of more passes', (password) => argon2(password, { memoryCost: 19456, timeCost: 3, parallelism: 1 })],
+  ['of more lanes', (password) => argon2(password, { memoryCost: 19456, timeCost: 2, parallelism: 2 })],
+  ['of Argon2i', (password) => argon2(password, { memoryCost: 19456, timeCost: 2, algorithm: argon2i })]
+]
+
+describe('a password hash of another kind or cost', () => {
+  let t: TestApp
+  let client: RestClient
+
+  before(async () => {
+    t = await startApp()
+    client = restClient(t.address)
+  })
+  after(() => t.stop())
+
+  const users = () => t.db.collection('users')
+
+  /** A user as stock Feathers leaves it; answers the email. */
+  async function migrated(hash: string): Promise<string> {
+    const email = `${randomUUID()}@example.com`
+
+    await users().insertOne({ email, password: hash })
+    return email
+  }
+
+  for (const [what, hash] of hashes) {
+    it(`${what} signs in, and is upgraded by that`, async () => {
+      const email = await migrated(await hash(password))
+      const { status, body } = await client.signIn(email)
+
+      assert.equal(status, 201)
+      assert.match((await stored(t, email)).password, today)
+      assert.equal((await client.refresh(body.refreshToken)).status, 201)
+      assert.equal((await client.signIn(email)).status, 201)
+    })
+
+    it(`${what} stays as it is when the password is wrong`, async () => {
+      const email = await migrated(await hash(password))
+      const before = await stored(t, email)
+
+      assert.equal((await client.signIn(email, { password: 'wrong horse battery' })).status, 401)
+      assert.deepEqual(await stored(t, email), before)
+    })
+
+    it(`${what} lets 20 sign-ins at once in`, async () => {
+      const old = await hash(password)
+
+      await rounds(async () => {
+        const email = await migrated(old)
+        const answers = await atOnce(20, () => client.signIn(email))
+        const { password: upgraded, sessions } = await stored(t, email)
+
+        assert.deepEqual(tally(answers), { '201': 20 })
+        assert.match(upgraded, today)
+        assert.equal(sessions.length, 20)
+        for (const { body } of answers) {
+          assert.equal((await client.ask('GET', '/sessions', { token: body.accessToken })).status, 200)
+        }
+      }, 3)
+    })
+  }
+
+  it('is not touched again once it is upgraded', async () => {
+    const email = await migrated(await bcryptjs(password, 4))
+
+    await client.signIn(email)
+    const { password: upgraded } = await stored(t, email)
+
+    await client.signIn(email)
+    assert.equal((await stored(t, email)).password, upgraded)
+  })
+
+  it('lets the user change the email while 20 sign in', async () => {
+    const old = await bcryptjs(password, stockCost)
+
+    await rounds(async () => {
+      const ada = await newPerson(t)
+
+      await users().updateOne({ email: ada.email }, { $set: { password: old } })
+
+      const [change, ...answers] = await Promise.all([
+        ada.ask('PATCH', `/users/${ada.id}`, { body: { email: ada.email, currentPassword: password } }),
+        ...(await atOnce(20, async () => () => client.signIn(ada.email))).map((signIn) => signIn())
+      ])
+
+      assert.equal(change.status, 200)
+      assert.deepEqual(tally(answers), { '201': 20 })
+    })
+  })
+
+  it('never takes the place of a password that was changed meanwhile', async () => {
+    const old = await bcryptjs(password, stockCost)
+    const admin = await newPerson(t, 'admin')
+    const changed = { password: 'another horse battery' }
+
+    await rounds(async () => {
+      const ada = await newPerson(t)
+
+      await users().updateOne({ email: ada.email }, { $set: { password: old } })
+
+      const signIns = atOnce(20, () => client.signIn(ada.email))
+      const change = await admin.ask('PATCH', `/users/${ada.id}`, { body: changed })
+      const outcomes = Object.keys(tally(await signIns))
+
+      assert.equal(change.status, 200)
+      assert.deepEqual(
+        outcomes.filter((outcome) => !['201', '401'].includes(outcome)),
+        []
+      )
+      assert.deepEqual((await stored(t, ada.email)).sessions, [])
+      assert.equal((await client.signIn(ada.email)).status, 401)
+      assert.equal((await client.signIn(ada.email, changed)).status, 201)
+    })
+  })
+
+  it('of a disabled user lets nobody in', async () => {
+    const email = await migrated(await bcryptjs(password, 4))
+
+    await users().updateOne({ email }, { $set: { disabled: true } })
+    assert.deepEqual(tally([await client.signIn(email)]), { '401 disabled': 1 })
+  })
+
+  for (const [what, hashed, given] of [
+    ['was hashed as it was typed', decomposed, decomposed],
+    ['was hashed composed', decomposed.normalize('NFKC'), decomposed]
+  ] as const) {
+    it(`matches a password that ${what}, and is composed from then on`, async () => {
+      const email = await migrated(await bcryptjs(hashed, 4))
+
+      assert.equal((await client.signIn(email, { password: given })).status, 201)
+      assert.equal((await client.signIn(email, { password: given.normalize('NFC') })).status, 201)
+      assert.equal((await client.signIn(email, { password: given.normalize('NFD') })).status, 201)
+    })
+  }
+
+  it('counts 72 bytes of bcrypt, and all that was given once it is upgraded', async () => {
+    const long = `${'a'.repeat(72)} and all that follows`
+    const email = await migrated(await bcryptjs(long, 4))
+
+    assert.equal((await client.signIn(email, { password: long })).status, 201)
+    assert.equal(
+      (await client.signIn(email, { password: `${'a'.repeat(72)} and something else` })).status,
+      401
+    )
+    assert.equal((await client.signIn(email, { password: 'a'.repeat(72) })).status, 401)
+    assert.equal((await client.signIn(email, { password: long })).status, 201)
+  })
+
+  for (const unreadable of [
+    '',
+    'correct horse battery',
+    '$2b$',
+    '$argon2id$v=19$m=19456,t=2,p=1$',
+    'a'.repeat(60)
+  ]) {
+    it(`that can not be read is no one's password: ${unreadable}`, async () => {
+      const email = await migrated(unreadable)
+
+      assert.deepEqual(tally([await client.signIn(email)]), { '401': 1 })
+      assert.deepEqual(tally([await client.signIn(email, { password: unreadable })]), { '401': 1 })
+    })
+  }
+
+  it("that is missing is no one's password", async () => {
+    const email = `${randomUUID()}@example.com`
+
+    await users().insertOne({ email })
+    assert.deepEqual(tally([await client.signIn(email)]), { '401': 1 })
+  })
+})
