@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino'
+import { pino, type DestinationStream, type Logger } from 'pino'
 import pretty from 'pino-pretty'
 
 export type { Logger }
@@ -14,15 +14,18 @@ const secrets = [
   'cookie'
 ]
 
-/** The log: JSON in production, for people elsewhere. On standard output. */
-export function createLogger(environment = process.env.NODE_ENV): Logger {
+/** The log: JSON in production, for people elsewhere. On standard output, unless another destination is given. */
+export function createLogger(
+  environment = process.env.NODE_ENV,
+  destination: DestinationStream = process.stdout
+): Logger {
   const redact = { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '…' }
   const level = environment === 'test' ? 'warn' : 'info'
 
   return environment === 'production'
-    ? pino({ redact, level, base: null })
+    ? pino({ redact, level, base: null }, destination)
     : pino(
         { redact, level, base: null },
-        pretty({ sync: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname' })
+        pretty({ destination, sync: true, translateTime: 'HH:MM:ss', ignore: 'pid,hostname' })
       )
 }

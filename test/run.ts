@@ -1,13 +1,14 @@
 // The test command: `npm test`, or `npm test -- sessions` for the files, or else the tests, of that name.
 // Runs them on MONGODB_URL, or without one on a mongod of its own, and prints how much of src/ they cover.
 import { readdirSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { startMongod } from '../src/dev/mongod.js'
 import { reportCoverage } from './coverage.js'
+import { secretsLogged } from './support/log.js'
 
 const root = resolve(import.meta.dirname, '..')
 const timeout = 300_000 // ms for one file: the slowest starts MongoDB twenty times
@@ -28,6 +29,8 @@ const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
 
 const temporary = await mkdtemp(join(tmpdir(), 'moult-test-'))
+const logs = join(temporary, 'logs')
+await mkdir(logs)
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
 try {
   await test(select(process.argv.slice(2)))
@@ -47,6 +50,7 @@ async function test(selection: Selection): Promise<void> {
     : await startMongod({ folder: temporary, log: console.log })
   process.env.MONGODB_URL ??= mongod?.url
   process.env.NODE_ENV = 'test'
+  process.env.MOULT_TEST_LOGS = logs
   process.env.NODE_V8_COVERAGE = join(temporary, 'coverage') // for the processes of the tests, and theirs
   try {
     await runFiles(selection)
@@ -54,10 +58,19 @@ async function test(selection: Selection): Promise<void> {
     await mongod?.stop()
   }
   if (interruption.signal.aborted) throw new Error('Interrupted.')
+  requireNoSecrets()
   const isFullRun = process.argv.length === 2
   const gaps = await reportCoverage(root, temporary)
   if (!isFullRun || gaps.length === 0) return
   console.error(`The heart is to be covered to every branch, and is not:\n  ${gaps.join('\n  ')}`)
+  counts.failed++
+}
+
+/** Nothing of what the services were told in confidence may be in what they logged. */
+function requireNoSecrets(): void {
+  const found = secretsLogged(logs)
+  if (found.length === 0) return
+  console.error(`The log holds ${found.length} secrets, such as ${found[0]!.slice(0, 12)}…`)
   counts.failed++
 }
 

@@ -1,34 +1,43 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createKeyring } from '../../src/refresh-token/keyring.js'
+import { readKeyrings } from '../../src/refresh-token/key-settings.js'
+import type { Keyring } from '../../src/refresh-token/keyring.js'
+import type { SigningKey } from '../../src/refresh-token/signing-key.js'
+
+/** The keyring of access tokens whose setting is this. */
+function keyringOf(secret: string): Keyring {
+  const settings = { secret, refreshSecret: 'one of the other kind', algorithm: 'HS256' } as const
+  const context = { configKey: 'authentication', production: false, now: Date.now, warn: assert.fail }
+
+  return readKeyrings(settings, context).access
+}
+
+const secretOf = ({ verifyKey }: SigningKey) => verifyKey.export().toString('utf8')
 
 describe('a keyring', () => {
   it('holds a key of the UTF-8 bytes of each secret, the first of them the newest', () => {
-    const { newest, byId } = createKeyring('schlüssel, another , third')
+    const { newest, byId } = keyringOf('schlüssel, another , third')
 
-    assert.deepEqual(
-      [...byId.values()].map((key) => key.export().toString('utf8')),
-      ['schlüssel', 'another', 'third']
-    )
-    assert.equal(newest.key.export().toString('utf8'), 'schlüssel')
-    assert.equal(byId.get(newest.kid), newest.key)
+    assert.deepEqual([...byId.values()].map(secretOf), ['schlüssel', 'another', 'third'])
+    assert.equal(secretOf(newest), 'schlüssel')
+    assert.equal(byId.get(newest.kid), newest)
   })
 
   it('names a key alike wherever it stands, and two keys differently', () => {
-    const one = createKeyring('one')
-    const [two, oneToo] = [...createKeyring('two,one').byId.keys()]
+    const one = keyringOf('one')
+    const [two, oneToo] = [...keyringOf('two,one').byId.keys()]
 
     assert.equal(oneToo, one.newest.kid)
     assert.notEqual(two, oneToo)
   })
 
   it('names a key in 16 characters', () => {
-    const { kid } = createKeyring('a secret').newest
+    const { kid } = keyringOf('a secret').newest
 
     assert.match(kid, /^[\w-]{16}$/)
   })
 
   it('takes a secret that is there twice for one', () => {
-    assert.equal(createKeyring('one,one').byId.size, 1)
+    assert.equal(keyringOf('one,one').byId.size, 1)
   })
 })

@@ -3,8 +3,8 @@ import { MongoClient, type Db } from 'mongodb'
 import { createApp } from '../../src/app.js'
 import { checkedConfiguration, readConfiguration } from '../../src/configuration.js'
 import type { Application } from '../../src/declarations.js'
-import { createLogger } from '../../src/logger.js'
 import { startServer } from '../../src/server.js'
+import { testLogger } from './log.js'
 
 export type Settings = Record<string, unknown>
 
@@ -42,7 +42,7 @@ export async function startApp({ settings = {}, database, configure }: TestOptio
   const base = { ...readConfiguration(), port: 0, mongodb: url }
   const app = createApp(checkedConfiguration(merge(base, settings)), {
     now: () => clock.now,
-    logger: createLogger()
+    logger: testLogger()
   })
 
   configure?.(app)

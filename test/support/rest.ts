@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { noteSecrets } from './log.js'
 
 /** An answer over HTTP, its body parsed. Bodies are what the contract says, so they are not typed here. */
 export interface Answer {
@@ -30,8 +31,12 @@ export function restClient(address: string) {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) })
     })
     const text = await response.text()
+    const answer = parsed(text)
 
-    return { status: response.status, headers: response.headers, body: parsed(text) }
+    noteSecrets(body)
+    noteSecrets(answer)
+
+    return { status: response.status, headers: response.headers, body: answer }
   }
 
   const authenticate = (body: object) => ask('POST', '/authentication', { body })
