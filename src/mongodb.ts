@@ -80,6 +80,8 @@ export class Database {
    */
   async prepare(): Promise<void> {
     try {
+      // Said outright: a client whose first call connects, and fails at it, never tries again
+      await this.#client.connect()
       await this.#checkVersion()
       await this.collection('users').createIndex({ email: 1 }, { unique: true, collation: caseInsensitive })
       await this.collection(rateLimitsCollection).createIndexes([

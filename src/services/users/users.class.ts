@@ -72,7 +72,7 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
     params: UserParams
   ): Promise<User> {
     const { query, filters } = this.filterQuery(id, params)
-    const ended = await this.sessions.endAll(String(id), reason, {
+    const ended = await this.sessions.endAll(String(this.getObjectId(id)), reason, {
       except: reason === 'password' ? params.session?.id : undefined,
       set: data,
       unchanged: query
