@@ -11,7 +11,7 @@ import { convertErrors, describe } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
 import { createLogger, type Logger } from './logger.js'
-import { addressOfClient, errorHandler, guardedLookup, notStored } from './middleware.js'
+import { clientAddress, errorHandler, guardedLookup, notStored } from './middleware.js'
 import { mongodb } from './mongodb.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
 import { services } from './services/index.js'
@@ -46,7 +46,7 @@ export function createApp(
   app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
   app.use(errorHandler())
   app.use(cors({ origin: allowedOrigin(settings.origins) }))
-  app.use(addressOfClient())
+  app.use(clientAddress())
   app.use(notStored())
   app.use(bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false }))
 

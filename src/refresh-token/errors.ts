@@ -42,14 +42,26 @@ const unreachable = new Set([
   'PoolClearedOnNetworkError'
 ])
 
+// What Node throws where the driver writes to a server that has just hung up; the service talks to nothing else.
+const brokenSocket = new Set([
+  'EPIPE',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END'
+])
+
 /**
- * Whether an error of the MongoDB driver says that the database can't be reached (now), rather than that the
+ * Whether an error that came of a call to MongoDB says that the database can't be reached (now), rather than that the
  * request was wrong.
  */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof MongoError
     ? unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError')
-    : (error as { code?: unknown }).code === 'EPIPE' // the driver wrote to a server that had just hung up
+    : brokenSocket.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')
 }
 
 /** 503: the database can't be reached. The driver's message stays inside, it may hold addresses. */
