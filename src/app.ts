@@ -13,7 +13,7 @@ import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
 import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
-import { addressOfClient, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
+import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
@@ -61,7 +61,7 @@ export function createApp(
     })
   )
   app.use(publishedKeys())
-  app.use(addressOfClient())
+  app.use(clientAddress())
   app.use(notStored())
   app.use(
     bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })

@@ -14,7 +14,7 @@ export interface Origin {
  *
  * @param proxies How many proxies are in front; with none the header is not believed
  */
-export function clientAddress({ headers, remoteAddress = '' }: Origin, proxies: number): string {
+export function addressOf({ headers, remoteAddress = '' }: Origin, proxies: number): string {
   const forwarded = String(headers['x-forwarded-for'] ?? '').split(',')
   const address = proxies > 0 ? forwarded.at(-proxies)?.trim() : undefined
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { Socket, ServerOptions as SocketServerOptions, Server as SocketServer } from 'socket.io'
-import { addressGroup, clientAddress } from './client-address.js'
+import { addressGroup, addressOf } from './client-address.js'
 import type { Limits } from './limits.js'
 import { toMilliseconds } from './refresh-token/duration.js'
 
@@ -45,8 +45,8 @@ export function limitConnections(server: Server, limits: Limits, proxies: number
 /** The same for sockets, whose clients are known by name behind proxies too. */
 export function socketLimits(limits: Limits, proxies: number) {
   const held = new AddressCounts(limits.connectionsPerAddress)
-  const addressOf = ({ headers, socket: { remoteAddress } }: IncomingMessage) =>
-    addressGroup(clientAddress({ headers, remoteAddress }, proxies))
+  const groupOf = ({ headers, socket: { remoteAddress } }: IncomingMessage) =>
+    addressGroup(addressOf({ headers, remoteAddress }, proxies))
 
   const options: Partial<SocketServerOptions> = {
     maxHttpBufferSize: limits.body,
@@ -55,12 +55,12 @@ export function socketLimits(limits: Limits, proxies: number) {
 
   // Here a client can be told why
   const allowRequest: AllowRequest = (request, answer) =>
-    held.isFull(addressOf(request)) ? answer('Too many connections', false) : answer(null, true)
+    held.isFull(groupOf(request)) ? answer('Too many connections', false) : answer(null, true)
 
   // And here they are counted, so that many at once are not let in before the first is
   const limit = ({ engine }: SocketServer) =>
     engine.on('connection', (socket: Socket['conn']) => {
-      const address = addressOf(socket.request)
+      const address = groupOf(socket.request)
 
       socket.once('close', () => held.leave(address))
 

@@ -19,7 +19,7 @@ export const limitsSetting = Type.Object(
     requestTimeout: durationSetting(1000, '20s'),
     connections: count('write how many connections there may be, such as 10000'),
     connectionsPerAddress: count('write how many connections one address may have, such as 1000'),
-    callsPerSocket: count('write how many calls of a socket are answered at once, such as 16')
+    callsPerSocket: count('write how many calls of a socket are answered at once, such as 4')
   },
   {
     additionalProperties: false,

@@ -1,6 +1,6 @@
 import { BadRequest, FeathersError, NotFound } from '@feathersjs/errors'
 import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
-import { clientAddress } from './client-address.js'
+import { addressOf } from './client-address.js'
 import type { Application } from './declarations.js'
 import { describe, toFeathersError } from './hooks/convert-errors.js'
 
@@ -68,9 +68,9 @@ export const notStored = (): Middleware => async (ctx, next) => {
 }
 
 /** `params.ip`, for the device of a session and for limits. */
-export const addressOfClient = (): Middleware => (ctx, next) => {
+export const clientAddress = (): Middleware => (ctx, next) => {
   const { headers, socket } = ctx.req
-  const ip = clientAddress({ headers, remoteAddress: socket.remoteAddress }, ctx.app.get('proxies'))
+  const ip = addressOf({ headers, remoteAddress: socket.remoteAddress }, ctx.app.get('proxies'))
 
   ctx.feathers = { ...ctx.feathers, ip }
 

@@ -1,7 +1,7 @@
 import { MethodNotAllowed, NotFound, type FeathersError } from '@feathersjs/errors'
 import feathers from '@feathersjs/feathers'
 import type { Server, Socket } from 'socket.io'
-import { clientAddress } from './client-address.js'
+import { addressOf } from './client-address.js'
 import type { AllowRequest } from './connections.js'
 import type { Application } from './declarations.js'
 import { secureSockets } from './headers.js'
@@ -17,7 +17,7 @@ export const guardSockets = (app: Application) => (io: Server) => {
   io.use((socket, next) => {
     const { feathers } = socket as Socket & { feathers: { ip?: string } }
 
-    feathers.ip = clientAddress(
+    feathers.ip = addressOf(
       { headers: socket.handshake.headers, remoteAddress: socket.handshake.address },
       app.get('proxies')
     )

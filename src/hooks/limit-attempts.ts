@@ -7,12 +7,12 @@ import { accountName } from '../validators.js'
 
 // All that tell no address share one limit: a sign-in in the headers of a handshake
 const nowhere = 'unknown'
-const addressOf = ({ params }: HookContext) => addressGroup(params.ip ?? params.connection?.ip ?? nowhere)
+const groupOf = ({ params }: HookContext) => addressGroup(params.ip ?? params.connection?.ip ?? nowhere)
 
 /** Around a method: so many calls of clients from one address. @throws TooManyRequests */
 export const limitByAddress = (name: 'signUp') => async (context: HookContext, next: NextFunction) => {
   if (context.params.provider) {
-    await context.app.get('rateLimits')[name].address?.take(addressOf(context))
+    await context.app.get('rateLimits')[name].address?.take(groupOf(context))
   }
 
   return next()
@@ -29,12 +29,12 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
   const kind = context.params.provider && kindOf(context)
 
   if (kind === 'refresh') {
-    await refresh.address?.take(addressOf(context))
+    await refresh.address?.take(groupOf(context))
   }
   if (kind === 'sign-in') {
     const account = accountOf(context)
 
-    await signIn.address?.take(addressOf(context))
+    await signIn.address?.take(groupOf(context))
 
     if (account !== undefined && signIn.account) {
       return signIn.account.attempt(account, next)

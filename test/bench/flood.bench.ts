@@ -9,7 +9,7 @@ import { connect } from '../support/socket.js'
 // How long a call of a quiet socket takes while another one floods, with `callsPerSocket` and without. The flood runs
 // in a process of its own, so that what is measured is the service; each sample is one call after a pause.
 
-const samples = 40
+const samples = 60
 const pause = 50 // ms
 const atOnce = 2000 // calls that the flood has on their way at any time
 
@@ -29,8 +29,8 @@ if (address && accessToken) {
 async function bench(): Promise<void> {
   const rows = {
     'nobody floods': await quietLatency({ floods: false }),
-    'a flood, 16 calls at once': await quietLatency({ floods: true }),
-    'a flood, 4 calls at once': await quietLatency({ floods: true, callsPerSocket: 4 }),
+    'a flood, 4 calls at once': await quietLatency({ floods: true }),
+    'a flood, 16 calls at once': await quietLatency({ floods: true, callsPerSocket: 16 }),
     'a flood, no limit': await quietLatency({ floods: true, callsPerSocket: 1_000_000 })
   }
 
@@ -38,7 +38,7 @@ async function bench(): Promise<void> {
   console.table(rows)
 }
 
-async function quietLatency({ floods, callsPerSocket = 16 }: { floods: boolean; callsPerSocket?: number }) {
+async function quietLatency({ floods, callsPerSocket = 4 }: { floods: boolean; callsPerSocket?: number }) {
   return withApp({ settings: { limits: { callsPerSocket } } }, async (t) => {
     const { accessToken } = await newPerson(t)
     const quiet = await connect(t.address)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { addressGroup, clientAddress } from '../../src/client-address.js'
+import { addressGroup, addressOf } from '../../src/client-address.js'
 import { withApp, type Settings, type TestApp } from '../support/app.js'
 import { atOnce, password, restClient, tally, type Answer } from '../support/rest.js'
 import { connect } from '../support/socket.js'
@@ -129,10 +129,10 @@ describe('the address of a session', () => {
   })
 })
 
-describe('clientAddress', () => {
+describe('addressOf', () => {
   const remoteAddress = '10.0.0.1'
   const told = (value: string | undefined, proxies: number) =>
-    clientAddress({ headers: { 'x-forwarded-for': value }, remoteAddress }, proxies)
+    addressOf({ headers: { 'x-forwarded-for': value }, remoteAddress }, proxies)
 
   it('takes no entry that a proxy can not have written', () => {
     assert.equal(told(undefined, 1), remoteAddress)
