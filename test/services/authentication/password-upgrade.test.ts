@@ -12,6 +12,7 @@ import { atOnce, password, restClient, tally, type RestClient } from '../../supp
 const argon2i = 1 as never // the enum of the package is one of its types alone
 const today = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/
 const stockCost = 10 // bcrypt rounds, as a power of two
+const raced = ['of bcrypt, version 2b', 'of less memory']
 const decomposed = 're\u0301sume\u0301 of a horse' // é as two code points, one after NFKC
 
 const hashes: [string, (password: string) => Promise<string>][] = [
@@ -62,7 +63,9 @@ describe('a password hash of another kind or cost', () => {
       assert.equal((await client.signIn(email, { password: 'wrong horse battery' })).status, 401)
       assert.deepEqual(await stored(t, email), before)
     })
+  }
 
+  for (const [what, hash] of hashes.filter(([what]) => raced.includes(what))) {
     it(`${what} lets 20 sign-ins at once in`, async () => {
       const old = await hash(password)
 
@@ -92,7 +95,7 @@ describe('a password hash of another kind or cost', () => {
   })
 
   it('lets the user change the email while 20 sign in', async () => {
-    const old = await bcryptjs(password, stockCost)
+    const old = await bcrypt(password, { cost: 4 })
 
     await rounds(async () => {
       const ada = await newPerson(t)
@@ -106,11 +109,11 @@ describe('a password hash of another kind or cost', () => {
 
       assert.equal(change.status, 200)
       assert.deepEqual(tally(answers), { '201': 20 })
-    })
+    }, 3)
   })
 
   it('never takes the place of a password that was changed meanwhile', async () => {
-    const old = await bcryptjs(password, stockCost)
+    const old = await bcrypt(password, { cost: 4 })
     const admin = await newPerson(t, 'admin')
     const changed = { password: 'another horse battery' }
 
@@ -131,7 +134,7 @@ describe('a password hash of another kind or cost', () => {
       assert.deepEqual((await stored(t, ada.email)).sessions, [])
       assert.equal((await client.signIn(ada.email)).status, 401)
       assert.equal((await client.signIn(ada.email, changed)).status, 201)
-    })
+    }, 3)
   })
 
   it('of a disabled user lets nobody in', async () => {
