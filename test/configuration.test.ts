@@ -43,7 +43,7 @@ const wrong: [Settings, string, RegExp?][] = [
   [{ rateLimit: 'none' }, 'rateLimit', /write /],
 
   [{ authentication: undefined }, 'authentication', /is missing/],
-  [{ authentication: 'jwt' }, 'authentication', /is "jwt": write an object/],
+  [{ authentication: 'jwt' }, 'authentication', /: write an object/],
   [auth({ acessToken: {} }), 'authentication.acessToken', /not a known setting/],
   [auth({ entity: '' }), 'authentication.entity', /such as "user"/],
   [auth({ service: undefined }), 'authentication.service', /is missing.*such as "users"/],

@@ -24,7 +24,7 @@ function configure(app: Application) {
   const service = app.service('authentication')
 
   service.register('api-key', new ApiKeyStrategy())
-  reports(app as unknown as AnyApplication)
+  reports(app)
 }
 
 function reports(app: AnyApplication) {

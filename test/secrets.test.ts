@@ -4,12 +4,12 @@ import { checkedConfiguration, readConfiguration } from '../src/configuration.js
 import { ConfigurationError } from '../src/refresh-token/index.js'
 import { merge, startApp, type TestApp } from './support/app.js'
 import { restClient } from './support/rest.js'
+import { goodSecrets } from './support/service.js'
 import { decoded } from './support/tokens.js'
 
-// As `openssl rand -base64 48` prints them
 const good = {
-  access: 'q0Uj1GhtqXyYkQHcUl2nS6cRSFdKBwkgqQT7Bz3n6WmO0hX9XJ4r5xk1iTn8vZcL',
-  refresh: 'Zb7eN2uXw4rG9kL1pQ6sD3tF8hJ5mC0vB2yA7xW4nE9qR1zT6oU3iP8aS5dK0jVg',
+  access: goodSecrets.ACCESS_TOKEN_SECRET,
+  refresh: goodSecrets.REFRESH_TOKEN_SECRET,
   older: 'hY3kW8mB1nQ6vC4xZ9pL2sD7fG5jT0rE8uA3iO6yM1wN4bX9cV2qK7hU5tR0eJzP'
 }
 

@@ -121,6 +121,25 @@ describe('while the database is away', () => {
     await assertSignedIn(people[0]!, people[1]!)
   })
 
+  it('without a primary for a while: answers are what they ever are, or 503', async () => {
+    const [asked, ...others] = await sevenPeople()
+    const calls = { ...(await callsOf([asked!, ...others])) }
+
+    await mongod.stepDown()
+
+    for (const [what, call] of Object.entries(calls)) {
+      const { status } = await call()
+
+      assert.ok(
+        status === 503 || status < 300 || (what.startsWith('local, ') && status === 401),
+        `${what}: ${status}`
+      )
+    }
+
+    await isBack()
+    await assertSignedIn(asked!, others[0]!)
+  })
+
   it('that is so at the start: the service starts, answers 503, and is whole when the database is there', async () => {
     const person = await newPerson(t)
 

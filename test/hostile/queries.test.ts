@@ -8,7 +8,7 @@ import { newPerson, type Person } from '../support/people.js'
 const refused = [
   'a=1',
   'a[b][c][d][e][f][g][h][i]=1',
-  `${'a=1&'.repeat(2000)}`,
+  'a=1&'.repeat(2000),
   `a${'[b]'.repeat(2000)}=1`,
   '%',
   '%zz=1',
@@ -87,7 +87,7 @@ const harmless = [
   '$limit=Infinity',
   '$skip=-Infinity',
   `email=${'a'.repeat(5000)}`,
-  `${'$or[][email]=a&'.repeat(500)}`
+  '$or[][email]=a&'.repeat(500)
 ]
 
 describe('a query', () => {

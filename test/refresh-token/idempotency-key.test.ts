@@ -71,14 +71,25 @@ describe('a refresh with an idempotency key', () => {
     assert.equal(outcome(await use(refreshToken, key)), '401 reused')
   })
 
-  it('moves neither the time of the last refresh nor the expiry when repeated', async () => {
-    const { refreshToken } = await newPerson(t)
-    const key = randomUUID()
+  it('moves neither the time of the last refresh nor the expiry when repeated, under any key', async () => {
+    const { email, refreshToken } = await newPerson(t)
+    const [key, another] = [randomUUID(), randomUUID()]
     const { session } = (await use(refreshToken, key)).body
 
-    t.clock.advance(day)
-    assert.deepEqual((await use(refreshToken, key)).body.session, session)
-    assert.deepEqual((await use(refreshToken, key)).body.session, session)
+    for (const [pause, repeatedUnder] of [
+      [1000, another],
+      [1000, another],
+      [day, another],
+      [day, key]
+    ] as const) {
+      t.clock.advance(pause)
+      assert.deepEqual((await use(refreshToken, repeatedUnder)).body.session, session)
+    }
+
+    const [record] = (await stored(t, email)).sessions
+
+    assert.equal(record.refreshedAt.toISOString(), session.refreshedAt)
+    assert.equal(record.expiresAt.toISOString(), session.expiresAt)
   })
 })
 

@@ -139,17 +139,22 @@ describe('a refused refresh token', () => {
     await assertRefreshRefused(person.refreshToken, 'revoked')
   })
 
-  it('is `disabled`, and ends nothing, where the account was disabled by another program', async () => {
-    const { email, refreshToken } = await newPerson(t)
+  it('is `disabled`, and does nothing, where the account was disabled by another program', async () => {
+    const { email, refreshToken, accessToken } = await newPerson(t)
     const { body } = await client.refresh(refreshToken)
+    const { refreshToken: newest } = (await client.refresh(body.refreshToken)).body
     const users = t.db.collection('users')
+    const { sessions } = await stored(t, email)
 
-    await client.refresh(body.refreshToken)
     await users.updateOne({ email }, { $set: { disabled: true } })
+    t.clock.advance(1)
     await assertRefreshRefused(refreshToken, 'disabled')
-    assert.equal((await stored(t, email)).sessions.length, 1)
+    await assertRefreshRefused(newest, 'disabled')
+    await assertAccessRefused(accessToken, 'disabled')
+    assert.deepEqual((await stored(t, email)).sessions, sessions)
 
     await users.updateOne({ email }, { $set: { disabled: false } })
+    assert.equal(outcome(await client.refresh(newest)), '201')
     await assertRefreshRefused(refreshToken, 'reused')
   })
 })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startApp, type TestApp } from '../support/app.js'
 import { heard, isConnected, isSignedIn, socketsOf } from '../support/live.js'
 import { newPerson } from '../support/people.js'
+import { atOnce } from '../support/rest.js'
 
 describe('the time of a connection', () => {
   let t: TestApp
@@ -81,6 +83,30 @@ describe('the time of a connection', () => {
     await sleeping.disconnected()
     assert.equal(isConnected(socket), true)
     assert.equal(await isSignedIn(socket), false)
+  })
+
+  it('goes on when the refresh comes as the access token expires', async () => {
+    const people = await atOnce(20, () => newPerson(t))
+    const started = Date.now()
+    const all = await Promise.all(people.map((ada) => sockets.ofSession(ada)))
+
+    // All timers are about to fire, and find the token expired
+    await delay(1950 - (Date.now() - started))
+    t.clock.advance(2000)
+
+    const refreshed = await Promise.all(
+      people.map(async ({ refreshToken }, index) => {
+        await delay(index * 5)
+        return all[index]!.call('create', 'authentication', { strategy: 'refresh-token', refreshToken }).then(
+          () => true,
+          () => false
+        )
+      })
+    )
+
+    await delay(200)
+    // Whoever was answered stays, and all others are gone
+    assert.deepEqual(all.map(isConnected), refreshed)
   })
 
   it('ends with its session, and says so to the sockets of the user', async () => {

@@ -78,6 +78,7 @@ describe('logging out over a socket', () => {
     )
     assert.equal(isConnected(other), true)
     assert.equal(isConnected(socket), true)
+    assert.deepEqual(heard(socket, 'sessions removed'), [], 'it has the answer')
   })
 
   it('takes no other id than the access token', async () => {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MongoClient } from 'mongodb'
 import { findMongod } from '../../src/dev/mongod-binary.js'
 import { freePort, launchMongod, replicaSet } from '../../src/dev/mongod-process.js'
 import { becomePrimary } from '../../src/dev/replica-set.js'
@@ -14,6 +15,8 @@ export interface BreakableMongod {
   /** It takes connections still, and answers none. */
   freeze(): void
   thaw(): void
+  /** It is no primary for a few seconds, as in an election. */
+  stepDown(): Promise<void>
   /** Ends it for good, and takes its data away. */
   remove(): Promise<void>
 }
@@ -48,6 +51,12 @@ export async function startBreakableMongod(): Promise<BreakableMongod> {
     },
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
+    async stepDown() {
+      const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
+
+      await client.db('admin').command({ replSetStepDown: 3, secondaryCatchUpPeriodSecs: 0, force: true })
+      await client.close()
+    },
     async remove() {
       await kill()
       await rm(folder, { recursive: true })

@@ -77,6 +77,18 @@ function withOtherTrailingBits(text: string): string {
   return text.slice(0, -1) + alphabet[last ^ 1]
 }
 
+/** The right claims, encoded in another way, under a right signature. */
+function withOtherClaimsText(change: (text: string) => string): Forgery {
+  return ({ header, claims, secret }) => {
+    const encoded = ['', 'x', 'xx'].map((x) => base64url(JSON.stringify({ ...claims, x })))
+    // one whose last character has bits to spare
+    const text = encoded.find(({ length }) => length % 4 !== 0)!
+    const input = `${base64url(JSON.stringify(header))}.${change(text)}`
+
+    return `${input}.${signature(input, secret)}`
+  }
+}
+
 /** A token of at least that many characters, and two more at most: base64url has no text of every length. */
 export const ofSize =
   (size: number): Forgery =>
@@ -193,6 +205,11 @@ export const forgeries: [string, Forgery][] = [
   [
     'other trailing bits',
     withParts(([header, claims, sign]) => [header, claims, withOtherTrailingBits(sign)])
+  ],
+  ['claims with other trailing bits, and so signed', withOtherClaimsText(withOtherTrailingBits)],
+  [
+    'padded claims, and so signed',
+    withOtherClaimsText((text) => text.padEnd(text.length + (-text.length & 3), '='))
   ],
   ['base64 for base64url', ({ token }) => token.replace(/.$/, '+')],
   ['a blank before', ({ token }) => ` ${token}`],

@@ -75,4 +75,4 @@ export const runScript = (script: string, options?: ProcessOptions): Promise<Out
   startScript(script, options).outcome
 
 const definedOnly = (env: Record<string, string | undefined>) =>
-  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)) as NodeJS.ProcessEnv
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))

@@ -48,7 +48,11 @@ export async function connect(
         socket
           .timeout(10_000)
           .emit(method, ...args, (late: Error | null, error: unknown, result: unknown) => {
-            late || error ? reject(late ?? error) : resolve(result)
+            if (late || error) {
+              reject(late ?? (error as Error))
+            } else {
+              resolve(result)
+            }
           })
       }),
     async next(name) {

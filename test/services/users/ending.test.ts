@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../../support/app.js'
 import { newPerson, stored, type Person } from '../../support/people.js'
 import { password, restClient, type RestClient } from '../../support/rest.js'
+import { connect } from '../../support/socket.js'
 
 const newPassword = 'another horse battery'
 
@@ -78,6 +79,22 @@ describe('a change of a user', () => {
 
     assert.deepEqual(await ids(), [ada.session.id, phone.session.id])
     assert.deepEqual(await tokensGet(phone), [200, 201, 201])
+  })
+
+  it('tells the sockets of the sessions that end, also when the id is in upper case', async () => {
+    const socket = await connect(t.address)
+
+    try {
+      await socket.call('create', 'authentication', { strategy: 'jwt', accessToken: phone.accessToken })
+      await change(ada, { password: newPassword, currentPassword: password }, ada.id.toUpperCase())
+
+      const { id, reason } = await socket.next('sessions removed')
+
+      assert.deepEqual([id, reason], [phone.session.id, 'password'])
+      await socket.disconnected()
+    } finally {
+      socket.close()
+    }
   })
 
   it('takes an id in upper case', async () => {
