@@ -169,7 +169,6 @@ describe('a wrong setting that is found at setup is refused with a sentence', ()
       /^authentication\.authStrategies names "magic".*: write names out of/
     ],
     [auth({ parseStrategies: ['jwt', 'magic'] }), /^authentication\.parseStrategies .*"magic".*: write /],
-    [auth({ authStrategies: ['jwt', 'local'] }), /^authentication\..*"refresh-token".*: .*write /],
     [auth({ service: 'people' }), /^authentication\.service .*"people".*: write /],
     [{ mongodb: 'mongodb://ada:hunter2@/x' }, /^mongodb .*: write /],
     [{ mongodb: 'mongodb://ada:hunter2@localhost:99999/x' }, /^mongodb .*: write /],

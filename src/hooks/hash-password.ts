@@ -1,16 +1,14 @@
-import type { HookContext, NextFunction } from '../declarations.js'
+import type { HookContext } from '../declarations.js'
 import { hashPassword as hash } from '../passwords.js'
 
 /**
  * Hashes `password` in the data, in a hook of its own: what fails in a Feathers resolver comes out as a 400, whatever
  * it was.
  */
-export const hashPassword = () => async (context: HookContext, next?: NextFunction) => {
+export const hashPassword = () => async (context: HookContext) => {
   const { password } = context.data
 
   if (password !== undefined) {
     context.data = { ...context.data, password: await hash(password) }
   }
-
-  return next?.()
 }
