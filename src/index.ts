@@ -38,9 +38,11 @@ async function stopAndExit(stop: () => Promise<void>): Promise<never> {
 
 try {
   const stop = await start()
+  let stopping: Promise<never> | undefined
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => void stopAndExit(stop))
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    // A Ctrl-C comes twice, from the terminal and from npm
+    process.on(signal, () => void (stopping ??= stopAndExit(stop)))
   }
 } catch (error) {
   const expected = error instanceof ConfigurationError || error instanceof DevelopmentError

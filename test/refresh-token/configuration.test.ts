@@ -129,7 +129,7 @@ const mistakes: [Settings, string][] = [
       `refresh-token.field is "${name}", a name that answers use already: write another, such as "refreshToken"`
     ]
   ),
-  [inRefreshToken({ cookie: true }), 'refresh-token.cookie is true: write false'],
+  [inRefreshToken({ cookie: true }), 'refresh-token.cookie can not be used: write false'],
   [
     inRefreshToken({ expireIn: '1d' }),
     'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie'

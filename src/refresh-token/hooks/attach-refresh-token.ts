@@ -1,5 +1,5 @@
 import { JWTStrategy } from '@feathersjs/authentication'
-import type { HookContext, NextFunction } from '@feathersjs/feathers'
+import type { HookContext } from '@feathersjs/feathers'
 import type { AuthenticationService } from '../authentication-service.js'
 import { RefreshTokenStrategy } from '../refresh-token-strategy.js'
 import { present, type Device, type SessionRecord } from '../session.js'
@@ -11,7 +11,7 @@ const longestUserAgent = 512 // characters: browsers send a hundred or two
  * answer, or the stored one that it may reuse. A refresh gets the successor of the token it used. The `jwt` strategy
  * gets nothing: a short credential is not traded for a long one.
  */
-export const attachRefreshToken = () => async (context: HookContext, next?: NextFunction) => {
+export const attachRefreshToken = () => async (context: HookContext) => {
   const service = context.service as unknown as AuthenticationService
   const strategy = service.getStrategy(context.data.strategy)
 
@@ -27,7 +27,6 @@ export const attachRefreshToken = () => async (context: HookContext, next?: Next
   }
 
   context.http = { ...context.http, headers: { ...context.http?.headers, ...notStored } }
-  return next?.()
 }
 
 const notStored = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } // RFC 6749 §5.1

@@ -1,8 +1,8 @@
-import type { HookContext, NextFunction } from '@feathersjs/feathers'
+import type { HookContext } from '@feathersjs/feathers'
 import type { AuthenticationService } from '../authentication-service.js'
 
 /** After `remove` of the authentication service: ends the session of the access token that signed out. */
-export const endSession = () => async (context: HookContext, next?: NextFunction) => {
+export const endSession = () => async (context: HookContext) => {
   const service = context.service as unknown as AuthenticationService
   const { session: _session, ...result } = context.result
   // Another strategy of the app may have signed this request, without a session
@@ -19,5 +19,4 @@ export const endSession = () => async (context: HookContext, next?: NextFunction
   }
 
   context.result = result
-  return next?.()
 }
