@@ -68,7 +68,10 @@ const mistakes: [Settings, string][] = [
 
   [inJwtOptions({ expiresIn: 'soon' }), `jwtOptions.expiresIn is "soon": ${duration('15m')}`],
   [inJwtOptions({ expiresIn: 0.5 }), `jwtOptions.expiresIn is 0.5: ${duration('15m')}`],
-  [inJwtOptions({ algorithm: 'none' }), 'jwtOptions.algorithm is "none": write "HS256", "HS384" or "HS512"'],
+  [
+    inJwtOptions({ algorithm: 'none' }),
+    'jwtOptions.algorithm is "none": write "HS256", "HS384", "HS512", "ES256", "RS256" or "PS256"'
+  ],
   [
     inJwtOptions({ audience: ['a', 'b'] }),
     'jwtOptions.audience is ["a","b"]: write the name of the API, one string'
@@ -129,14 +132,17 @@ const mistakes: [Settings, string][] = [
       `refresh-token.field is "${name}", a name that answers use already: write another, such as "refreshToken"`
     ]
   ),
-  [inRefreshToken({ cookie: true }), 'refresh-token.cookie can not be used: write false'],
+  [
+    inRefreshToken({ cookie: true }),
+    'refresh-token.cookie can not be used: write false, or an object with any of name, path, sameSite, secure and domain'
+  ],
   [
     inRefreshToken({ expireIn: '1d' }),
     'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie'
   ],
   [
     { refreshToken: {} },
-    'refreshToken is not a known setting: remove it, or write one of entity, entityId, service, authStrategies, parseStrategies, secret, jwtOptions, refresh-token, jwt, local, oauth'
+    'refreshToken is not a known setting: remove it, or write one of entity, entityId, service, authStrategies, parseStrategies, secret, keys, jwtOptions, refresh-token, jwt, local, oauth'
   ]
 ]
 
