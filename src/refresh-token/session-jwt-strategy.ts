@@ -29,6 +29,19 @@ interface WatchedToken {
   expiry: number
 }
 
+/** What is known of a connection beside what Feathers keeps on it. */
+interface Membership {
+  /** Sign-ins under way. */
+  signingIn: number
+  /** Its token or session has ended: it is disconnected, unless a sign-in that is under way succeeds. */
+  ended: boolean
+  /** It has hung up. */
+  gone: boolean
+  /** The token that it is signed in with, and the timer that waits for its expiry. */
+  token?: WatchedToken
+  timer?: NodeJS.Timeout
+}
+
 /**
  * The JWT strategy of Feathers, for access tokens whose session has to live. Also what ties a real-time connection
  * to its session: it is disconnected when its access token or its session ends.
@@ -37,8 +50,7 @@ export class SessionJwtStrategy extends JWTStrategy {
   declare authentication: AuthenticationService
   readonly #connections = new SetMap<string, RealTimeConnection>()
   readonly #attempts = new SetMap<string, { ended: boolean }>()
-  readonly #gone = new WeakSet<RealTimeConnection>()
-  readonly #timers = new WeakMap<RealTimeConnection, NodeJS.Timeout>()
+  readonly #memberships = new WeakMap<RealTimeConnection, Membership>()
 
   override setAuthentication(service: AuthenticationBase): void {
     if (!(service instanceof AuthenticationService)) {
@@ -85,7 +97,7 @@ export class SessionJwtStrategy extends JWTStrategy {
     const { accessToken } = authResult ?? {}
 
     if (event === 'disconnect') {
-      this.#gone.add(connection)
+      this.#membership(connection).gone = true
     }
     if (event === 'login' && accessToken) {
       await this.#signIn(connection, authResult!)
@@ -108,8 +120,10 @@ export class SessionJwtStrategy extends JWTStrategy {
   async #signIn(connection: RealTimeConnection, authResult: AuthenticationResult): Promise<void> {
     const { accessToken, authentication } = authResult
     const { sub, sid, exp } = authentication.payload
+    const membership = this.#membership(connection)
     const attempt = { ended: false }
 
+    membership.signingIn++
     this.#attempts.add(sid, attempt)
 
     try {
@@ -122,7 +136,7 @@ export class SessionJwtStrategy extends JWTStrategy {
       }
 
       // It may have hung up already, and then no event will come to clean up after it
-      if (!this.#gone.has(connection)) {
+      if (!membership.gone) {
         this.#forget(connection)
         connection[this.configuration.entity] = entity
         connection.authentication = { strategy: this.name, accessToken }
@@ -131,7 +145,9 @@ export class SessionJwtStrategy extends JWTStrategy {
         this.#watch(connection, { sub, sid, expiry: exp * 1000 })
       }
     } finally {
+      membership.signingIn--
       this.#attempts.delete(sid, attempt)
+      this.#leaveIfEnded(connection)
     }
   }
 
@@ -142,17 +158,26 @@ export class SessionJwtStrategy extends JWTStrategy {
     delete connection.session
   }
 
+  /** Forgets as whom it was signed in. */
   #forget(connection: RealTimeConnection): void {
-    clearTimeout(this.#timers.get(connection))
+    const membership = this.#membership(connection)
+
+    clearTimeout(membership.timer)
     this.#connections.delete(connection.session?.id, connection)
+    delete membership.token
+    membership.ended = false
   }
 
   /** Disconnects when the access token expires. */
   #watch(connection: RealTimeConnection, token: WatchedToken): void {
+    const membership = this.#membership(connection)
     const remaining = Math.max(token.expiry - this.authentication.now(), 0)
-    const timer = setTimeout(() => void this.#look(connection, token), Math.min(remaining, longestTimer))
 
-    this.#timers.set(connection, timer.unref())
+    membership.token = token
+    membership.timer = setTimeout(
+      () => void this.#look(connection, token),
+      Math.min(remaining, longestTimer)
+    ).unref()
   }
 
   async #look(connection: RealTimeConnection, token: WatchedToken): Promise<void> {
@@ -163,17 +188,39 @@ export class SessionJwtStrategy extends JWTStrategy {
 
     // If the session has run out too, its sockets are told so first. Without a database there is nothing to be told.
     await this.authentication.sessions.expire(token.sub, token.sid).catch(() => null)
-    setImmediate(() => this.app!.emit('disconnect', connection))
+    const membership = this.#membership(connection)
+
+    // It may have a newer one by now
+    if (membership.token === token) {
+      membership.ended = true
+      this.#leaveIfEnded(connection)
+    }
   }
 
   #disconnect(sessionId: string): void {
     this.#attempts.get(sessionId).forEach((attempt) => (attempt.ended = true))
 
-    // Later than the event that says why, which Feathers publishes in a microtask
+    for (const connection of this.#connections.get(sessionId)) {
+      this.#membership(connection).ended = true
+      this.#leaveIfEnded(connection)
+    }
+  }
+
+  #leaveIfEnded(connection: RealTimeConnection): void {
+    // Later than the event that says why, which Feathers publishes in a microtask, and than the answer to a sign-in
     setImmediate(() => {
-      for (const connection of this.#connections.get(sessionId)) {
+      const { ended, signingIn } = this.#membership(connection)
+
+      if (ended && signingIn === 0) {
         this.app!.emit('disconnect', connection)
       }
     })
+  }
+
+  #membership(connection: RealTimeConnection): Membership {
+    const membership = this.#memberships.get(connection) ?? { signingIn: 0, ended: false, gone: false }
+
+    this.#memberships.set(connection, membership)
+    return membership
   }
 }

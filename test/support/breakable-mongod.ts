@@ -10,6 +10,8 @@ export interface BreakableMongod {
   url: string
   /** Ends it as a failure of the power does. */
   kill(): Promise<void>
+  /** Ends it as its owner does. */
+  shutDown(): Promise<void>
   /** Starts it again, on the same port and data. */
   restart(): Promise<void>
   /** It takes connections still, and answers none. */
@@ -46,6 +48,7 @@ export async function startBreakableMongod(): Promise<BreakableMongod> {
   return {
     url: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSet}`,
     kill,
+    shutDown: () => mongod.stop(),
     async restart() {
       mongod = await launch()
     },
