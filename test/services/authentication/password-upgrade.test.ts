@@ -15,10 +15,13 @@ const stockCost = 10 // bcrypt rounds, as a power of two
 const raced = ['of bcrypt, version 2b', 'of less memory']
 const decomposed = 're\u0301sume\u0301 of a horse' // é as two code points, one after NFKC
 
+// For passwords without a zero byte the versions say the same in another way
+const asVersion = (version: string, hash: string) => hash.replace(/^\$2[aby]/, `$${version}`)
+
 const hashes: [string, (password: string) => Promise<string>][] = [
   ['of stock Feathers', (password) => bcryptjs(password, stockCost)],
-  ['of bcrypt, version 2a', (password) => bcrypt(password, { cost: 4, version: '2a' })],
-  ['of bcrypt, version 2b', (password) => bcrypt(password, { cost: 4, version: '2b' })],
+  ['of bcrypt, version 2a', async (password) => asVersion('2a', await bcrypt(password, 4))],
+  ['of bcrypt, version 2b', async (password) => asVersion('2b', await bcrypt(password, 4))],
   ['of less memory', (password) => argon2(password, { memoryCost: 8192, timeCost: 2, parallelism: 1 })],
   ['of more passes', (password) => argon2(password, { memoryCost: 19456, timeCost: 3, parallelism: 1 })],
   ['of more lanes', (password) => argon2(password, { memoryCost: 19456, timeCost: 2, parallelism: 2 })],
@@ -95,7 +98,7 @@ describe('a password hash of another kind or cost', () => {
   })
 
   it('lets the user change the email while 20 sign in', async () => {
-    const old = await bcrypt(password, { cost: 4 })
+    const old = await bcrypt(password, 4)
 
     await rounds(async () => {
       const ada = await newPerson(t)
@@ -113,7 +116,7 @@ describe('a password hash of another kind or cost', () => {
   })
 
   it('never takes the place of a password that was changed meanwhile', async () => {
-    const old = await bcrypt(password, { cost: 4 })
+    const old = await bcrypt(password, 4)
     const admin = await newPerson(t, 'admin')
     const changed = { password: 'another horse battery' }
 
