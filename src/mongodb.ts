@@ -108,9 +108,10 @@ export class Database {
 
   #prepareLater(): void {
     this.#retry = setTimeout(() => {
-      this.prepare().catch((error: Error) =>
+      this.prepare().catch((error: Error) => {
         this.#log.error(`The database can not be used: ${error.message}`)
-      )
+        this.#prepareLater()
+      })
     }, retryDelay)
   }
 

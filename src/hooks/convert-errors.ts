@@ -1,7 +1,7 @@
 import { BadRequest, Conflict, FeathersError, GeneralError } from '@feathersjs/errors'
 import type { HookContext, NextFunction } from '../declarations.js'
 import { isDuplicate } from '../mongodb.js'
-import { isUnreachable, unavailable } from '../refresh-token/errors.js'
+import { isNotPrimary, isUnreachable, unavailable } from '../refresh-token/errors.js'
 
 /** Around all methods: nothing gets out that was not meant to. What is our fault is logged, and a bare 500. */
 export const convertErrors = () => async (context: HookContext, next: NextFunction) => {
@@ -41,7 +41,7 @@ function isAdapterError(error: unknown): boolean {
   return (
     error instanceof GeneralError &&
     error.data?.errorLabelSet instanceof Set && // what the driver puts on all of its errors
-    typeof error.data.code !== 'number'
+    (typeof error.data.code !== 'number' || isNotPrimary(error.data.code))
   )
 }
 

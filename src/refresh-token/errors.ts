@@ -42,6 +42,9 @@ const unreachable = new Set([
   'PoolClearedOnNetworkError'
 ])
 
+// Codes of a server that is no primary, or stops to be one: no answer to the request (the driver's state change errors)
+const notPrimary = new Set([91, 189, 10107, 11600, 11602, 13435, 13436])
+
 // What Node throws where the driver writes to a server that has just hung up; the service talks to nothing else.
 const brokenSocket = new Set([
   'EPIPE',
@@ -60,8 +63,13 @@ const brokenSocket = new Set([
  */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof MongoError
-    ? unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError')
+    ? unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError') || isNotPrimary(error.code)
     : brokenSocket.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+}
+
+/** Whether the code of a server's error says that another server has to be asked. */
+export function isNotPrimary(code: unknown): boolean {
+  return notPrimary.has(code as number)
 }
 
 /** 503: the database can't be reached. The driver's message stays inside, it may hold addresses. */

@@ -1,28 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
-import { startApp, type TestApp } from '../support/app.js'
-import { startBreakableMongod, type BreakableMongod } from '../support/breakable-mongod.js'
+import type { TestApp } from '../support/app.js'
+import { startAppOnBreakable, type AppOnBreakable } from '../support/breakable-mongod.js'
 import { newPerson } from '../support/people.js'
 import { rounds } from '../support/race.js'
 import { atOnce, restClient, type Answer, type RestClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
 
 describe('a database that ends in the midst of requests', () => {
-  let mongod: BreakableMongod
+  let own: AppOnBreakable
+  let mongod: AppOnBreakable['mongod']
   let t: TestApp
   let client: RestClient
 
   before(async () => {
-    mongod = await startBreakableMongod()
-    process.env.MONGODB_URL = mongod.url
-    t = await startApp()
+    own = await startAppOnBreakable()
+    ;({ mongod, t } = own)
     client = restClient(t.address)
   })
-  after(async () => {
-    await t?.stop()
-    await mongod.remove()
-  })
+  after(() => own?.end())
 
   const isBack = async () => (await client.ask('GET', '/health')).status === 200
 

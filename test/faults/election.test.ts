@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
-import { startBreakableMongod, type BreakableMongod } from '../support/breakable-mongod.js'
+import { startAppOnBreakable, type AppOnBreakable } from '../support/breakable-mongod.js'
 import { newPerson, type Person } from '../support/people.js'
 import { password, restClient, type Answer, type RestClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
@@ -13,26 +13,24 @@ const connections: [string, (url: string) => string][] = [
 
 for (const [how, urlOf] of connections) {
   describe(`a database that has no primary for a while, with a connection ${how}`, () => {
-    let mongod: BreakableMongod
+    let own: AppOnBreakable
+    let mongod: AppOnBreakable['mongod']
     let t: TestApp
     let client: RestClient
     let ada: Person
     let bob: Person
 
     before(async () => {
-      mongod = await startBreakableMongod()
-      process.env.MONGODB_URL = urlOf(mongod.url)
-      t = await startApp()
+      own = await startAppOnBreakable(urlOf)
+      ;({ mongod, t } = own)
       client = restClient(t.address)
     })
     beforeEach(async () => {
       ada = await newPerson(t)
       bob = await newPerson(t)
     })
-    after(async () => {
-      await t?.stop()
-      await mongod.remove()
-    })
+    afterEach(() => mongod.becomePrimary())
+    after(() => own?.end())
 
     const isHealthy = async ({ address }: TestApp) =>
       (await restClient(address).ask('GET', '/health')).status === 200

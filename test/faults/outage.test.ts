@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
-import { startBreakableMongod, type BreakableMongod } from '../support/breakable-mongod.js'
+import { startAppOnBreakable, type AppOnBreakable } from '../support/breakable-mongod.js'
 import { newPerson, type Person } from '../support/people.js'
 import { atOnce, password, restClient, tally, type Answer, type RestClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
@@ -11,20 +11,17 @@ const longest = 15_000 // ms that any request may take
 type Calls = Record<string, () => Promise<Answer>>
 
 describe('while the database is away', () => {
-  let mongod: BreakableMongod
+  let own: AppOnBreakable
+  let mongod: AppOnBreakable['mongod']
   let t: TestApp
   let client: RestClient
 
   before(async () => {
-    mongod = await startBreakableMongod()
-    process.env.MONGODB_URL = mongod.url
-    t = await startApp()
+    own = await startAppOnBreakable()
+    ;({ mongod, t } = own)
     client = restClient(t.address)
   })
-  after(async () => {
-    await t?.stop()
-    await mongod.remove()
-  })
+  after(() => own?.end())
 
   /** One call of each kind, each by someone else: what one does is not to change what another answers. */
   async function callsOf(people: Person[]): Promise<Calls> {

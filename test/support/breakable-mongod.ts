@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MongoClient } from 'mongodb'
+import { MongoClient, type Db } from 'mongodb'
 import { findMongod } from '../../src/dev/mongod-binary.js'
 import { freePort, launchMongod, replicaSet } from '../../src/dev/mongod-process.js'
 import { becomePrimary } from '../../src/dev/replica-set.js'
+import { startApp } from './app.js'
 
 export interface BreakableMongod {
   url: string
@@ -19,12 +20,36 @@ export interface BreakableMongod {
   thaw(): void
   /** It is no primary for a few seconds, as in an election. */
   stepDown(): Promise<void>
+  /** Waits until it is primary again. */
+  becomePrimary(): Promise<void>
   /** Ends it for good, and takes its data away. */
   remove(): Promise<void>
 }
 
+/** An app on a mongod of its own. */
+export async function startAppOnBreakable(urlOf = (url: string) => url) {
+  const mongod = await startBreakableMongod()
+
+  try {
+    process.env.MONGODB_URL = urlOf(mongod.url)
+
+    const t = await startApp()
+
+    return {
+      mongod,
+      t,
+      end: () => t.stop().finally(() => mongod.remove())
+    }
+  } catch (error) {
+    await mongod.remove()
+    throw error
+  }
+}
+
+export type AppOnBreakable = Awaited<ReturnType<typeof startAppOnBreakable>>
+
 /** A mongod of a test's own, to be broken. */
-export async function startBreakableMongod(): Promise<BreakableMongod> {
+async function startBreakableMongod(): Promise<BreakableMongod> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'moult-broken-')))
   const dbPath = join(folder, 'mongodb')
   const { path: binary } = await findMongod(() => undefined)
@@ -37,6 +62,11 @@ export async function startBreakableMongod(): Promise<BreakableMongod> {
 
     await becomePrimary(launched, dbPath)
     return launched
+  }
+  const inAdmin = async (work: (admin: Db) => Promise<unknown>) => {
+    const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
+
+    await work(client.db('admin')).finally(() => client.close())
   }
   let mongod = await launch()
   const signal = (name: NodeJS.Signals) => process.kill(mongod.pid, name)
@@ -54,14 +84,11 @@ export async function startBreakableMongod(): Promise<BreakableMongod> {
     },
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
-    async stepDown() {
-      const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
-
-      await client.db('admin').command({ replSetStepDown: 3, secondaryCatchUpPeriodSecs: 0, force: true })
-      await client.close()
-    },
+    stepDown: () =>
+      inAdmin((admin) => admin.command({ replSetStepDown: 3, secondaryCatchUpPeriodSecs: 0, force: true })),
+    becomePrimary: () => becomePrimary(mongod, dbPath),
     async remove() {
-      await kill()
+      await kill().catch(() => undefined) // it may have ended already
       await rm(folder, { recursive: true })
     }
   }
