@@ -29,6 +29,7 @@ export class Database {
   readonly #db: Db
   readonly #log: Logger
   #prepared = false
+  #closed = false
   #retry: NodeJS.Timeout | undefined
 
   /** @throws ConfigurationError when the URL is none */
@@ -102,11 +103,16 @@ export class Database {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     clearTimeout(this.#retry)
     await this.#client.close()
   }
 
   #prepareLater(): void {
+    if (this.#closed) {
+      return
+    }
+
     this.#retry = setTimeout(() => {
       this.prepare().catch((error: Error) => {
         this.#log.error(`The database can not be used: ${error.message}`)
