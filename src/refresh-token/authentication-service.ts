@@ -114,17 +114,22 @@ export class AuthenticationService extends FeathersAuthenticationService {
   override async setup(): Promise<void> {
     const { service, authStrategies, parseStrategies = [] } = this.configuration
 
-    if (!Object.hasOwn(this.app.services, service!)) {
-      throw new ConfigurationError(
-        `${this.configKey}.service is "${service}", but there is no such service: ` +
-          'write the path of the entity service, such as "users"'
-      )
-    }
-
+    this.requireService(service!)
     this.requireStrategies('authStrategies', authStrategies)
     this.requireStrategies('parseStrategies', parseStrategies)
 
     await super.setup()
+  }
+
+  private requireService(path: string): void {
+    try {
+      this.app.service(path)
+    } catch {
+      throw new ConfigurationError(
+        `${this.configKey}.service is "${path}", but there is no such service: ` +
+          'write the path of the entity service, such as "users"'
+      )
+    }
   }
 
   private requireStrategies(key: string, names: string[]): void {
