@@ -48,7 +48,7 @@ async function test(selection: Selection): Promise<void> {
   const mongod = process.env.MONGODB_URL
     ? undefined
     : await startMongod({ folder: temporary, log: console.log })
-  process.env.MONGODB_URL ??= mongod?.url
+  process.env.MONGODB_URL ||= mongod?.url
   process.env.NODE_ENV = 'test'
   process.env.MOULT_TEST_LOGS = logs
   process.env.NODE_V8_COVERAGE = join(temporary, 'coverage') // for the processes of the tests, and theirs

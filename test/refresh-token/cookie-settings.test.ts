@@ -55,10 +55,10 @@ const path = 'write the path of the authentication service as browsers see it, s
 const domain = 'write a domain such as "example.com", or leave it out, so that no other host gets the cookie'
 
 const mistakes: [unknown, string][] = [
-  [true, ` is true: ${whole}`],
-  ['rt', ` is "rt": ${whole}`],
-  [null, ` is null: ${whole}`],
-  [[], ` is []: ${whole}`],
+  [true, ` can not be used: ${whole}`],
+  ['rt', ` can not be used: ${whole}`],
+  [null, ` can not be used: ${whole}`],
+  [[], ` can not be used: ${whole}`],
   [
     { httpOnly: false },
     '.httpOnly is not a known setting: remove it, or write one of name, path, sameSite, secure, domain'
