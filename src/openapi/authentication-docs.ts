@@ -14,7 +14,7 @@ interface DescribedStrategy {
 export function authenticationDocs(service: AuthenticationService): ServiceDocs {
   const { settings, configuration } = service
   const { cookie } = settings
-  const names = configuration.authStrategies
+  const { authStrategies: names, local } = configuration
 
   return {
     description: 'Sign-ins, refreshes and sign-outs',
@@ -25,6 +25,7 @@ export function authenticationDocs(service: AuthenticationService): ServiceDocs 
           description: `With \`cookie: true\` the refresh token is set as \`${cookie.name}\`.`
         }),
         data: Type.Unsafe({ oneOf: names.map((name) => requestSchema(service, name)) }),
+        ...(local && { example: signIn(local) }),
         answer: loginSchema(service),
         ...(cookie && { headers: { 'Set-Cookie': `${cookie.name}, HttpOnly, for those that asked` } }),
         errors: cookie ? [401, 403, 429] : [401, 429],
@@ -34,6 +35,13 @@ export function authenticationDocs(service: AuthenticationService): ServiceDocs 
     removeWithoutId: { summary: 'Signed out: the session has ended', answer: logoutSchema(service) }
   }
 }
+
+const signIn = ({ usernameField, passwordField }: { usernameField: string; passwordField: string }) => ({
+  strategy: 'local',
+  [usernameField]: 'ada@example.com',
+  [passwordField]: 'correct horse battery',
+  device: { name: 'Laptop' }
+})
 
 function requestSchema(service: AuthenticationService, name: string): TSchema {
   const strategy = service.getStrategy(name) as DescribedStrategy

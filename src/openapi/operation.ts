@@ -15,7 +15,17 @@ export function operation(
   service: string,
   route: Route,
   { id = Type.String() }: ServiceDocs,
-  { summary, description, query, data, answer, headers, errors = [], access = 'signed in' }: OperationDocs,
+  {
+    summary,
+    description,
+    query,
+    data,
+    example,
+    answer,
+    headers,
+    errors = [],
+    access = 'signed in'
+  }: OperationDocs,
   named: Named
 ): Json {
   const parameters = [
@@ -38,7 +48,7 @@ export function operation(
     ...(description && { description }),
     security: security[access],
     ...(parameters.length > 0 && { parameters }),
-    ...(data && { requestBody: { required: true, content: json(data, named) } }),
+    ...(data && { requestBody: { required: true, content: json(data, named, example) } }),
     responses: {
       [route.http === 'POST' ? '201' : '200']: {
         description: summary,
@@ -50,8 +60,8 @@ export function operation(
   }
 }
 
-const json = (schema: TSchema, named: Named) => ({
-  'application/json': { schema: plainSchema(schema, named) }
+const json = (schema: TSchema, named: Named, example?: object) => ({
+  'application/json': { schema: plainSchema(schema, named), ...(example && { example }) }
 })
 
 const stringHeaders = (headers: Record<string, string>) =>

@@ -12,6 +12,8 @@ export interface OperationDocs {
   query?: TObject
   /** The body, as it is validated. */
   data?: TSchema
+  /** A body. */
+  example?: object
   answer: TSchema
   /** Response headers of the answer, each a string. */
   headers?: Record<string, string>

@@ -37,6 +37,7 @@ export const sessionDocs: ServiceDocs = {
       summary: 'The session, its device renamed',
       query: sessionQuerySchema,
       data: sessionPatchSchema,
+      example: { device: { name: 'Laptop' } },
       answer: sessionSchema,
       errors: [403]
     },

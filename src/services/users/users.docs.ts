@@ -20,6 +20,7 @@ export const userDocs: ServiceDocs = {
       summary: 'The user that signed up',
       description: 'The most common passwords, and the email as a password, are refused with 400.',
       data: userDataSchema,
+      example: { email: 'grace@example.com', password: 'correct horse battery', name: 'Grace' },
       answer: userSchema,
       errors: [409, 429],
       access: 'anyone'
@@ -30,6 +31,7 @@ export const userDocs: ServiceDocs = {
         'The own `email` and `password` need `currentPassword`; `roles` and `disabled` are changed by admins. A new ' +
         'password ends the other sessions of the user, `disabled` all.',
       data: userPatchSchema,
+      example: { name: 'Grace' },
       answer: userSchema,
       errors: [403, 409, 429]
     },
