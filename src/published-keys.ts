@@ -11,14 +11,14 @@ const maxAge = 5 * 60 // s: shorter than a new key waits before it signs, so no 
  * database is away, and caches may keep what it says.
  */
 export const publishedKeys = (): Middleware<Application> => async (ctx, next) => {
-  if (ctx.path !== path) {
-    return next()
+  if (ctx.path === path) {
+    const { accessTokens } = ctx.app.service('authentication').settings
+
+    requireMethod(ctx, ['GET', 'HEAD'])
+    ctx.set('Cache-Control', `public, max-age=${maxAge}`)
+    ctx.type = 'application/jwk-set+json' // RFC 7517 §8.5.2
+    ctx.body = JSON.stringify(publicKeySet(accessTokens))
+  } else {
+    await next()
   }
-
-  const { accessTokens } = ctx.app.service('authentication').settings
-
-  requireMethod(ctx, ['GET', 'HEAD'])
-  ctx.set('Cache-Control', `public, max-age=${maxAge}`)
-  ctx.type = 'application/jwk-set+json' // RFC 7517 §8.5.2
-  ctx.body = JSON.stringify(publicKeySet(accessTokens))
 }

@@ -20,11 +20,11 @@ export const openapi = (app: Application) => {
 
 /** Publishes the document. */
 export const publishedDocument = (): Middleware<Application> => async (ctx, next) => {
-  if (ctx.path !== path) {
-    return next()
+  if (ctx.path === path) {
+    requireMethod(ctx, ['GET', 'HEAD'])
+    ctx.set('Cache-Control', `public, max-age=${maxAge}`)
+    ctx.body = ctx.app.get('openapi')
+  } else {
+    await next()
   }
-
-  requireMethod(ctx, ['GET', 'HEAD'])
-  ctx.set('Cache-Control', `public, max-age=${maxAge}`)
-  ctx.body = ctx.app.get('openapi')
 }

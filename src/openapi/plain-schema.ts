@@ -7,7 +7,12 @@ export type Json = { [key: string]: unknown }
 const translations: Record<string, (value: never) => Json> = {
   objectid: () => ({ type: 'string', pattern: '^[0-9a-fA-F]{24}$' }),
   date: () => ({ type: 'string', format: 'date-time' }),
-  passwordLength: ([minLength, maxLength]: [number, number]) => ({ minLength, maxLength, format: 'password' })
+  passwordLength: ([minLength, maxLength]: [number, number]) => ({
+    minLength,
+    maxLength,
+    format: 'password',
+    description: 'Its characters are counted once it is normalized (NFKC)'
+  })
 }
 
 /** The schemas that have a name (`$id`), gathered while others are translated. */
