@@ -47,7 +47,7 @@ def ask_for_what_there_is(case, caller):
 
 
 def keep_rules_in_words(case, caller):
-    """What descriptions say and JSON Schema has no words for: normalization, common passwords, the current password."""
+    """What descriptions say and JSON Schema has no words for: normalization, weak passwords, the current password."""
     body = case.body
     password = body.get("password")
     is_positive = case.meta.generation.mode.is_positive
@@ -55,10 +55,15 @@ def keep_rules_in_words(case, caller):
     if isinstance(password, str):
         if has_length(password) != has_length(unicodedata.normalize("NFKC", password)):
             body["password"] = "not one of the most common" if is_positive else "x" * len(password)
-        elif is_positive and len(set(password)) < 5:  # likely to be one of the most common
+        elif is_positive and is_guessed_first(password, str(body.get("email"))):
             body["password"] = "not one of the most common"
     if is_positive and case.method == "PATCH" and {"email", "password"} & set(body):
         body.setdefault("currentPassword", caller["password"])
+
+
+def is_guessed_first(password, email):
+    """Likely to be one of the most common, or the email of somebody, or what stands before its @."""
+    return len(set(password)) < 5 or "@" in password or email.lower().startswith(password.lower())
 
 
 def has_length(password):
