@@ -15,9 +15,11 @@ import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
+import { openapi, publishedDocument } from './openapi/openapi.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
+import { refuseOtherMethods } from './routes.js'
 import { services } from './services/index.js'
 import { both, fromKnownOrigin, guardSockets } from './sockets.js'
 
@@ -61,12 +63,14 @@ export function createApp(
     })
   )
   app.use(publishedKeys())
+  app.use(publishedDocument())
   app.use(clientAddress())
   app.use(notStored())
   app.use(
     bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })
   )
 
+  app.use(refuseOtherMethods())
   app.configure(rest())
   app.configure(
     socketio(
@@ -89,6 +93,7 @@ export function createApp(
   app.configure(rateLimits)
   app.configure(services)
   app.configure(channels)
+  app.configure(openapi)
 
   app.hooks({
     around: {

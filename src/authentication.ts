@@ -1,6 +1,7 @@
 import type { Application } from './declarations.js'
 import { limitSignIns } from './hooks/limit-attempts.js'
 import { Argon2Strategy } from './local-strategy.js'
+import { authenticationDocs } from './openapi/authentication-docs.js'
 import {
   AuthenticationService,
   RefreshTokenStrategy,
@@ -22,7 +23,10 @@ export const authentication = (app: Application) => {
   service.register('local', new Argon2Strategy(app.get('hasher')))
   service.register('refresh-token', new RefreshTokenStrategy())
 
-  app.use('authentication', service, { methods: ['create', 'remove'] })
+  app.use('authentication', service, {
+    methods: ['create', 'remove'],
+    docs: () => authenticationDocs(service)
+  })
   app.service('authentication').hooks({
     around: {
       create: [limitSignIns(), refreshTokenCookie()]

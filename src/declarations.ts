@@ -4,6 +4,7 @@ import type { Server } from 'socket.io'
 import type { Configuration as Settings } from './configuration.js'
 import type { Logger } from './logger.js'
 import type { Database } from './mongodb.js'
+import type { OpenApiDocument } from './openapi/document.js'
 import type { PasswordHasher } from './passwords.js'
 import type { RateLimits } from './rate-limits/rate-limits.js'
 import type { AuthenticationService, Session } from './refresh-token/index.js'
@@ -23,6 +24,7 @@ export interface Configuration extends Settings {
   database: Database
   hasher: PasswordHasher
   rateLimits: RateLimits
+  openapi: OpenApiDocument
 }
 
 /** The services, by path. */

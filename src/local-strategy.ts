@@ -3,7 +3,7 @@ import type { AuthenticationRequest } from '@feathersjs/authentication'
 import { LocalStrategy } from '@feathersjs/authentication-local'
 import type { Params } from '@feathersjs/feathers'
 import type { MongoDBService } from '@feathersjs/mongodb'
-import { Type } from '@feathersjs/typebox'
+import { Type, type TObject } from '@feathersjs/typebox'
 import type { Collection, Document } from 'mongodb'
 import { caseInsensitive } from './mongodb.js'
 import type { PasswordHasher } from './passwords.js'
@@ -16,6 +16,8 @@ import { accountName } from './validators.js'
 /** The local strategy of Feathers, with Argon2id: strings only, and one answer for all that is wrong. */
 export class Argon2Strategy extends LocalStrategy {
   declare authentication: AuthenticationService
+  /** What requests are checked with. */
+  requestSchema!: TObject
   #check!: (data: unknown) => { [field: string]: unknown }
   readonly #hasher: PasswordHasher
 
@@ -30,17 +32,16 @@ export class Argon2Strategy extends LocalStrategy {
     const { usernameField, passwordField } = this.configuration
     const string = Type.String()
 
-    this.#check = checkedBy(
-      Type.Object(
-        {
-          strategy: string,
-          [usernameField]: string,
-          [passwordField]: string,
-          device: Type.Optional(deviceSchema)
-        },
-        { additionalProperties: false }
-      )
+    this.requestSchema = Type.Object(
+      {
+        strategy: string,
+        [usernameField]: string,
+        [passwordField]: string,
+        device: Type.Optional(deviceSchema)
+      },
+      { additionalProperties: false }
     )
+    this.#check = checkedBy(this.requestSchema)
   }
 
   /**

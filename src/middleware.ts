@@ -31,10 +31,6 @@ export const errorHandler = (): Middleware => async (ctx, next) => {
       ctx.set('Retry-After', String(Math.ceil(answer.data.retryAfter))) // s: RFC 9110 §10.2.3
     }
 
-    if (typeof answer.data?.retryAfter === 'number') {
-      ctx.set('Retry-After', String(answer.data.retryAfter)) // RFC 9110 §10.2.3: seconds
-    }
-
     ctx.set('Cache-Control', 'no-store')
     ctx.status = code
     ctx.body = { ...answer, code }

@@ -1,6 +1,7 @@
 import type { Middleware } from '@feathersjs/koa'
 import type { Application } from './declarations.js'
 import { publicKeySet } from './refresh-token/index.js'
+import { requireMethod } from './routes.js'
 
 const path = '/.well-known/jwks.json'
 const maxAge = 5 * 60 // s: shorter than a new key waits before it signs, so no cache is behind a token
@@ -10,9 +11,10 @@ const maxAge = 5 * 60 // s: shorter than a new key waits before it signs, so no 
  * database is away, and caches may keep what it says.
  */
 export const publishedKeys = (): Middleware<Application> => async (ctx, next) => {
-  if (ctx.path === path && ['GET', 'HEAD'].includes(ctx.method)) {
+  if (ctx.path === path) {
     const { accessTokens } = ctx.app.service('authentication').settings
 
+    requireMethod(ctx, ['GET', 'HEAD'])
     ctx.set('Cache-Control', `public, max-age=${maxAge}`)
     ctx.type = 'application/jwk-set+json' // RFC 7517 §8.5.2
     ctx.body = JSON.stringify(publicKeySet(accessTokens))

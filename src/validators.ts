@@ -51,6 +51,10 @@ function withKeywords(ajv: Ajv): Ajv {
     },
     error: { message: ({ schema: [least, most] }) => `must have ${least} to ${most} characters` }
   })
+
+  // As toISOString writes it (RFC 3339): of other strings Date makes something, too
+  const isDateTime = ajv.compile({ type: 'string', format: 'date-time' })
+
   ajv.addKeyword({
     keyword: 'date',
     modifying: true,
@@ -60,7 +64,8 @@ function withKeywords(ajv: Ajv): Ajv {
       _parent: unknown,
       at?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
     ) => {
-      const date = typeof value === 'string' || value instanceof Date ? new Date(value) : new Date(NaN)
+      const date =
+        value instanceof Date || isDateTime(value) ? new Date(value as string | Date) : new Date(NaN)
       const valid = !Number.isNaN(date.getTime())
 
       if (valid) {
@@ -69,7 +74,7 @@ function withKeywords(ajv: Ajv): Ajv {
 
       return valid
     },
-    error: { message: 'must be a date' }
+    error: { message: 'must be a date and time, such as "2025-01-31T12:00:00Z"' }
   })
 
   return ajv

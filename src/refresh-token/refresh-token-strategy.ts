@@ -5,7 +5,7 @@ import {
   type AuthenticationResult
 } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
-import { Type } from '@feathersjs/typebox'
+import { Type, type TObject } from '@feathersjs/typebox'
 import { AuthenticationService } from './authentication-service.js'
 import { ConfigurationError } from './errors.js'
 import { checkedBy } from './validation.js'
@@ -16,6 +16,8 @@ import { checkedBy } from './validation.js'
  */
 export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
   declare authentication: AuthenticationService
+  /** What requests are checked with. */
+  requestSchema!: TObject
   #check!: (data: unknown) => Record<string, string>
 
   override setAuthentication(service: AuthenticationBase): void {
@@ -26,16 +28,17 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
     }
 
     this.authentication = service
-    this.#check = checkedBy(
-      Type.Object(
-        {
-          strategy: Type.String(),
-          [service.settings.field]: Type.String(),
-          idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
-        },
-        { additionalProperties: false }
-      )
+    const schema = Type.Object(
+      {
+        strategy: Type.String(),
+        [service.settings.field]: Type.String(),
+        idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
+      },
+      { additionalProperties: false }
     )
+
+    this.requestSchema = schema
+    this.#check = checkedBy(schema)
   }
 
   /**

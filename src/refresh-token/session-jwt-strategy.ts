@@ -16,9 +16,11 @@ import type { SessionEvent } from './session-store.js'
 import { SetMap } from './set-map.js'
 import { checkedBy } from './validation.js'
 
-const checkRequest = checkedBy(
-  Type.Object({ strategy: Type.String(), accessToken: Type.String() }, { additionalProperties: false })
+const requestSchema = Type.Object(
+  { strategy: Type.String(), accessToken: Type.String() },
+  { additionalProperties: false }
 )
+const checkRequest = checkedBy(requestSchema)
 
 const longestTimer = 2 ** 31 - 1 // ms: setTimeout takes no more
 
@@ -48,6 +50,8 @@ interface Membership {
  */
 export class SessionJwtStrategy extends JWTStrategy {
   declare authentication: AuthenticationService
+  /** What requests are checked with. */
+  readonly requestSchema = requestSchema
   readonly #connections = new SetMap<string, RealTimeConnection>()
   readonly #attempts = new SetMap<string, { ended: boolean }>()
   readonly #memberships = new WeakMap<RealTimeConnection, Membership>()

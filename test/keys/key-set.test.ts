@@ -77,7 +77,7 @@ describe('GET /.well-known/jwks.json', () => {
         assert.match(headers.get('content-type')!, /^application\/jwk-set\+json/)
       }
 
-      assert.equal((await restClient(t.address).ask('POST', path, { body: {} })).status, 404)
+      assert.equal((await restClient(t.address).ask('POST', path, { body: {} })).status, 405)
     }))
 
   it('shows a new key before the first token that it signs', () =>

@@ -4,13 +4,14 @@ import { Type } from '@feathersjs/typebox'
 import type { Application, HookContext, NextFunction } from '../../declarations.js'
 import { getQueryValidator } from '../../validators.js'
 import { ContentService } from './content.class.js'
+import { contentDocs } from './content.docs.js'
 
 const queryValidator = getQueryValidator(
   Type.Object({}, { $id: 'ContentQuery', additionalProperties: false })
 )
 
 export const content = (app: Application) => {
-  app.use('content', new ContentService(), { methods: ['find', 'get'] })
+  app.use('content', new ContentService(), { methods: ['find', 'get'], docs: contentDocs })
   app.service('content').hooks({
     around: {
       all: [authenticateIfAsked]

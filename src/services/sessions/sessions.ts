@@ -4,6 +4,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
 import { present, type SessionEvent, type SessionEvents } from '../../refresh-token/index.js'
 import { SessionService } from './sessions.class.js'
+import { sessionDocs } from './sessions.docs.js'
 import {
   sessionPatchValidator,
   sessionQueryValidator,
@@ -16,7 +17,8 @@ export const sessions = (app: Application) => {
   const store = app.service('authentication').sessions
 
   app.use('sessions', new SessionService(store), {
-    methods: ['find', 'get', 'patch', 'remove']
+    methods: ['find', 'get', 'patch', 'remove'],
+    docs: sessionDocs
   })
 
   const service = app.service('sessions')

@@ -6,6 +6,7 @@ import { hashPassword } from '../../hooks/hash-password.js'
 import { limitByAddress, limitPasswordGuesses } from '../../hooks/limit-attempts.js'
 import { refuseWeakPassword } from '../../hooks/refuse-weak-password.js'
 import { UserService, getOptions } from './users.class.js'
+import { userDocs } from './users.docs.js'
 import {
   userDataResolver,
   userDataValidator,
@@ -18,7 +19,8 @@ import {
 
 export const users = (app: Application) => {
   app.use('users', new UserService(getOptions(app), app.service('authentication').sessions), {
-    methods: ['find', 'get', 'create', 'patch', 'remove']
+    methods: ['find', 'get', 'create', 'patch', 'remove'],
+    docs: userDocs
   })
   app.service('users').hooks({
     around: {

@@ -1,0 +1,97 @@
+import { StringEnum, Type, type TSchema } from '@feathersjs/typebox'
+import { plainSchema, type Json, type Named } from './plain-schema.js'
+import type { DocumentedError } from './service-docs.js'
+
+export type ErrorStatus = DocumentedError | 400 | 405 | 413 | 503
+
+interface ErrorDocs {
+  name: string
+  description: string
+  /** Fields of the body besides those that all errors have. */
+  fields?: Record<string, TSchema>
+  headers?: Json
+}
+
+const header = (description: string, required: boolean, schema: Json) => ({ description, required, schema })
+const seconds = { type: 'integer', minimum: 1 }
+const retryAfter = Type.Integer({ minimum: 1, description: 'When to try again, in seconds' })
+
+const fieldErrors = Type.Array(
+  Type.Object({ field: Type.String(), message: Type.String() }, { additionalProperties: false })
+)
+const reasons = StringEnum(['invalid', 'expired', 'revoked', 'reused', 'disabled'])
+
+const errors: Record<ErrorStatus, ErrorDocs> = {
+  400: {
+    name: 'BadRequest',
+    description: 'The request is malformed; `errors` names each wrong field',
+    fields: { errors: Type.Optional(fieldErrors) }
+  },
+  401: {
+    name: 'NotAuthenticated',
+    description: 'No credentials, or refused ones: then `data.reason` says why',
+    fields: { data: Type.Optional(Type.Object({ reason: Type.Optional(reasons) })) },
+    headers: {
+      'WWW-Authenticate': header('RFC 6750 §3', true, {
+        enum: ['Bearer', 'Bearer error="invalid_token"']
+      })
+    }
+  },
+  403: { name: 'Forbidden', description: 'The caller may not do that' },
+  404: { name: 'NotFound', description: 'There is no such thing, or not for the caller' },
+  405: {
+    name: 'MethodNotAllowed',
+    description: 'The path is not called by this method',
+    headers: { Allow: header('What it is called by', true, { type: 'string' }) }
+  },
+  409: {
+    name: 'Conflict',
+    description: 'The email is taken, or the password has been changed meanwhile',
+    fields: { errors: Type.Optional(fieldErrors) }
+  },
+  413: { name: 'PayloadTooLarge', description: 'The body is larger than the service takes' },
+  429: {
+    name: 'TooManyRequests',
+    description: 'Too many attempts',
+    fields: { data: Type.Object({ retryAfter }) },
+    headers: { 'Retry-After': header('Seconds', true, seconds) }
+  },
+  503: {
+    name: 'Unavailable',
+    description: 'The database can not be reached, or too many passwords wait to be hashed',
+    fields: { data: Type.Optional(Type.Object({ retryAfter: Type.Optional(retryAfter) })) },
+    headers: { 'Retry-After': header('Seconds', false, seconds) }
+  }
+}
+
+/** A reference for each of the statuses. */
+export function errorReferences(statuses: Iterable<ErrorStatus>): Json {
+  const entries = [...new Set(statuses)].map((status) => [
+    String(status),
+    { $ref: `#/components/responses/${errors[status].name}` }
+  ])
+
+  return Object.fromEntries(entries) as Json
+}
+
+/** What they refer to. */
+export function errorResponses(named: Named): Json {
+  return Object.fromEntries(
+    Object.entries(errors).map(([status, { name, description, headers, fields }]) => {
+      const schema = plainSchema(errorSchema(name, Number(status), fields), named)
+
+      return [name, { description, ...(headers && { headers }), content: { 'application/json': { schema } } }]
+    })
+  )
+}
+
+/** An error as Feathers answers it. */
+function errorSchema(name: string, code: number, fields: Record<string, TSchema> = {}) {
+  return Type.Object({
+    name: Type.Literal(name),
+    message: Type.String(),
+    code: Type.Literal(code),
+    className: Type.String(),
+    ...fields
+  })
+}

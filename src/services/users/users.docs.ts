@@ -1,0 +1,40 @@
+import { Type } from '@feathersjs/typebox'
+import type { ServiceDocs } from '../../openapi/service-docs.js'
+import { userDataSchema, userPatchSchema, userQuerySchema, userSchema } from './users.schema.js'
+
+const selected = Type.Partial(userSchema, { $id: 'SelectedUser', additionalProperties: false })
+const page = Type.Object({
+  total: Type.Integer(),
+  limit: Type.Integer(),
+  skip: Type.Integer(),
+  data: Type.Array(selected)
+})
+
+export const userDocs: ServiceDocs = {
+  description: 'Accounts. All but admins see and change their own only',
+  id: userSchema.properties._id,
+  methods: {
+    find: { summary: 'A page of users', query: userQuerySchema, answer: page },
+    get: { summary: 'A user', query: Type.Pick(userQuerySchema, ['$select']), answer: selected },
+    create: {
+      summary: 'The user that signed up',
+      description: 'The most common passwords, and the email as a password, are refused with 400.',
+      data: userDataSchema,
+      example: { email: 'grace@example.com', password: 'correct horse battery', name: 'Grace' },
+      answer: userSchema,
+      errors: [409, 429],
+      access: 'anyone'
+    },
+    patch: {
+      summary: 'The changed user',
+      description:
+        'The own `email` and `password` need `currentPassword`; `roles` and `disabled` are changed by admins. A new ' +
+        'password ends the other sessions of the user, `disabled` all.',
+      data: userPatchSchema,
+      example: { name: 'Grace' },
+      answer: userSchema,
+      errors: [403, 409, 429]
+    },
+    remove: { summary: 'The deleted user', answer: userSchema }
+  }
+}
