@@ -4,6 +4,7 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   realpathSync,
@@ -16,8 +17,18 @@ import {
 import { dirname } from 'node:path'
 import { ConfigurationError } from './errors.js'
 
-/** What is known of a file; undefined where there is none. */
-export const existingFile = (file: string): Stats | undefined => statSync(file, { throwIfNoEntry: false })
+/**
+ * What is known of a file; undefined where there is none.
+ *
+ * @throws ConfigurationError where there can be none
+ */
+export function existingFile(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false })
+  } catch (error) {
+    throw notWritable(file, error)
+  }
+}
 
 /**
  * Replaces a file of secrets as a whole: a reader sees the old one or the new one. Whoever could read it still can,
@@ -38,10 +49,13 @@ export function replaceFile(file: string, content: () => string): void {
 
     if (before) {
       keepAccess(descriptor, before)
+      fsyncSync(descriptor)
+      renameSync(draft, target)
+    } else {
+      fsyncSync(descriptor)
+      linkSync(draft, target) // fails where another process has just made one
+      rmSync(draft)
     }
-
-    fsyncSync(descriptor)
-    renameSync(draft, target)
   } catch (error) {
     rmSync(draft, { force: true })
     throw error instanceof ConfigurationError ? error : notWritable(target, error)

@@ -106,13 +106,7 @@ export function makeKeyFile(file: string, algorithm: unknown): boolean {
     )
   }
 
-  replaceFile(file, () => {
-    if (existingFile(file)) {
-      throw new ConfigurationError(`${file} has just been made by another process: try again`)
-    }
-
-    return format({ accessToken: generateKey(known), refreshToken: generateKey('HS256') })
-  })
+  replaceFile(file, () => format({ accessToken: generateKey(known), refreshToken: generateKey('HS256') }))
   return true
 }
 

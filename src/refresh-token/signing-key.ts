@@ -118,7 +118,7 @@ function requireFit(
   algorithm: Algorithm,
   name: string
 ) {
-  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {}
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails!
   const kind = namedCurve ? `${asymmetricKeyType} (${namedCurve})` : asymmetricKeyType
   const fits = algorithm === 'ES256' ? namedCurve === 'prime256v1' : asymmetricKeyType === 'rsa'
 
