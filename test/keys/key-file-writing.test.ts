@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { makeKeyFile } from '../../src/refresh-token/index.js'
+import { ConfigurationError, makeKeyFile } from '../../src/refresh-token/index.js'
 import { replaceFile } from '../../src/refresh-token/key-file-writing.js'
 
 const isRoot = process.getuid?.() === 0
@@ -59,6 +59,21 @@ describe('a key file that is written', () => {
       readdirSync(folder).filter((name) => name.endsWith('.new')),
       []
     )
+  })
+
+  it('stays as it is when there is something wrong with the new one', () => {
+    const file = join(folder, 'kept.json')
+    const wrong = new ConfigurationError('a sentence')
+
+    writeFileSync(file, 'old')
+    assert.throws(
+      () =>
+        replaceFile(file, () => {
+          throw wrong
+        }),
+      wrong
+    )
+    assert.equal(readFileSync(file, 'utf8'), 'old')
   })
 
   it('stays with its owner', { skip: !isRoot && 'only root gives files away' }, () => {
