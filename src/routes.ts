@@ -25,12 +25,28 @@ const routes: Route[] = [
   { name: 'removeWithoutId', http: 'DELETE', hasId: false }
 ]
 
-/** How a service is called over HTTP. */
-export function routesOf(service: Service): Route[] {
-  const { methods = [] } = feathersPackage.getServiceOptions(service)
-  const all = docsOf(service)?.removeWithoutId !== undefined
+const known = new WeakMap<Service, Route[]>() // asked for at each request
 
-  return routes.filter(({ name }) => (name === 'removeWithoutId' ? all : methods.includes(name)))
+/** How a service is called over HTTP. A service without docs may be called as Feathers lets it: by all methods. */
+export function routesOf(service: Service): Route[] {
+  const found = known.get(service) ?? findRoutes(service)
+
+  known.set(service, found)
+  return found
+}
+
+function findRoutes(service: Service): Route[] {
+  const { methods = [] } = feathersPackage.getServiceOptions(service)
+  const docs = docsOf(service)
+
+  return docs
+    ? routes.filter(({ name }) =>
+        name === 'removeWithoutId' ? docs.removeWithoutId !== undefined : methods.includes(name)
+      )
+    : routes.flatMap((route) => [
+        { ...route, hasId: true },
+        { ...route, hasId: false }
+      ])
 }
 
 /**
