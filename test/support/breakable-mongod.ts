@@ -38,7 +38,13 @@ export async function startAppOnBreakable(urlOf = (url: string) => url) {
     return {
       mongod,
       t,
-      end: () => t.stop().finally(() => mongod.remove())
+      async end() {
+        try {
+          await t.stop()
+        } finally {
+          await mongod.remove()
+        }
+      }
     }
   } catch (error) {
     await mongod.remove()
@@ -66,7 +72,11 @@ async function startBreakableMongod(): Promise<BreakableMongod> {
   const inAdmin = async (work: (admin: Db) => Promise<unknown>) => {
     const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
 
-    await work(client.db('admin')).finally(() => client.close())
+    try {
+      await work(client.db('admin'))
+    } finally {
+      await client.close()
+    }
   }
   let mongod = await launch()
   const signal = (name: NodeJS.Signals) => process.kill(mongod.pid, name)
