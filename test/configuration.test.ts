@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkedConfiguration, readConfiguration } from '../src/configuration.js'
 import { ConfigurationError } from '../src/refresh-token/index.js'
-import { merge, startApp, type Settings } from './support/app.js'
+import { merge, type Settings } from './support/app.js'
 
 /** Settings of `authentication`, and of `authentication.refresh-token`. */
 const auth = (settings: Settings): Settings => ({ authentication: settings })
@@ -164,36 +164,6 @@ describe('a wrong setting is refused with a sentence', () => {
   it('of several mistakes it names one', () => {
     assert.doesNotMatch(sentenceFor({ port: 'abc', host: 1, colour: 'red' }), /\n/)
   })
-})
-
-describe('a wrong setting that is found at setup is refused with a sentence', () => {
-  const found: [Settings, RegExp][] = [
-    [
-      auth({ authStrategies: ['jwt', 'local', 'refresh-token', 'magic'] }),
-      /^authentication\.authStrategies names "magic".*: write names out of/
-    ],
-    [auth({ parseStrategies: ['jwt', 'magic'] }), /^authentication\.parseStrategies .*"magic".*: write /],
-    [auth({ service: 'people' }), /^authentication\.service .*"people".*: write /],
-    [{ mongodb: 'mongodb://ada:hunter2@/x' }, /^mongodb .*: write /],
-    [{ mongodb: 'mongodb://ada:hunter2@localhost:99999/x' }, /^mongodb .*: write /],
-    [{ mongodb: 'mongodb://ada:hunter2@localhost/x?retryReads=hunter2' }, /^mongodb .*: write /],
-    [{ mongodb: 'mongodb://ada:hunter2@localhost/x?timeout' }, /^mongodb .*: write /],
-    [{ host: '192.0.2.1' }, /^host "192\.0\.2\.1" is .*: set HOSTNAME to /]
-  ]
-
-  for (const [settings, sentence] of found) {
-    it(JSON.stringify(settings), async () => {
-      // Stopped in case that it starts
-      const started = startApp({ settings }).then((app) => app.stop())
-
-      await assert.rejects(started, (error: Error) => {
-        assert.ok(error instanceof ConfigurationError, String(error.stack))
-        assert.match(error.message, sentence)
-        assert.doesNotMatch(error.message, /hunter2|\n/)
-        return true
-      })
-    })
-  }
 })
 
 describe('a right setting is taken', () => {

@@ -5,7 +5,7 @@ import { startApp, type TestApp } from '../support/app.js'
 import { assertDiscreet } from '../support/hostile.js'
 import { newPerson, stored, type Person } from '../support/people.js'
 
-const numRuns = 150
+const numRuns = 100
 const keys = [
   'strategy',
   'email',

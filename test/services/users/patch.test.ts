@@ -65,55 +65,6 @@ describe('PATCH /users/:id', () => {
     })
   })
 
-  describe('of an email or a password', () => {
-    const changes = [{ email: 'changed@example.com' }, { password: newPassword }]
-
-    for (const change of changes) {
-      const [field] = Object.keys(change)
-
-      it(`answers 400 without the current password: ${field}`, async () => {
-        const before = await stored(t, ada.email)
-        const answer = await patch(ada, ada.id, change)
-
-        assert.equal(answer.status, 400)
-        assert.deepEqual(fieldsOf(answer), ['currentPassword'])
-        assert.deepEqual(await stored(t, ada.email), before)
-      })
-
-      it(`answers 403 with a wrong one: ${field}`, async () => {
-        const before = await stored(t, ada.email)
-
-        for (const currentPassword of ['wrong horse', '', password.toUpperCase()]) {
-          assert.equal((await patch(ada, ada.id, { ...change, currentPassword })).status, 403)
-        }
-
-        assert.deepEqual(await stored(t, ada.email), before)
-      })
-
-      it(`asks an admin for the own one too: ${field}`, async () => {
-        const before = await stored(t, admin.email)
-
-        for (const id of [admin.id, admin.id.toUpperCase()]) {
-          assert.equal((await patch(admin, id, change)).status, 400)
-          assert.equal((await patch(admin, id, { ...change, currentPassword: 'wrong horse' })).status, 403)
-        }
-
-        assert.deepEqual(await stored(t, admin.email), before)
-      })
-    }
-
-    it('asks for it in its composed or decomposed form', async () => {
-      await patch(ada, ada.id, { password: 'caf\u00e9 horse', currentPassword: password })
-
-      const answer = await patch(ada, ada.id, {
-        password: newPassword,
-        currentPassword: 'cafe\u0301 horse'
-      })
-
-      assert.equal(answer.status, 200)
-    })
-  })
-
   describe('by an admin', () => {
     it("changes anyone's name, email, password and roles, without a password", async () => {
       const email = `changed-${ada.email}`
