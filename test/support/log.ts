@@ -8,15 +8,18 @@ const folder = process.env.MOULT_TEST_LOGS
 /** A logger that logs everything, as the service would in production; without the test command, to nowhere. */
 export function testLogger(): Logger {
   const logger = createLogger('production', {
-    write: (line) => {
-      if (folder) {
-        appendFileSync(join(folder, `${process.pid}.log`), line)
-      }
-    }
+    write: (line) => noteLog(String(process.pid), line)
   })
 
   logger.level = 'trace'
   return logger
+}
+
+/** Notes what was logged, for the search at the end: of each source in a file of its own, so that nothing is torn. */
+export function noteLog(source: string, text: string): void {
+  if (folder) {
+    appendFileSync(join(folder, `${source}.log`), text)
+  }
 }
 
 const noted = new Set<string>()

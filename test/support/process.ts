@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { noteLog } from './log.js'
 import { poll } from './socket.js'
 
 export interface Outcome {
@@ -42,7 +43,10 @@ export function startScript(
   let ended = false
 
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+      noteLog(`${child.pid}.${name}.output`, text)
+    })
   }
 
   const outcome = once(child, 'close').then(([code, signal]) => {
