@@ -8,7 +8,7 @@ const folder = process.env.MOULT_TEST_LOGS
 /** A logger that logs everything, as the service would in production; without the test command, to nowhere. */
 export function testLogger(): Logger {
   const logger = createLogger('production', {
-    write: (line) => noteLog(String(process.pid), line)
+    write: (line) => noteLog(`${process.pid}.log`, line)
   })
 
   logger.level = 'trace'
@@ -16,9 +16,9 @@ export function testLogger(): Logger {
 }
 
 /** Notes what was logged, for the search at the end: of each source in a file of its own, so that nothing is torn. */
-export function noteLog(source: string, text: string): void {
+export function noteLog(file: string, text: string): void {
   if (folder) {
-    appendFileSync(join(folder, `${source}.log`), text)
+    appendFileSync(join(folder, file), text)
   }
 }
 
@@ -71,8 +71,10 @@ export function secretsLogged(logs: string): string[] {
   // Tokens are found by their form, so that not each of thousands has to be searched for
   const others = [...secrets].filter((secret) => !secret.startsWith('eyJ'))
 
+  const output = read('.output') // sentences, which hold words that were tried as passwords
+
   console.log(
-    `Searched ${log.length} characters of logs for tokens, hashes and ${others.length} other secrets`
+    `Searched ${log.length + output.length} characters of logs for tokens, hashes and ${others.length} other secrets`
   )
-  return [...(log.match(forms) ?? []), ...others.filter((secret) => log.includes(secret))]
+  return [...((log + output).match(forms) ?? []), ...others.filter((secret) => log.includes(secret))]
 }
