@@ -134,8 +134,8 @@ export async function startService(
   }
 }
 
-/** Reads on after that, or the process would wait for its log to be read. */
-async function addressSaid(stdout: NodeJS.ReadableStream): Promise<string> {
+/** Where a service says that it listens. Reads on after that, or the process would wait for its log to be read. */
+export async function addressSaid(stdout: NodeJS.ReadableStream): Promise<string> {
   let said = ''
 
   return new Promise((resolve, reject) => {
