@@ -28,16 +28,19 @@ export class LiveUsers {
   readonly sessions: SessionStore
   readonly #feed: SessionFeed
   readonly #reasons: EndReasons
-  readonly #followsChanges: boolean
 
   constructor({ settings, users, collection, isByDocumentId, now, warn }: LiveUsersOptions) {
     const { cache } = settings
     const read = (userId: string) => users.read(userId)
     const known = this.#known
 
-    this.#followsChanges = isByDocumentId
     this.#reasons = new EndReasons(collection)
-    this.changes = new UserChanges({ collection, maxStale: cache.maxStale, warn })
+    this.changes = new UserChanges({
+      collection,
+      isFollowable: isByDocumentId,
+      maxStale: cache.maxStale,
+      warn
+    })
     this.cache = new EntityCache({ read, isFresh: () => this.changes.isFresh, bytes: cache.bytes })
 
     // The first to hear of a change: what is read after it is new
@@ -63,12 +66,8 @@ export class LiveUsers {
   }
 
   start(): void {
-    if (this.#followsChanges) {
-      this.changes.start()
-    }
-
+    this.changes.start()
     this.#reasons.prepare()
-    this.#feed.start()
   }
 
   /** A connection was signed in to a session: it is to hear of what happens to it, and to the user's other ones. */
@@ -85,7 +84,6 @@ export class LiveUsers {
   }
 
   async stop(): Promise<void> {
-    this.#feed.stop()
     await this.changes.stop()
   }
 }

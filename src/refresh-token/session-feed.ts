@@ -17,35 +17,25 @@ export interface SessionFeedOptions {
   now: () => number
 }
 
-const pollInterval = 500 // ms: a second at most may pass until an end is felt here
 const chunk = 500 // users read at once
 const patience = 100 // ms
 const waits = [0, 20, 60, 150] // ms: whoever ended a session notes the reason right after
 
 /**
  * Says here what happened to the sessions of users with connections here in other processes, or by whatever else wrote
- * to the database: when the change stream tells that a user changed, and every half second while there is none.
+ * to the database, whenever a user changed or changes may have been missed.
  */
 export class SessionFeed {
   readonly #options: SessionFeedOptions
-  #poll: NodeJS.Timeout | undefined
-  #polling = false
+  #isReadingAll = false
 
   constructor(options: SessionFeedOptions) {
     this.#options = options
 
-    const { changes, known } = options
+    const { changes } = options
 
     changes.on('changed', ({ userId }) => void this.sync([userId]))
-    changes.on('missed', () => void this.sync(known.userIds))
-  }
-
-  start(): void {
-    this.#poll = setInterval(() => void this.#look(), pollInterval).unref()
-  }
-
-  stop(): void {
-    clearInterval(this.#poll)
+    changes.on('missed', () => void this.#syncAll())
   }
 
   /** Reads users and says what is new. Without a database there is nothing to be said: it is read again. */
@@ -71,16 +61,14 @@ export class SessionFeed {
     }
   }
 
-  async #look(): Promise<void> {
-    const { changes, known } = this.#options
-
-    if (changes.isFresh || this.#polling) {
+  async #syncAll(): Promise<void> {
+    if (this.#isReadingAll) {
       return
     }
 
-    this.#polling = true
-    await this.sync(known.userIds)
-    this.#polling = false
+    this.#isReadingAll = true
+    await this.sync(this.#options.known.userIds)
+    this.#isReadingAll = false
   }
 
   async #tell(userId: string, user: SessionOwner | undefined): Promise<void> {

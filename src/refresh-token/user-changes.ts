@@ -7,23 +7,28 @@ import { isUnreachable } from './errors.js'
 export interface UserChange {
   userId: string
   operation: 'insert' | 'update' | 'replace' | 'delete'
+  /** Of an update the fields that changed, with dots where they lie deeper. */
+  fields: string[]
 }
 
 export interface UserChangesEvents {
   /** A user changed. */
   changed: [UserChange]
-  /** Any user may have changed, and that was not heard. */
+  /** Any user may have changed, and that was not heard. Said every half second while nothing is heard. */
   missed: []
 }
 
 export interface UserChangesOptions {
   collection: () => Promise<Collection>
+  /** Whether users are known by `_id`, which is all that the stream tells of them. */
+  isFollowable: boolean
   /** How long after it was last heard from the stream counts as fresh, ms. */
   maxStale: number
   /** Hears, once each time it comes to that, that there is no stream. */
   warn: (sentence: string) => void
 }
 
+const sayMissedEvery = 500 // ms: what ends elsewhere is to be felt here within a second
 const retryDelay = 500 // ms between attempts to open a stream
 const retryDelayWithout = 30_000 // ms, where the server has no change streams: it may become a replica set
 const batchSize = 10_000 // what was missed comes at once, so that it is fresh again when it was read
@@ -32,40 +37,31 @@ const noChangeStreams = 40573 // "only supported on replica sets"
 // What a refresh writes into the session it renews: nobody else needs to hear of it
 const rotated = '^sessions\\.\\d+\\.(used|keys|refreshedAt|expiresAt|token)(\\.|$)'
 
-/** Filtered on the server: of the many rotations none is sent. And projected there: not even a name gets out. */
+const changedFields = {
+  $concatArrays: [
+    {
+      $map: {
+        input: { $objectToArray: { $ifNull: ['$updateDescription.updatedFields', {}] } },
+        in: '$$this.k'
+      }
+    },
+    { $ifNull: ['$updateDescription.removedFields', []] }
+  ]
+}
+const isRotated = { $regexMatch: { input: '$$this', regex: rotated } }
+
+/** Filtered on the server: of the many rotations none is sent. And projected there: no value gets out. */
 const pipeline: Document[] = [
   {
     $match: {
       $or: [
-        { operationType: { $in: ['insert', 'replace', 'delete', 'drop', 'rename', 'invalidate'] } },
-        { operationType: 'update', 'updateDescription.truncatedArrays.0': { $exists: true } },
-        {
-          operationType: 'update',
-          $expr: {
-            $not: {
-              $allElementsTrue: {
-                $map: {
-                  input: {
-                    $concatArrays: [
-                      {
-                        $map: {
-                          input: { $objectToArray: '$updateDescription.updatedFields' },
-                          in: '$$this.k'
-                        }
-                      },
-                      '$updateDescription.removedFields'
-                    ]
-                  },
-                  in: { $regexMatch: { input: '$$this', regex: rotated } }
-                }
-              }
-            }
-          }
-        }
+        { operationType: { $ne: 'update' } },
+        { 'updateDescription.truncatedArrays.0': { $exists: true } },
+        { $expr: { $not: { $allElementsTrue: { $map: { input: changedFields, in: isRotated } } } } }
       ]
     }
   },
-  { $project: { operationType: 1, documentKey: 1 } }
+  { $project: { operationType: 1, documentKey: 1, fields: changedFields } }
 ]
 
 /**
@@ -79,6 +75,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   #token: ResumeToken
   #stream: ChangeStream | undefined
   #ended: Promise<void> = Promise.resolve()
+  #tick: NodeJS.Timeout | undefined
   #warned = false
 
   constructor(options: UserChangesOptions) {
@@ -92,11 +89,16 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   }
 
   start(): void {
-    this.#ended = this.#follow()
+    this.#tick = setInterval(() => this.isFresh || this.emit('missed'), sayMissedEvery).unref()
+
+    if (this.#options.isFollowable) {
+      this.#ended = this.#follow()
+    }
   }
 
   async stop(): Promise<void> {
     this.#stop.abort()
+    clearInterval(this.#tick)
     this.#heardAt = -Infinity
     await this.#stream?.close().catch(() => undefined)
     await this.#ended
@@ -139,7 +141,9 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
           return
         }
         if (change) {
-          this.emit('changed', { userId: String(change.documentKey!._id), operation: change.operationType })
+          const { operationType: operation, documentKey, fields } = change
+
+          this.emit('changed', { userId: String(documentKey!._id), operation, fields })
         }
       }
     } finally {
@@ -191,4 +195,5 @@ interface RawChange {
   operationType: UserChange['operation']
   /** None where the collection was dropped or renamed. */
   documentKey?: { _id: unknown }
+  fields: string[]
 }
