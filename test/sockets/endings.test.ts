@@ -5,6 +5,7 @@ import { startApp, type TestApp } from '../support/app.js'
 import { caughtUp, disconnectedInTime, heard, isConnected, isSignedIn, socketsOf } from '../support/live.js'
 import { newPerson, type Person } from '../support/people.js'
 import { password, restClient } from '../support/rest.js'
+import { startStandaloneMongod } from '../support/standalone-mongod.js'
 import type { TestSocket } from '../support/socket.js'
 
 /** Ada's session ends, seen by two of its sockets, one of her other session, and those that it does not concern. */
@@ -16,18 +17,24 @@ interface Scene {
   admin: Person
 }
 
-for (const where of ['here', 'on another instance'] as const) {
+for (const where of ['here', 'on another instance', 'on another instance, without change streams']) {
   describe(`sessions removed, by what happens ${where}`, () => {
     let t: TestApp
-    let other: TestApp | undefined
+    let elsewhere: TestApp | undefined
+    let standalone: Awaited<ReturnType<typeof startStandaloneMongod>> | undefined
     let admin: Person
     let outsiders: TestSocket[]
-    const sockets = socketsOf(() => (other ?? t).address)
+    const sockets = socketsOf(() => (elsewhere ?? t).address)
     const rest = () => restClient(t.address)
 
     before(async () => {
+      if (where.endsWith('without change streams')) {
+        standalone = await startStandaloneMongod()
+        process.env.MONGODB_URL = standalone.url
+      }
+
       t = await startApp({ settings: { authentication: { 'refresh-token': { maxSessions: 2 } } } })
-      other = where === 'here' ? undefined : await startApp({ database: t.db.databaseName })
+      elsewhere = where === 'here' ? undefined : await startApp({ database: t.db.databaseName })
       admin = await newPerson(t, 'admin')
       outsiders = [
         await sockets.ofSession(admin),
@@ -37,8 +44,9 @@ for (const where of ['here', 'on another instance'] as const) {
     })
     after(async () => {
       sockets.closeAll()
-      await other?.stop()
+      await elsewhere?.stop()
       await t.stop()
+      await standalone?.stop()
     })
 
     const oneEnds: Partial<Record<EndReason, (scene: Scene) => Promise<unknown>>> = {

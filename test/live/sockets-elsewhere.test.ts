@@ -1,7 +1,0 @@
-import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import { startApp, type TestApp } from '../support/app.js'
-import { caughtUp, disconnectedInTime, heard, isConnected, socketsOf } from '../support/live.js'
-import { makeAdmin, newPerson, type Person } from '../support/people.js'
-import { restClient } from '../support/rest.js'
-import type { TestSocket } from '../support/socket.js'
