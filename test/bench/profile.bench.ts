@@ -47,7 +47,7 @@ await withServices(['Moult'], async ([service]) => {
 })
 
 function print(kind: Kind, profile: Profiler.Profile, requests: number): void {
-  const { total, byPackage, byFunction, byCaller, byStep } = sharesOf(profile)
+  const { total, byPackage, byFunction, byFile, inclusive } = sharesOf(profile)
   const perRequest = (time: number) => (time / requests) * 1000
   const show = (name: string, shares: Map<string, number>, count: number) =>
     console.log(
@@ -62,7 +62,7 @@ function print(kind: Kind, profile: Profiler.Profile, requests: number): void {
 
   console.log(`\n## Profile of ${kind}: ${perRequest(total).toFixed(0)} µs of the main thread per request`)
   show('Package that ran', byPackage, 25)
-  show('Nearest file of a package, with what Node and V8 do for it', byStep, 40)
-  show('Nearest function of Moult, with what others do for it', byCaller, 30)
-  show('Function that ran', byFunction, 30)
+  show('File, with what Node and V8 do for it', byFile, 40)
+  show('Function, with all that it calls', inclusive, 50)
+  show('Function alone', byFunction, 25)
 }

@@ -4,7 +4,7 @@ import { names, seed, withServices, type Name, type Service } from './harness/se
 
 // What a refresh, an authenticated GET, a call over a socket and a sign-in cost Moult, bare programs and stock
 // Feathers. The services take turns, so that what else the machine does meets all of them. With --quick 16 sessions
-// only, and short runs.
+// only, and short runs; with --only=refresh,read some of the loads only.
 
 interface Run {
   /** CPU of the service per 1,000 requests, s */
@@ -15,6 +15,10 @@ interface Run {
 }
 
 const quick = process.argv.includes('--quick')
+const only = process.argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
+const kinds = (['refresh', 'read', 'login', 'socket'] as const).filter(
+  (kind) => only === undefined || only.split(',').includes(kind)
+)
 const crowdSizes = quick ? [16] : [1, 16, 64]
 const rounds = quick ? 3 : 5
 const duration = quick ? 700 : 1500 // ms of a run
@@ -48,7 +52,7 @@ await withServices(names, async (services) => {
       await driver.signIn(service.address, most)
     }
 
-    for (const kind of ['refresh', 'read', 'login', 'socket'] as const) {
+    for (const kind of kinds) {
       // Not before: other sockets would hear of each refresh
       if (kind === 'socket') {
         await Promise.all(services.map(({ address }) => driver.connect(address, most)))

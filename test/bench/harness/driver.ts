@@ -1,15 +1,15 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as after } from 'node:timers/promises'
 import { connect, type TestSocket } from '../../support/socket.js'
 import { answerCalls } from './calls.js'
 import { emailOf, password, type Crowd } from './crowds.js'
 import { at } from './figures.js'
 import type { Load, Outcome } from './load.js'
+import type { Tokens } from './minted.js'
 
 // Drives a service from a process of its own: each of so many sessions asks, waits for the answer, and asks again.
 
-interface Session {
-  accessToken: string
-  refreshToken: string
+interface Session extends Tokens {
   socket?: TestSocket
 }
 
@@ -19,6 +19,10 @@ const services = new Map<string, Session[]>()
 
 answerCalls({
   signIn: ({ address, sessions }: { address: string; sessions: number }) => signIn(address, sessions),
+  adopt: ({ address, sessions }: { address: string; sessions: Session[] }) => {
+    services.set(address, sessions)
+  },
+  each,
   connect: ({ address, sessions }: { address: string; sessions: number }) => connectAll(address, sessions),
   run,
   disconnect: (address: string) => services.get(address)?.forEach(({ socket }) => socket?.close())
@@ -51,7 +55,7 @@ async function signedInSocket(address: string, { accessToken }: Session): Promis
 }
 
 /** Runs a load for as long as it says, and waits for the last answers. */
-async function run({ kind, address, sessions, duration }: Load): Promise<Outcome> {
+async function run({ kind, address, sessions, duration, pause = 0, turns = false }: Load): Promise<Outcome> {
   agent.destroy()
   agent = newAgent()
 
@@ -61,9 +65,18 @@ async function run({ kind, address, sessions, duration }: Load): Promise<Outcome
   const end = start + duration
 
   const loop = async (index: number) => {
+    let turn = index
+
     for (let asked = start; asked < end; asked = performance.now()) {
-      await calls[kind](address, index, own[index]!)
+      await calls[kind](address, index, own[turn]!)
       times.push(performance.now() - asked)
+
+      if (turns) {
+        turn = (turn + sessions) % own.length
+      }
+      if (pause > 0) {
+        await after(pause)
+      }
     }
   }
 
@@ -74,6 +87,17 @@ async function run({ kind, address, sessions, duration }: Load): Promise<Outcome
   times.sort((a, b) => a - b)
 
   return { requests: times.length, seconds, p50: at(times, 0.5), p99: at(times, 0.99), worst: at(times, 1) }
+}
+
+async function each({ kind, address, sessions }: Omit<Load, 'duration'>): Promise<void> {
+  const waiting = [...services.get(address)!.entries()]
+  const loop = async () => {
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      await calls[kind](address, ...next)
+    }
+  }
+
+  await Promise.all(Array.from({ length: sessions }, loop))
 }
 
 const calls: Record<Load['kind'], (address: string, index: number, session: Session) => Promise<unknown>> = {

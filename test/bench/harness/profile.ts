@@ -11,10 +11,13 @@ export interface Shares {
   byPackage: Map<string, number>
   /** By the function that ran. */
   byFunction: Map<string, number>
-  /** By our own function that it ran for: what it takes with all that it calls, but not what other functions of ours take. */
-  byCaller: Map<string, number>
-  /** By the hook or middleware, wherever it comes from, that it ran for. */
-  byStep: Map<string, number>
+  /** By the nearest file of a package or of ours on the stack: with what Node and V8 do for it. */
+  byFile: Map<string, number>
+  /**
+   * By each function of Moult, Feathers and Koa on the stack: with all that it calls. What comes after an `await` has a
+   * stack of its own, so a hook has what follows it only as far as that runs at once.
+   */
+  inclusive: Map<string, number>
 }
 
 interface Frame {
@@ -51,15 +54,20 @@ export function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Prof
     total: 0,
     byPackage: new Map(),
     byFunction: new Map(),
-    byCaller: new Map(),
-    byStep: new Map()
+    byFile: new Map(),
+    inclusive: new Map()
   }
 
   samples.forEach((id, index) => {
     const stack = stackOf(id)
     const leaf = stack[0]!
 
-    if (leaf.name === '(idle)' || leaf.name === '(program)') {
+    // Nor what the profiler itself takes
+    if (
+      leaf.name === '(idle)' ||
+      leaf.name === '(program)' ||
+      stack.some(({ file }) => file.endsWith('probe.mjs'))
+    ) {
       return
     }
 
@@ -69,10 +77,13 @@ export function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Prof
     add(shares.byPackage, packageOf(leaf), time)
     add(shares.byFunction, `${leaf.name} · ${leaf.file || 'V8'}`, time)
 
-    const own = stack.find(({ file }) => file.startsWith('lib/'))
+    add(shares.byFile, nearestFile(stack), time)
 
-    add(shares.byCaller, own ? `${own.name} · ${own.file}` : '(none of ours)', time)
-    add(shares.byStep, stepOf(stack), time)
+    for (const name of new Set(
+      stack.filter(isStep).map(({ name, file }) => `${name} · ${inPackage(file)}`)
+    )) {
+      add(shares.inclusive, name, time)
+    }
   })
 
   return shares
@@ -108,12 +119,16 @@ function packageOf({ name, file }: Frame): string {
 
 const partOfNode = (file: string) => file.split('/').slice(0, 2).join('/')
 
-/** The innermost package of the stack, with the file: a step of a request mostly is one file. */
-function stepOf(stack: Frame[]): string {
+function nearestFile(stack: Frame[]): string {
   const frame = stack.find(({ file }) => file.includes('node_modules/') || file.startsWith('lib/'))
 
-  return frame ? frame.file.replace(/.*node_modules\//, '') : '(Node alone)'
+  return frame ? inPackage(frame.file) : '(Node alone)'
 }
+
+const inPackage = (file: string) => file.replace(/.*node_modules\//, '')
+
+const isStep = ({ file }: Frame) =>
+  /^lib\/|node_modules\/(@feathersjs|koa|@koa|helmet|jsonwebtoken)/.test(file)
 
 /** The largest shares. */
 export function largest(shares: Map<string, number>, count: number): [string, number][] {

@@ -44,9 +44,9 @@ const root = resolve(import.meta.dirname, '../../..')
 const built = join(root, 'node_modules/.cache/moult-bench') // inside, so that packages are found from there
 
 const programs: Record<Name, { file: string; args: string[]; hash: () => Promise<string> }> = {
-  'node:http': { file: join(built, 'bare.js'), args: ['http'], hash: argon2Hash },
-  Koa: { file: join(built, 'bare.js'), args: ['koa'], hash: argon2Hash },
-  stock: { file: join(built, 'stock.js'), args: [], hash: bcryptHash },
+  'node:http': { file: join(built, 'bare.mjs'), args: ['http'], hash: argon2Hash },
+  Koa: { file: join(built, 'bare.mjs'), args: ['koa'], hash: argon2Hash },
+  stock: { file: join(built, 'stock.mjs'), args: [], hash: bcryptHash },
   Moult: { file: join(root, 'lib/index.js'), args: [], hash: argon2Hash }
 }
 
@@ -72,6 +72,7 @@ export async function buildPrograms(): Promise<void> {
       probe: join(folder, 'harness/probe.ts')
     },
     outdir: built,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     packages: 'external',
     platform: 'node',
@@ -90,7 +91,7 @@ export async function startService(
   const launched = performance.now()
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', '--import', join(built, 'probe.js'), file, ...args],
+    ['--enable-source-maps', '--import', join(built, 'probe.mjs'), file, ...args],
     {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -134,8 +135,8 @@ export async function startService(
   }
 }
 
-/** Reads on after that, or the process would wait for its log to be read. */
-async function addressSaid(stdout: NodeJS.ReadableStream): Promise<string> {
+/** Where a service says that it listens. Reads on after that, or the process would wait for its log to be read. */
+export async function addressSaid(stdout: NodeJS.ReadableStream): Promise<string> {
   let said = ''
 
   return new Promise((resolve, reject) => {

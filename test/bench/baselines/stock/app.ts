@@ -41,6 +41,7 @@ export async function createApp(): Promise<Application> {
   app.configure(authentication)
   app.configure(users)
   app.configure(content)
+  app.use('health', { find: async () => ({ status: 'ok' }) })
   app.hooks({ around: { all: [logError] } })
 
   await client.db().collection('users').createIndex({ email: 1 }, { unique: true })

@@ -16,6 +16,7 @@ interface Configuration {
 interface ServiceTypes {
   authentication: AuthenticationService
   content: ContentService
+  health: { find(): Promise<{ status: 'ok' }> }
   users: MongoDBService
 }
 
