@@ -12,7 +12,7 @@ import { Type } from '@feathersjs/typebox'
 import { AuthenticationService } from './authentication-service.js'
 import { ConfigurationError, Refused } from './errors.js'
 import { present } from './session.js'
-import type { SessionEvent } from './session-store.js'
+import type { SessionEvent } from './session-events.js'
 import { SetMap } from './set-map.js'
 import { checkedBy } from './validation.js'
 
