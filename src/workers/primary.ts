@@ -46,11 +46,10 @@ export async function startWorkers(
   cluster.setupPrimary({ exec: join(import.meta.dirname, `worker${extname(import.meta.filename)}`) })
 
   try {
-    const first = await Promise.all(Array.from({ length: count }, () => startWorker({ settings, pipes })))
+    const start = { settings, pipes }
+    const first = await Promise.all(Array.from({ length: count }, () => startWorker(start)))
+    const supervisions = first.map((worker) => supervise(worker, start, logger, stopping.signal))
     const { address } = first[0]!
-    // Of a free port that was asked for, the one that it became
-    const next = { settings: { ...settings, port: Number(address.split(':').at(-1)) }, pipes }
-    const supervisions = first.map((worker) => supervise(worker, next, logger, stopping.signal))
 
     return { address, stop: () => stop(supervisions) }
   } catch (error) {

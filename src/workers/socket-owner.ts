@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { basename, join } from 'node:path'
 import { pipeline, type Duplex } from 'node:stream'
@@ -10,7 +10,9 @@ import type { Application } from '../declarations.js'
 
 type Engine = SocketServer['engine']
 
-const hopByHop = ['connection', 'keep-alive', 'transfer-encoding'] // RFC 9110 §7.6.1: of one connection, not of the answer
+// Kept alive: one that the other end closes with its answer may fail before that is read
+const agent = new Agent({ keepAlive: true })
+const hopByHop = ['connection', 'keep-alive', 'transfer-encoding'] // RFC 9110 §7.6.1: of one connection, not of the message
 
 /**
  * Lets a socket live in one worker while its requests come to any: those of HTTP long-polling, and the one that turns it
@@ -22,7 +24,7 @@ const hopByHop = ['connection', 'keep-alive', 'transfer-encoding'] // RFC 9110 �
 export const shareSockets = (pipes: string) => (app: Application) => {
   const id = String(cluster.worker!.id)
   const tunnels = new Set<Duplex>()
-  const door = createServer()
+  const door = createServer({ keepAliveTimeout: 0 })
 
   app.hooks({
     setup: [
@@ -79,7 +81,7 @@ const passOn =
 
 function forward(req: IncomingMessage, res: ServerResponse, socketPath: string, next: () => void): void {
   const { method, url, headers } = req
-  const passed = request({ socketPath, method, path: url, headers, agent: false })
+  const passed = request({ socketPath, method, path: url, headers: withoutHops(headers), agent })
 
   req.pipe(passed)
   passed.once('error', () => {
