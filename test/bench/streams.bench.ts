@@ -188,8 +188,9 @@ async function refresh({ _id, sessions: [session] }: User): Promise<void> {
   session!.used = token.jti
 }
 
-const successor = ({ id, used }: SessionRecord) =>
-  ({ sid: id, jti: randomUUID(), prev: used }) as RefreshToken
+function successor({ id, used }: SessionRecord): RefreshToken {
+  return { sid: id, jti: randomUUID(), prev: used } as RefreshToken
+}
 
 /** Makes each kind of change, and sees that the filter drops refreshes and tells of all else. */
 async function check(name: string, filter: Document): Promise<void> {
@@ -297,7 +298,9 @@ async function measureSizes(): Promise<void> {
   console.table(rows)
 }
 
-const asStored = (user: User) => ({ ...user, _id: new ObjectId() })
+function asStored(user: User): Document {
+  return { ...user, _id: new ObjectId() }
+}
 
 function newUser(sessions = 1, id: string = randomUUID()): User {
   return {
