@@ -4,24 +4,23 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { MongoClient, ObjectId, type ChangeStream, type Collection, type Document } from 'mongodb'
+import { MongoClient, type ChangeStream, type Collection, type Document } from 'mongodb'
 import { startMongod } from '../../src/dev/mongod.js'
-import { newSessionId, type SessionRecord } from '../../src/refresh-token/session.js'
+import type { SessionRecord } from '../../src/refresh-token/session.js'
 import { firstUse, insertion, repeat, type SessionUpdate } from '../../src/refresh-token/session-updates.js'
 import type { RefreshToken } from '../../src/refresh-token/token.js'
 import { settingsWith } from '../support/settings.js'
 import { until } from '../support/until.js'
+import { newSession, newUser, type User } from './users.js'
 
 // What change streams on `users` cost the database: CPU-seconds of mongod for 1,000 refreshes with so many streams open,
 // one for each instance, and with filters that drop what a refresh changes. On a mongod of its own, whose CPU time is
 // nobody else's. Each filter is checked before it is measured: on the updates that the service sends, and on worse ones.
-// Then the sizes of what is stored.
 
 const streamCounts = [0, 1, 4, 16, 64]
 const rounds = 3 // of which the median counts
 const refreshes = 1000 // in each round
 const concurrency = 16
-const manyUsers = 20_000 // for the sizes
 const settings = settingsWith()
 
 const changed = '$updateDescription.updatedFields'
@@ -81,12 +80,6 @@ const baselines = {
 
 const projection = { $project: { operationType: 1, documentKey: 1, changed: changedNames, removed } }
 
-interface User {
-  _id: string
-  sessions: SessionRecord[]
-  [field: string]: unknown
-}
-
 const data = await mkdtemp(join(tmpdir(), 'moult-streams-'))
 const mongod = await startMongod({ folder: data, log: () => {} })
 const client = new MongoClient(mongod.url, { maxPoolSize: 100 })
@@ -99,7 +92,6 @@ try {
     await check(name, filter)
   }
   await measureStreams({ ...filters, ...baselines })
-  await measureSizes()
 } finally {
   await client.close()
   await mongod.stop()
@@ -263,76 +255,6 @@ async function check(name: string, filter: Document): Promise<void> {
     `${name} drops`
   )
   await stream.close()
-}
-
-async function measureSizes(): Promise<void> {
-  const rows: Record<string, object> = {}
-
-  for (const sessions of [0, 1, 5, 20]) {
-    const collection = db.collection(`users-${sessions}`)
-
-    await collection.createIndex({ email: 1 }, { unique: true, collation: { locale: 'en', strength: 2 } })
-    for (let made = 0; made < manyUsers; made += 1000) {
-      await collection.insertMany(Array.from({ length: 1000 }, () => asStored(newUser(sessions))))
-    }
-    await db.admin().command({ fsync: 1 })
-
-    const [stats] = await collection.aggregate([{ $collStats: { storageStats: {} } }]).toArray()
-    const { avgObjSize, storageSize, indexSizes } = stats!.storageStats as {
-      avgObjSize: number
-      storageSize: number
-      indexSizes: Record<string, number>
-    }
-    const each = (bytes: number) => Math.round(bytes / manyUsers)
-
-    rows[`${sessions} sessions`] = {
-      'in memory': avgObjSize,
-      'on disk': each(storageSize),
-      'index of _id': each(indexSizes._id_!),
-      'index of email': each(indexSizes.email_1!)
-    }
-    await collection.drop()
-  }
-
-  console.log(`Bytes for each of ${manyUsers} users`)
-  console.table(rows)
-}
-
-function asStored(user: User): Document {
-  return { ...user, _id: new ObjectId() }
-}
-
-function newUser(sessions = 1, id: string = randomUUID()): User {
-  return {
-    _id: id,
-    email: `${id}@example.com`,
-    name: 'A name',
-    password: `$argon2id$v=19$m=19456,t=2,p=1$${'x'.repeat(22)}$${'x'.repeat(43)}`,
-    roles: ['user'],
-    createdAt: new Date(),
-    sessions: Array.from({ length: sessions }, newSession)
-  }
-}
-
-function newSession(): SessionRecord {
-  const now = Date.now()
-
-  return {
-    id: newSessionId(now),
-    strategy: 'local',
-    device: {
-      id: randomUUID(),
-      name: 'A browser',
-      userAgent: `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36`,
-      ip: '192.0.2.17'
-    },
-    renewable: true,
-    used: randomUUID(),
-    keys: ['x'.repeat(43)],
-    createdAt: new Date(now),
-    refreshedAt: new Date(now),
-    expiresAt: new Date(now + settings.idleLife)
-  }
 }
 
 function median(figures: number[]): number {
