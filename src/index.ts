@@ -1,10 +1,9 @@
-import { createApp } from './app.js'
 import type { Configuration } from './configuration.js'
 import { DevelopmentError } from './dev/development-error.js'
 import { startMongod } from './dev/mongod.js'
 import { createLogger } from './logger.js'
 import { ConfigurationError } from './refresh-token/index.js'
-import { startServer, type RunningServer } from './server.js'
+import type { RunningServer } from './server.js'
 import { loadSettings } from './settings.js'
 import { stopOnSignals } from './signals.js'
 import { workerCount } from './workers/messages.js'
@@ -34,10 +33,17 @@ async function start(): Promise<() => Promise<void>> {
 }
 
 /** From this process, or from several. */
-function serve(settings: Configuration): Promise<RunningServer> {
+async function serve(settings: Configuration): Promise<RunningServer> {
   const count = workerCount(settings.workers)
 
-  return count > 1 ? startWorkers(settings, count, logger) : startServer(createApp(settings, { logger }))
+  if (count > 1) {
+    return startWorkers(settings, count, logger)
+  }
+
+  // Only where it serves: the primary of workers starts sooner, and takes less memory
+  const [{ createApp }, { startServer }] = await Promise.all([import('./app.js'), import('./server.js')])
+
+  return startServer(createApp(settings, { logger }))
 }
 
 try {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import type { Configuration } from '../configuration.js'
-import { ConfigurationError } from '../refresh-token/index.js'
+import { ConfigurationError } from '../refresh-token/errors.js'
 
 /** From the primary to a new worker. Not by its environment, which others can read: the secrets are in it. */
 export interface Start {

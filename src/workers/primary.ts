@@ -6,7 +6,7 @@ import { extname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Configuration } from '../configuration.js'
 import type { Logger } from '../logger.js'
-import { ConfigurationError } from '../refresh-token/index.js'
+import { ConfigurationError } from '../refresh-token/errors.js'
 import type { RunningServer } from '../server.js'
 import { isStarted, loaded, toError, type Start } from './messages.js'
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { createApp } from '../app.js'
 import { createLogger } from '../logger.js'
 import { startServer } from '../server.js'
@@ -11,6 +12,10 @@ async function start({ settings, pipes }: Start): Promise<void> {
   const app = createApp(settings, { logger: createLogger() })
 
   app.configure(shareSockets(pipes))
+  process.once('exit', () => {
+    // The primary was killed: nobody else does it
+    if (!process.connected) rmSync(pipes, { recursive: true, force: true })
+  })
 
   const server = await startServer(app)
 
