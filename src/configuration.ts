@@ -49,6 +49,13 @@ const schema = Type.Object(
       description: 'write how many proxies are in front of the service, such as 1, or 0'
     }),
     limits: limitsSetting,
+    workers: Type.Unsafe<number | 'auto'>({
+      type: ['integer', 'string'],
+      minimum: 1,
+      maximum: 1024,
+      pattern: '^auto$',
+      description: 'write how many processes serve, such as 4, or "auto" for one for each core'
+    }),
     authentication: Type.Object(
       {
         local: Type.Optional(
@@ -81,11 +88,13 @@ export function readConfiguration(): Unchecked {
   requireJson(process.env.NODE_CONFIG)
 
   const settings: Unchecked = structuredClone({ ...configuration()() })
-  const { port } = settings
 
-  // From the environment it comes as a string
-  return typeof port === 'string' && /^\d+$/.test(port) ? { ...settings, port: Number(port) } : settings
+  return { ...settings, port: toNumber(settings.port), workers: toNumber(settings.workers) }
 }
+
+/** From the environment numbers come as strings. */
+const toNumber = (value: unknown): unknown =>
+  typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
 
 /** node-config goes on without settings that it can't read. */
 function requireJson(variable = '{}'): void {

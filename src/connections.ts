@@ -25,7 +25,7 @@ export function requestLimits({ headers, requestTimeout }: Limits): ServerOption
 
 /** Closes connections that are too many: of all, and of one address. Behind proxies all have the proxies' addresses. */
 export function limitConnections(server: Server, limits: Limits, proxies: number): void {
-  server.maxConnections = limits.connections
+  limitAll(server, limits.connections)
 
   if (proxies === 0) {
     const held = new AddressCounts(limits.connectionsPerAddress)
@@ -42,7 +42,23 @@ export function limitConnections(server: Server, limits: Limits, proxies: number
   }
 }
 
-/** The same for sockets, whose clients are known by name behind proxies too. */
+/**
+ * What `server.maxConnections` does, which node:cluster takes for a reason to offer the connection to another worker: where
+ * all are full, over and over.
+ */
+function limitAll(server: Server, most: number): void {
+  let open = 0
+
+  server.on('connection', (socket) => {
+    socket.once('close', () => open--)
+
+    if (++open > most) {
+      socket.destroy()
+    }
+  })
+}
+
+/** The same limit of an address for sockets, whose clients are known by name behind proxies too. */
 export function socketLimits(limits: Limits, proxies: number) {
   const held = new AddressCounts(limits.connectionsPerAddress)
   const groupOf = ({ headers, socket: { remoteAddress } }: IncomingMessage) =>

@@ -1,10 +1,13 @@
-import { createApp } from './app.js'
+import type { Configuration } from './configuration.js'
 import { DevelopmentError } from './dev/development-error.js'
 import { startMongod } from './dev/mongod.js'
 import { createLogger } from './logger.js'
 import { ConfigurationError } from './refresh-token/index.js'
-import { startServer } from './server.js'
+import type { RunningServer } from './server.js'
 import { loadSettings } from './settings.js'
+import { stopOnSignals } from './signals.js'
+import { workerCount } from './workers/messages.js'
+import { startWorkers } from './workers/primary.js'
 
 const logger = createLogger()
 
@@ -15,8 +18,7 @@ async function start(): Promise<() => Promise<void>> {
   const mongod = settings.mongodb ? undefined : await startMongod({ folder: settings.data, log })
 
   try {
-    const app = createApp({ ...settings, mongodb: settings.mongodb ?? mongod!.url }, { logger })
-    const server = await startServer(app)
+    const server = await serve({ ...settings, mongodb: settings.mongodb ?? mongod!.url })
 
     logger.info(`Moult listens on ${server.address}`)
 
@@ -30,20 +32,27 @@ async function start(): Promise<() => Promise<void>> {
   }
 }
 
-async function stopAndExit(stop: () => Promise<void>): Promise<never> {
-  await stop()
-  logger.info('Moult has stopped')
-  process.exit()
+/** From this process, or from several. */
+async function serve(settings: Configuration): Promise<RunningServer> {
+  const count = workerCount(settings.workers)
+
+  if (count > 1) {
+    return startWorkers(settings, count, logger)
+  }
+
+  // Only where it serves: the primary of workers starts sooner, and takes less memory
+  const [{ createApp }, { startServer }] = await Promise.all([import('./app.js'), import('./server.js')])
+
+  return startServer(createApp(settings, { logger }))
 }
 
 try {
   const stop = await start()
-  let stopping: Promise<never> | undefined
 
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    // A Ctrl-C comes twice, from the terminal and from npm
-    process.on(signal, () => void (stopping ??= stopAndExit(stop)))
-  }
+  stopOnSignals(async () => {
+    await stop()
+    logger.info('Moult has stopped')
+  })
 } catch (error) {
   const expected = error instanceof ConfigurationError || error instanceof DevelopmentError
 

@@ -44,6 +44,8 @@ export async function makePlace() {
   }
 
   return {
+    /** The folder of what they keep. */
+    data: join(folder, 'data'),
     environment,
     /** Starts a service, and waits until it says that it listens. */
     async start(env?: Environment): Promise<TestService> {
