@@ -38,9 +38,8 @@ const settings = { electionTimeoutMillis: 1000, heartbeatIntervalMillis: 200 }
 export async function startReplicaSet(): Promise<ReplicaSet> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'moult-replica-set-')))
   const { path: binary } = await findMongod(() => undefined)
-  const started = await Promise.allSettled(
-    ['a', 'b', 'c'].map((name) => startMember({ binary, dbPath: join(folder, name) }))
-  )
+  const starting = ['a', 'b', 'c'].map((name) => startMember({ binary, dbPath: join(folder, name) }))
+  const started = await Promise.allSettled(starting)
   const members = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   const remove = async () => {
     await Promise.all(members.map((member) => member.kill()))
@@ -48,10 +47,7 @@ export async function startReplicaSet(): Promise<ReplicaSet> {
   }
 
   try {
-    // One that did not start says why
-    await Promise.all(
-      started.map((result) => (result.status === 'rejected' ? Promise.reject(result.reason) : 0))
-    )
+    await Promise.all(starting) // one that did not start says why
     await inAdmin(members[0]!, (admin) =>
       admin.command({
         replSetInitiate: {
