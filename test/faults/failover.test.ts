@@ -4,8 +4,8 @@ import { startApp, type TestApp } from '../support/app.js'
 import { startRefreshing, type Refreshing } from '../support/refreshing.js'
 import { startReplicaSet, type ReplicaSet } from '../support/replica-set.js'
 import { restClient, tally, type Answer } from '../support/rest.js'
-import { violations } from '../support/rotation-model.js'
 import { poll } from '../support/socket.js'
+import { assertUnharmed } from '../support/unharmed.js'
 
 const longest = 15_000 // ms that any request may take
 
@@ -37,49 +37,31 @@ describe('a replica set of three, while clients refresh at two instances', () =>
 
   const health = () => restClient(apps[0]!.address).ask('GET', '/health')
 
-  /** Nothing was lost, nothing honoured against the rules, nothing took too long, nobody heard a 401 or a 500 for it. */
-  async function assertWhole(t: TestContext, faults: string, inject: () => Promise<void>): Promise<void> {
-    const { presentations, lost } = refreshing
-    const [before, robberies] = [presentations.length, refreshing.robberies]
-
-    await inject()
-    await refreshing.goOn(60)
-
-    const since = presentations.slice(before)
-    const outcomes = (pattern: RegExp) => since.filter(({ outcome }) => pattern.test(outcome))
-    const time = Math.max(...since.map(({ from, till }) => till - from))
-
-    t.diagnostic(
-      `${outcomes(/granted/).length} refreshes, ${faults}: ${outcomes(/503/).length} answers 503, the longest after ` +
-        `${Math.round(time)} ms, ${refreshing.robberies - robberies} thefts found out, ${lost.length} sessions lost`
-    )
-    assert.deepEqual(lost, [])
-    assert.deepEqual(violations(presentations), [])
-    assert.equal(outcomes(/^(granted|refused (reused|revoked)|503)$/).length, since.length)
-    assert.ok(time < longest, `${time} ms`)
-  }
-
   it('loses no session when the primary hands over', (t: TestContext) =>
-    assertWhole(t, '2 hand-overs', async () => {
+    assertUnharmed(refreshing, t, async () => {
       for (let handOver = 1; handOver <= 2; handOver++) {
         const before = await set.stepDown()
 
         await refreshing.goOn(30)
         assert.notEqual((await set.primary()).port, before.port)
       }
+
+      return '2 hand-overs'
     }))
 
   it('loses no session when the primary is killed', (t: TestContext) =>
-    assertWhole(t, '1 primary killed', async () => {
+    assertUnharmed(refreshing, t, async () => {
       const primary = await set.primary()
 
       await primary.kill()
       await refreshing.goOn(30)
       await primary.restart()
+
+      return '1 primary killed'
     }))
 
   it('loses no session when the primary freezes, and comes back when it is none any more', (t: TestContext) =>
-    assertWhole(t, '1 primary frozen', async () => {
+    assertUnharmed(refreshing, t, async () => {
       const primary = await set.primary()
 
       primary.freeze()
@@ -89,10 +71,12 @@ describe('a replica set of three, while clients refresh at two instances', () =>
       } finally {
         primary.thaw()
       }
+
+      return '1 primary frozen'
     }))
 
   it('is 503 without a majority, and goes on by itself when there is one', (t: TestContext) =>
-    assertWhole(t, '2 of 3 members killed', async () => {
+    assertUnharmed(refreshing, t, async () => {
       const primary = await set.primary()
       const secondary = set.members.find((member) => member !== primary)!
       const before = refreshing.presentations.length
@@ -111,6 +95,8 @@ describe('a replica set of three, while clients refresh at two instances', () =>
       await poll(() => isHealthy(200), 'the 200', 30_000)
       await primary.restart()
       assert.deepEqual(Object.keys(tally(healthSoFar)).sort(), ['200', '503'])
+
+      return '2 of 3 members killed'
     }))
 
   it('has every client signed in still', async () => {

@@ -24,8 +24,8 @@ export interface TcpProxy {
   freeze(which?: (connection: ProxiedConnection) => boolean): number
   /** All goes on, with the bytes that came meanwhile. */
   thaw(): void
-  /** Breaks the connections whose next answer comes, in place of passing it on: what was asked is done, and nobody knows. */
-  loseAnswers(which: (connection: ProxiedConnection) => boolean): void
+  /** Breaks the picked connections when their next answer comes: what was asked is done, and nobody knows. Returns how many. */
+  loseAnswers(which: (connection: ProxiedConnection) => boolean): number
   close(): Promise<void>
 }
 
@@ -82,7 +82,12 @@ export async function startTcpProxy(...targets: number[]): Promise<TcpProxy> {
       isFrozen = false
       connections.forEach((connection) => connection.thaw())
     },
-    loseAnswers: (which) => picked(which).forEach((connection) => connection.loseAnswer()),
+    loseAnswers(which) {
+      const losing = picked(which)
+
+      losing.forEach((connection) => connection.loseAnswer())
+      return losing.length
+    },
     async close() {
       server.close()
       proxy.cut()
