@@ -19,15 +19,15 @@ describe('instances that are killed while clients refresh', () => {
 
   it('log nobody out: every client goes on at another, with the token that it has', async (t: TestContext) => {
     const addresses = services.map(({ address }) => address)
-    const refreshing = await startRefreshing(addresses, { alone: 24, paired: 8, robbed: 4 })
+    const refreshing = await startRefreshing(addresses, { alone: 12, paired: 4, robbed: 2 })
     const [, ...killed] = services
 
-    await refreshing.goOn(200)
+    await refreshing.goOn(150)
 
     for (const service of killed) {
       service.kill('SIGKILL')
       await service.outcome
-      await refreshing.goOn(200)
+      await refreshing.goOn(150)
     }
 
     addresses.splice(1)

@@ -33,7 +33,7 @@ const pause = 25 // ms between two attempts at instances that do not answer
  * Starts them. `addresses` are the instances; a client goes on at another when one fails, with the token that it has.
  *
  * @param clients `alone` have a session each; `paired` are two in one session, which present a token at once; of
- * `robbed` a thief uses the twin of a token that has been used, over and over, and they sign in again
+ * `robbed` a thief uses a spent token, over and over, and they sign in again
  */
 export async function startRefreshing(
   addresses: string[],
@@ -110,7 +110,7 @@ export async function startRefreshing(
     return tokens.includes(undefined) ? undefined : tokens[randomInt(2)]
   }
 
-  /** The thief has the twin of the token that is used. Whoever comes second is found out, and both are out. */
+  /** The thief has a spent token, or the twin of its successor, and comes second: both are out. */
   async function beRobbed(holder: Holder): Promise<void> {
     while (!isOver) {
       const [mine, stolen] = await Promise.all([refresh(holder.refreshToken), refresh(holder.refreshToken)])
@@ -120,7 +120,7 @@ export async function startRefreshing(
         return
       }
 
-      const heard = await insist(stolen)
+      const heard = await insist(randomInt(2) ? stolen : holder.refreshToken)
       const after = await insist(next)
 
       // Not always "reused": the one answer that said so may have been lost
