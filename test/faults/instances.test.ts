@@ -22,12 +22,12 @@ describe('instances that are killed while clients refresh', () => {
     const refreshing = await startRefreshing(addresses, { alone: 12, paired: 4, robbed: 2 })
     const [, ...killed] = services
 
-    await refreshing.goOn(150)
+    await refreshing.goOn(100)
 
     for (const service of killed) {
       service.kill('SIGKILL')
       await service.outcome
-      await refreshing.goOn(150)
+      await refreshing.goOn(100)
     }
 
     addresses.splice(1)
