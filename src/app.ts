@@ -21,6 +21,7 @@ import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
 import { refuseOtherMethods } from './routes.js'
 import { services } from './services/index.js'
+import { usersElsewhere } from './services/users/users-elsewhere.js'
 import { both, fromKnownOrigin, guardSockets } from './sockets.js'
 
 export interface AppOptions {
@@ -93,6 +94,7 @@ export function createApp(
   app.configure(rateLimits)
   app.configure(services)
   app.configure(channels)
+  app.configure(usersElsewhere)
   app.configure(openapi)
 
   app.hooks({

@@ -9,7 +9,8 @@ import type { User } from './services/users/users.schema.js'
 const admins = 'admins'
 // Where an app keeps its channels: part of the API of @feathersjs/transport-commons, but not of its types
 const feathersChannels = Symbol.for('@feathersjs/transport-commons/channels')
-const channelOf = (userId: string) => `users/${userId}`
+const ofUser = 'users/'
+const channelOf = (userId: string) => `${ofUser}${userId}`
 
 /** Who hears what: a user of the own sessions and the own account, an admin of all accounts; nobody of anything else. */
 export const channels = (app: Application) => {
@@ -42,6 +43,16 @@ export const channels = (app: Application) => {
     })
   })
 }
+
+/** The connections that are signed in as a user. */
+export const connectionsOf = (app: Application, userId: string): RealTimeConnection[] =>
+  existing(app, channelOf(userId)).flatMap((channel) => signedIn(channel).connections)
+
+export const hasAdmins = (app: Application): boolean => existing(app, admins).length > 0
+
+/** The ids of the users who have connections. */
+export const signedInUsers = (app: Application): string[] =>
+  app.channels.filter((name) => name.startsWith(ofUser)).map((name) => name.slice(ofUser.length))
 
 /** The channel of that name, if anybody is in it: to ask Feathers for it would make it, for ever. */
 function existing(app: Application, name: string): Channel[] {

@@ -25,6 +25,24 @@ export interface Taken {
   alone: boolean
 }
 
+/** Counts attempts in the memory of this process: of what can't be guessed, only the work is to be bounded. */
+export class OwnRateLimit {
+  readonly #limiter: RateLimiterMemory
+
+  constructor({ limit, per }: Limit) {
+    this.#limiter = limiterInMemory(limit, per)
+  }
+
+  /** @throws TooManyRequests with `data.retryAfter` (s) when it is one too many */
+  async take(value: string): Promise<void> {
+    try {
+      await this.#limiter.consume(value)
+    } catch (error) {
+      throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error
+    }
+  }
+}
+
 /**
  * Counts attempts by a value (an account, an address) in windows that begin with the first attempt. In MongoDB, for all
  * instances together; while that is away, in the memory of each. What is counted is stored as a keyed hash.
@@ -47,7 +65,7 @@ export class RateLimit {
     })
 
     this.#shared = new RLWrapperTimeouts({ limiter, timeoutMs: patience })
-    this.#own = new RateLimiterMemory({ ...options, duration: Math.min(duration, longestInMemory) })
+    this.#own = limiterInMemory(limit, per)
     this.#hashKey = key
     this.#name = name
   }
@@ -95,6 +113,10 @@ export class RateLimit {
   #hashed(value: string): string {
     return createHmac('sha256', this.#hashKey).update(`rate limit ${this.#name} ${value}`).digest('base64url')
   }
+}
+
+function limiterInMemory(points: number, per: Limit['per']): RateLimiterMemory {
+  return new RateLimiterMemory({ points, duration: Math.min(toMilliseconds(per)! / 1000, longestInMemory) })
 }
 
 /** What the database can't do now, it does not: a count too many is not worth a failed sign-in. */

@@ -1,13 +1,13 @@
 import type { Application } from '../declarations.js'
 import { FailureLimit } from './failure-limit.js'
-import { RateLimit } from './rate-limit.js'
+import { OwnRateLimit, RateLimit } from './rate-limit.js'
 import type { Limit } from './settings.js'
 
 /** The limits of `rateLimit` in config/; those that are off are not there. */
 export interface RateLimits {
   signIn: { account?: FailureLimit; address?: RateLimit }
   signUp: { address?: RateLimit }
-  refresh: { address?: RateLimit }
+  refresh: { address?: OwnRateLimit }
   /** Guesses of `currentPassword`: as many as there are of a sign-in. */
   currentPassword: { account?: FailureLimit }
 }
@@ -30,7 +30,7 @@ export const rateLimits = (app: Application) => {
       ...(signIn && byAddress('signIn.address', signIn))
     },
     signUp: { ...(signUp && byAddress('signUp.address', signUp)) },
-    refresh: { ...(refresh && byAddress('refresh.address', refresh)) },
+    refresh: { ...(refresh && refresh.address && { address: new OwnRateLimit(refresh.address) }) },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })
 }

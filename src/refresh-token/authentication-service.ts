@@ -5,7 +5,7 @@ import {
   type AuthenticationResult,
   type JwtVerifyOptions
 } from '@feathersjs/authentication'
-import { NotAuthenticated, NotFound } from '@feathersjs/errors'
+import { NotAuthenticated } from '@feathersjs/errors'
 import type { Application, Params } from '@feathersjs/feathers'
 import { getDispatchValue, setDispatch } from '@feathersjs/schema'
 import { Type } from '@feathersjs/typebox'
@@ -16,15 +16,17 @@ import type { Document } from 'mongodb'
 import { ConfigurationError, Refused } from './errors.js'
 import { readSettings, type Settings } from './options.js'
 import { newSessionId, type SessionRecord } from './session.js'
-import { SessionStore } from './session-store.js'
+import { LiveUsers } from './live-users.js'
+import type { SessionStore } from './session-store.js'
 import { mint, parseAccessToken, parseRefreshToken, type RefreshToken } from './token.js'
 import { UserDocuments, type OwnerFilter, type SessionOwner } from './user-documents.js'
 import { checkedBy } from './validation.js'
+import { answerKnownEntity, forgetEntity, knownEntity } from './hooks/entity.js'
 
 export interface AuthenticationServiceOptions {
   /** The clock: ms since 1970. */
   now?: () => number
-  /** Hears, in a sentence, of what goes wrong with a key file later than at the start. */
+  /** Hears, in a sentence, of what goes wrong later than at the start: with a key file, with the change stream. */
   warn?: (sentence: string) => void
 }
 
@@ -52,6 +54,7 @@ const sessionsField = 'sessions'
 export class AuthenticationService extends FeathersAuthenticationService {
   readonly settings: Settings
   readonly sessions: SessionStore
+  readonly live: LiveUsers
   readonly now: () => number
   // Which password hash an entity had that a strategy answered: its session opens only while it still has it
   private readonly passwords = new WeakMap<object, unknown>()
@@ -64,28 +67,34 @@ export class AuthenticationService extends FeathersAuthenticationService {
   constructor(
     app: Application,
     configKey = 'authentication',
-    { now = Date.now, warn }: AuthenticationServiceOptions = {}
+    { now = Date.now, warn = (sentence) => process.emitWarning(sentence) }: AuthenticationServiceOptions = {}
   ) {
     super(app, configKey)
 
     this.now = now
     this.settings = readSettings(app.get(configKey), configKey, process.env.NODE_ENV === 'production', {
       now,
-      ...(warn && { warn })
+      warn
     })
     this.secretInFile = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
       .update('authentication.secret')
       .digest('base64url')
-    this.sessions = new SessionStore({
+    const collection = () => this.entities.getModel()
+
+    this.live = new LiveUsers({
       settings: this.settings,
       users: new UserDocuments({
         idField: this.idField,
         passwordField: this.passwordField,
-        collection: () => this.entities.getModel(),
+        collection,
         toId: (sub) => this.entities.getObjectId(sub)
       }),
-      now
+      collection,
+      isByDocumentId: this.idField === '_id',
+      now,
+      warn
     })
+    this.sessions = this.live.sessions
   }
 
   /** Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key file, one derived from a key. */
@@ -119,6 +128,15 @@ export class AuthenticationService extends FeathersAuthenticationService {
     this.requireStrategies('parseStrategies', parseStrategies)
 
     await super.setup()
+    this.live.start()
+    this.app.service(service!).hooks({
+      before: { get: [answerKnownEntity()] },
+      after: { update: [forgetEntity(this)], patch: [forgetEntity(this)], remove: [forgetEntity(this)] }
+    })
+  }
+
+  async teardown(): Promise<void> {
+    await this.live.stop()
   }
 
   private requireService(path: string): void {
@@ -260,12 +278,22 @@ export class AuthenticationService extends FeathersAuthenticationService {
   /**
    * The entity that a strategy answers with, made from the stored document: without its sessions and password. What
    * of it the outside may see is asked of the entity service, as Feathers' own strategies do.
+   *
+   * @param views What was shown of this document already, by the kind of transport
    */
-  async presentEntity(document: SessionOwner, params: Params): Promise<Document> {
+  async presentEntity(
+    document: SessionOwner,
+    params: Params,
+    views = new Map<string, Document>()
+  ): Promise<Document> {
     const entity = this.withoutSecrets(document)
+    const { provider } = params
 
-    if (params.provider) {
-      setDispatch(entity, this.withoutSecrets(getDispatchValue(await this.shown(document, entity, params))))
+    if (provider) {
+      const view = views.get(provider) ?? (await this.shown(document, entity, params))
+
+      views.set(provider, view)
+      setDispatch(entity, view)
     }
 
     this.passwords.set(entity, document[this.passwordField])
@@ -274,13 +302,10 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   private async shown(document: SessionOwner, entity: Document, params: Params): Promise<Document> {
     const { entity: name } = this.configuration
+    const known = { ...params, query: {}, [name!]: entity, [knownEntity]: { ...entity } }
+    const result = await this.entities.get(document[this.idField], known)
 
-    try {
-      return await this.entities.get(document[this.idField], { ...params, query: {}, [name!]: entity })
-    } catch (error) {
-      // Deleted since its document was read
-      throw error instanceof NotFound ? new Refused('revoked') : error
-    }
+    return this.withoutSecrets(getDispatchValue(result))
   }
 
   /** What has to be the same still when the session of a login opens: nobody signs in with a password just replaced. */

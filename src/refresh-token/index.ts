@@ -9,6 +9,7 @@ export { ConfigurationError, Refused, type RefusalReason } from './errors.js'
 export { SessionStore, type SessionEvent, type SessionEvents } from './session-store.js'
 export { present, type Device, type EndReason, type Session, type SessionRecord } from './session.js'
 export type { Settings } from './options.js'
+export type { UserChange } from './user-changes.js'
 export { publicKeySet, type KeySet } from './key-set.js'
 export {
   neededTill,

@@ -58,7 +58,19 @@ const refreshTokenSchema = Type.Object(
         description: 'write a field name of letters, digits, "_" and "-", such as "refreshToken"'
       })
     ),
-    cookie: Type.Optional(Type.Unknown()) // readCookieSettings checks it
+    cookie: Type.Optional(Type.Unknown()), // readCookieSettings checks it
+    cache: Type.Optional(
+      Type.Partial(
+        Type.Object(
+          {
+            bytes: Type.Integer({ minimum: 0, description: 'write a number of bytes, such as 67108864' }),
+            maxStale: durationSetting(100, '2s')
+          },
+          { additionalProperties: false }
+        ),
+        { description: 'write an object with bytes and maxStale' }
+      )
+    )
   },
   { additionalProperties: false, description: 'write an object with at least a secret' }
 )
@@ -93,6 +105,13 @@ export interface Settings {
   field: string
   /** The cookie that carries it for those who ask; undefined: none does. */
   cookie?: CookieSettings
+  /** The users in memory. */
+  cache: {
+    /** How much it may hold. */
+    bytes: number
+    /** How long after the change stream was last heard from it still answers, ms. */
+    maxStale: number
+  }
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
   /** Path of the file the keys come from, if they do. */
@@ -212,6 +231,10 @@ export function readSettings(
     strategies,
     field,
     ...(cookie && { cookie }),
+    cache: {
+      bytes: refreshToken.cache?.bytes ?? 64 * 1024 * 1024,
+      maxStale: toMilliseconds(refreshToken.cache?.maxStale ?? '2s')!
+    },
     accessTokens: {
       typ: 'at+jwt',
       algorithm: algorithm as Algorithm,

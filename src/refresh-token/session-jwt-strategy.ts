@@ -74,12 +74,12 @@ export class SessionJwtStrategy extends JWTStrategy {
   override async authenticate(request: AuthenticationRequest, params: AuthenticationParams) {
     const { accessToken } = checkRequest(request)
     const payload = await this.authentication.verifyAccessToken(accessToken)
-    const { user, session } = await this.authentication.sessions.find(payload.sub, payload.sid)
+    const { user, session, views } = await this.authentication.sessions.find(payload.sub, payload.sid)
 
     return {
       accessToken,
       authentication: { strategy: this.name!, accessToken, payload },
-      [this.configuration.entity]: await this.authentication.presentEntity(user, params),
+      [this.configuration.entity]: await this.authentication.presentEntity(user, params, views),
       session: present(session, session.id)
     }
   }
@@ -132,7 +132,7 @@ export class SessionJwtStrategy extends JWTStrategy {
 
     try {
       // An end of the session is noted from here on; one before shows now
-      const { user } = await this.authentication.sessions.find(sub, sid)
+      const { user, session } = await this.authentication.sessions.find(sub, sid)
       const entity = await this.authentication.presentEntity(user, {})
 
       if (attempt.ended) {
@@ -147,6 +147,7 @@ export class SessionJwtStrategy extends JWTStrategy {
         connection.session = { id: sid }
         this.#connections.add(sid, connection)
         this.#watch(connection, { sub, sid, expiry: exp * 1000 })
+        this.authentication.live.follow(sub, session)
       }
     } finally {
       membership.signingIn--
@@ -167,7 +168,12 @@ export class SessionJwtStrategy extends JWTStrategy {
     const membership = this.#membership(connection)
 
     clearTimeout(membership.timer)
-    this.#connections.delete(connection.session?.id, connection)
+
+    if (membership.token) {
+      this.#connections.delete(membership.token.sid, connection)
+      this.authentication.live.unfollow(membership.token.sub)
+    }
+
     delete membership.token
     membership.ended = false
   }

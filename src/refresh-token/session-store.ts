@@ -2,7 +2,10 @@ import { NotAuthenticated } from '@feathersjs/errors'
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Document } from 'mongodb'
+import type { EndReasons } from './end-reasons.js'
+import type { EntityCache } from './entity-cache.js'
 import { Refused, unavailable } from './errors.js'
+import type { KnownSessions } from './known-sessions.js'
 import type { Settings } from './options.js'
 import {
   displaced,
@@ -14,6 +17,7 @@ import {
   openedAt,
   type Device,
   type EndReason,
+  type EndedSession,
   type SessionRecord
 } from './session.js'
 import * as updates from './session-updates.js'
@@ -25,6 +29,8 @@ import type { OwnerFilter, SessionOwner, UserDocuments } from './user-documents.
 export interface OwnedSession {
   user: SessionOwner
   session: SessionRecord
+  /** What was made of the user, where it is true as long as the user stays as it is. */
+  views?: Map<string, Document>
 }
 
 /** What a login asks for. */
@@ -41,6 +47,11 @@ export interface NewSession {
 export interface SessionStoreOptions {
   settings: Settings
   users: UserDocuments
+  /** The users active here. */
+  cache: EntityCache
+  /** What connections were told. */
+  known: KnownSessions
+  reasons: EndReasons
   /** ms since 1970 */
   now: () => number
 }
@@ -54,7 +65,11 @@ export interface SessionEvent {
 export interface SessionEvents {
   created: [SessionEvent]
   patched: [SessionEvent]
-  removed: [SessionEvent & { reason: EndReason }]
+  removed: [EndedEvent]
+}
+
+export interface EndedEvent extends SessionEvent {
+  reason: EndReason
 }
 
 const attempts = 10 // each is lost to another request that moved the session on, or to a read just behind a write
@@ -66,12 +81,18 @@ const attempts = 10 // each is lost to another request that moved the session on
 export class SessionStore extends EventEmitter<SessionEvents> {
   readonly #settings: Settings
   readonly #users: UserDocuments
+  readonly #cache: EntityCache
+  readonly #known: KnownSessions
+  readonly #reasons: EndReasons
   readonly #now: () => number
 
-  constructor({ settings, users, now }: SessionStoreOptions) {
+  constructor({ settings, users, cache, known, reasons, now }: SessionStoreOptions) {
     super()
     this.#settings = settings
     this.#users = users
+    this.#cache = cache
+    this.#known = known
+    this.#reasons = reasons
     this.#now = now
   }
 
@@ -126,18 +147,31 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * Finds a live session and its user.
+   * Finds a live session and its user: in memory, where the user is known. Nobody is refused by that, as a session may
+   * have been opened a moment ago by another instance.
    *
    * @throws Refused `expired`, `revoked`, `disabled`
    */
   async find(userId: string, id: string): Promise<OwnedSession> {
-    const owned = await this.#read(userId, id)
+    const known = this.#cache.get(userId)
+    const session = known?.sessions.get(id)
 
-    if (isExpired(owned.session, this.#now())) {
-      throw new Refused('expired')
+    if (session && !isExpired(session, this.#now())) {
+      const user = known!.user()
+
+      if (!user.disabled) {
+        return { user, session, views: known!.views }
+      }
     }
 
-    return owned
+    return this.#look(userId, id)
+  }
+
+  /** Says what happened to a session, here or elsewhere, unless it has been said. */
+  announce<E extends keyof SessionEvents>(event: E, data: SessionEvents[E][0]): void {
+    if (this.#known.note(event, data.userId, data.session)) {
+      this.emit<keyof SessionEvents>(event, data)
+    }
   }
 
   /** A user's live sessions, newest first; none for a user that does not exist. */
@@ -154,6 +188,7 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       update: { $set: { 'sessions.$.device.name': name } }
     })
 
+    this.#cache.forget(userId)
     return owned ? this.#patched(userId, owned).session : null
   }
 
@@ -195,10 +230,10 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   announceEnded(userId: string, sessions: SessionRecord[] | undefined, reason: EndReason): SessionRecord[] {
     const ended = this.#live(sessions)
 
-    for (const session of ended) {
-      this.emit('removed', { userId, session, reason })
-    }
-
+    this.#ended(
+      userId,
+      ended.map((session) => ({ session, reason }))
+    )
     return ended
   }
 
@@ -285,11 +320,8 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       return undefined
     }
 
-    for (const ended of displaced(before.sessions ?? [], { deviceId, maxSessions, now })) {
-      this.emit('removed', { userId, ...ended })
-    }
-
-    this.emit('created', { userId, session })
+    this.#ended(userId, displaced(before.sessions ?? [], { deviceId, maxSessions, now }))
+    this.announce('created', { userId, session })
     return session
   }
 
@@ -326,6 +358,37 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     }
   }
 
+  /** Finds it in the database. */
+  async #look(userId: string, id: string): Promise<OwnedSession> {
+    const owned = this.#cache.isOpen ? await this.#learn(userId, id) : await this.#read(userId, id)
+
+    if (isExpired(owned.session, this.#now())) {
+      throw new Refused('expired')
+    }
+
+    return owned
+  }
+
+  /** Reads a user with all sessions, for the next call. */
+  async #learn(userId: string, id: string): Promise<OwnedSession> {
+    const known = await this.#cache.read(userId)
+    const owned = requireSession(known?.user(), known?.sessions.get(id))
+
+    return { ...owned, views: known!.views }
+  }
+
+  /** Sessions of a user have ended: it is forgotten here before anybody hears of it. */
+  #ended(userId: string, ended: EndedSession[]): void {
+    this.#cache.forget(userId)
+
+    if (ended.length > 0) {
+      void this.#reasons.note(ended.map(({ session, reason }) => ({ id: session.id, reason })))
+    }
+    for (const { session, reason } of ended) {
+      this.announce('removed', { userId, session, reason })
+    }
+  }
+
   /** The session and its user, whatever the session's time. */
   async #read(userId: string, id: string, readConcern?: { level: 'majority' }): Promise<OwnedSession> {
     const user = await this.#users.find(this.#users.is(userId), {
@@ -333,14 +396,9 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       ...(readConcern && { readConcern })
     })
 
-    if (user?.disabled) {
-      throw new Refused('disabled')
-    }
-    if (!user?.sessions?.length) {
-      throw new Refused('revoked')
-    }
+    const { sessions, ...owner } = user ?? {}
 
-    return split(user)
+    return requireSession(user && owner, sessions?.[0])
   }
 
   /** Updates one session; undefined where the user has none that matches. */
@@ -369,14 +427,14 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     const ended = before?.sessions?.[0]
 
     if (ended) {
-      this.emit('removed', { userId, session: ended, reason })
+      this.#ended(userId, [{ session: ended, reason }])
     }
 
     return ended ?? null
   }
 
   #patched(userId: string, owned: OwnedSession): OwnedSession {
-    this.emit('patched', { userId, session: owned.session })
+    this.announce('patched', { userId, session: owned.session })
 
     return owned
   }
@@ -387,6 +445,20 @@ export class SessionStore extends EventEmitter<SessionEvents> {
 
     return sessions.filter((session) => !isExpired(session, now)).sort(byAge)
   }
+}
+
+function requireSession(
+  user: SessionOwner | null | undefined,
+  session: SessionRecord | undefined
+): OwnedSession {
+  if (user?.disabled) {
+    throw new Refused('disabled')
+  }
+  if (!user || !session) {
+    throw new Refused('revoked')
+  }
+
+  return { user, session }
 }
 
 function split({ sessions, ...user }: SessionOwner): OwnedSession {

@@ -31,6 +31,9 @@ export interface UserDocumentsOptions {
 // A session that was answered must survive the loss of a server, and an ended one must stay ended
 const durable = { writeConcern: { w: 'majority', journal: true } } satisfies FindOneAndUpdateOptions
 
+// Of what the stream told already: another server may not have it yet, and this one could lose it
+const settled = { readConcern: { level: 'majority' }, readPreference: 'primary' } satisfies FindOptions
+
 /** The user documents, one at a time. All methods throw Unavailable when the database can't be reached. */
 export class UserDocuments {
   readonly #options: UserDocumentsOptions
@@ -46,6 +49,22 @@ export class UserDocuments {
   /** Projection to all of a user but the password and the other sessions: up to twenty that nobody would read. */
   withSession(session: Document): Document {
     return { [this.#options.passwordField]: 0, sessions: { $elemMatch: session } }
+  }
+
+  /** A user with all sessions, as no failover can take back: what is kept in memory has to be true for long. */
+  async read(userId: string): Promise<SessionOwner | null> {
+    return this.find(this.is(userId), { ...settled, projection: { [this.#options.passwordField]: 0 } })
+  }
+
+  /** The sessions of many users, and whether they are disabled, by the users' ids. */
+  async readMany(userIds: string[]): Promise<Map<string, SessionOwner>> {
+    const { idField, toId } = this.#options
+    const projection = { [idField]: 1, disabled: 1, sessions: 1 }
+    const found = await this.#run((users) =>
+      users.find({ [idField]: { $in: userIds.map(toId) } }, { ...settled, projection }).toArray()
+    )
+
+    return new Map(found.map((user) => [String(user[idField]), user]))
   }
 
   async find(filter: OwnerFilter, options: FindOptions = {}): Promise<SessionOwner | null> {

@@ -24,7 +24,8 @@ describe('the settings', () => {
       reuse: 'device',
       maxSessions: 20,
       strategies: ['local'],
-      field: 'refreshToken'
+      field: 'refreshToken',
+      cache: { bytes: 64 * 1024 * 1024, maxStale: 2000 }
     })
 
     for (const { algorithm, issuer, audience } of [accessTokens, refreshTokens]) {
@@ -138,7 +139,7 @@ const mistakes: [Settings, string][] = [
   ],
   [
     inRefreshToken({ expireIn: '1d' }),
-    'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie'
+    'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie, cache'
   ],
   [
     { refreshToken: {} },

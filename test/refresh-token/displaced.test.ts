@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { EndReason, SessionRecord } from '../../src/refresh-token/session.js'
-import { SessionStore } from '../../src/refresh-token/session-store.js'
+import { LiveUsers } from '../../src/refresh-token/live-users.js'
 import { UserDocuments } from '../../src/refresh-token/user-documents.js'
 import { databaseUrl } from '../support/app.js'
 import { settingsWith } from '../support/settings.js'
@@ -71,7 +71,7 @@ describe('a session that opens', () => {
         async (records, { deviceId, short, reuse, maxSessions }) => {
           const _id = randomUUID()
           const sessions = records?.map(toSession)
-          const store = new SessionStore({
+          const { sessions: store } = new LiveUsers({
             settings: { ...settings, reuse, maxSessions },
             users: new UserDocuments({
               idField: '_id',
@@ -79,7 +79,10 @@ describe('a session that opens', () => {
               collection: async () => users as unknown as Collection,
               toId: (sub) => sub
             }),
-            now: () => now
+            collection: async () => users as unknown as Collection,
+            isByDocumentId: true,
+            now: () => now,
+            warn: assert.fail
           })
           const ended = new Map<string, EndReason>()
 

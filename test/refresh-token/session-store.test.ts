@@ -2,8 +2,8 @@ import { MongoClient, type Collection, type Document } from 'mongodb'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
+import { LiveUsers } from '../../src/refresh-token/live-users.js'
 import { newSessionId } from '../../src/refresh-token/session.js'
-import { SessionStore } from '../../src/refresh-token/session-store.js'
 import { UserDocuments } from '../../src/refresh-token/user-documents.js'
 import { databaseUrl, type Settings } from '../support/app.js'
 import { settingsWith } from '../support/settings.js'
@@ -28,7 +28,7 @@ after(async () => {
 /** A store whose every call of the database comes later than what somebody else does. */
 function storeBehind(interfere: (call: number) => Promise<unknown>, refreshToken: Settings = {}) {
   let calls = 0
-  const store = new SessionStore({
+  const { sessions: store } = new LiveUsers({
     settings: settingsWith({ 'refresh-token': refreshToken }),
     users: new UserDocuments({
       idField: '_id',
@@ -39,7 +39,10 @@ function storeBehind(interfere: (call: number) => Promise<unknown>, refreshToken
       },
       toId: (sub) => sub
     }),
-    now: () => now
+    collection: async () => users as unknown as Collection,
+    isByDocumentId: true,
+    now: () => now,
+    warn: assert.fail
   })
 
   return { store, calls: () => calls }

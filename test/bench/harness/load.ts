@@ -1,0 +1,51 @@
+import { fork } from 'node:child_process'
+import { join } from 'node:path'
+import { callerOf } from './calls.js'
+
+/** What is asked again and again: a refresh, an authenticated GET, a call over a socket, a sign-in, a trivial GET. */
+export type Kind = 'refresh' | 'read' | 'socket' | 'login' | 'health'
+
+export interface Load {
+  kind: Kind
+  address: string
+  /** How many ask at once. */
+  sessions: number
+  /** ms */
+  duration: number
+}
+
+export interface Outcome {
+  requests: number
+  seconds: number
+  /** Latencies, ms. */
+  p50: number
+  p99: number
+  worst: number
+}
+
+export interface Driver {
+  pid: number
+  /** Signs so many users of a service in. */
+  signIn(address: string, sessions: number): Promise<void>
+  /** Opens a socket for each of so many sessions. */
+  connect(address: string, sessions: number): Promise<void>
+  /** Closes them. */
+  disconnect(address: string): Promise<void>
+  run(load: Load): Promise<Outcome>
+  stop(): void
+}
+
+/** Starts a process that drives services. */
+export function startDriver(): Driver {
+  const child = fork(join(import.meta.dirname, 'driver.ts'))
+  const call = callerOf(child)
+
+  return {
+    pid: child.pid!,
+    signIn: (address, sessions) => call('signIn', { address, sessions }),
+    connect: (address, sessions) => call('connect', { address, sessions }),
+    disconnect: (address) => call('disconnect', address),
+    run: (load) => call('run', load),
+    stop: () => child.kill()
+  }
+}
