@@ -32,7 +32,6 @@ export async function startServer(app: Application): Promise<RunningServer> {
   let sendSocketsAway: () => void
 
   limitConnections(server, app.get('limits'), app.get('proxies'))
-  app.server = server
 
   try {
     await app.setup(server)
@@ -113,7 +112,7 @@ function followSockets({ engine }: SocketServer): () => void {
   }
 }
 
-/** Takes no more connections, lets what is in flight finish, then leaves the database. */
+/** Takes no more connections, lets what is in flight finish, then ends the services and leaves the database. */
 async function stop(app: Application, server: Server): Promise<void> {
   const closeAll = () => {
     app.io.engine.close()
@@ -121,8 +120,9 @@ async function stop(app: Application, server: Server): Promise<void> {
   }
   const impatience = setTimeout(closeAll, patience)
 
-  await app.teardown(server)
+  await new Promise((resolve) => server.close(resolve))
   clearTimeout(impatience)
   closeAll() // sockets that were between two requests
+  await app.teardown(server)
   await app.get('database').close()
 }
