@@ -35,6 +35,17 @@ describe('a replica set of three, while clients refresh at two instances', () =>
     await set?.remove()
   })
 
+  /** What ends at one instance is felt at the other, whatever became of its change stream. */
+  async function assertLive(): Promise<void> {
+    const [here, elsewhere] = apps.map(({ address }) => restClient(address))
+    const { accessToken: token } = await elsewhere!.newLogin()
+    const statusHere = async () => (await here!.ask('GET', '/content/user', { token })).status
+
+    assert.equal(await statusHere(), 200)
+    assert.equal((await elsewhere!.ask('DELETE', '/authentication', { token })).status, 200)
+    await poll(async () => (await statusHere()) === 401, 'the refusal')
+  }
+
   const health = () => restClient(apps[0]!.address).ask('GET', '/health')
 
   it('loses no session when the primary hands over', (t: TestContext) =>
@@ -46,6 +57,7 @@ describe('a replica set of three, while clients refresh at two instances', () =>
         assert.notEqual((await set.primary()).port, before.port)
       }
 
+      await assertLive()
       return '2 hand-overs'
     }))
 
@@ -57,6 +69,7 @@ describe('a replica set of three, while clients refresh at two instances', () =>
       await refreshing.goOn(30)
       await primary.restart()
 
+      await assertLive()
       return '1 primary killed'
     }))
 
@@ -72,6 +85,7 @@ describe('a replica set of three, while clients refresh at two instances', () =>
         primary.thaw()
       }
 
+      await assertLive()
       return '1 primary frozen'
     }))
 
