@@ -1,10 +1,14 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Server as SocketServer, Socket } from 'socket.io'
 import { limitConnections, requestLimits } from './connections.js'
 import type { Application } from './declarations.js'
 import { ConfigurationError } from './refresh-token/index.js'
+import { callsAnswered } from './socket-calls.js'
 
 const patience = 5000 // ms: how long requests in flight may take once the service is told to stop
+
+type SocketConnection = Socket['conn']
 
 export interface RunningServer {
   /** Where it listens: http://localhost:3030 */
@@ -25,12 +29,13 @@ export async function startServer(app: Application): Promise<RunningServer> {
   )
 
   const closeWithAnswers = followAnswers(server)
+  let sendSocketsAway: () => void
 
   limitConnections(server, app.get('limits'), app.get('proxies'))
-  app.server = server
 
   try {
     await app.setup(server)
+    sendSocketsAway = followSockets(app.io)
     await listen(server, app.get('port'), app.get('host'))
   } catch (error) {
     await app.get('database').close()
@@ -44,6 +49,7 @@ export async function startServer(app: Application): Promise<RunningServer> {
     stop: () => {
       // A connection that is kept alive would go on asking
       closeWithAnswers()
+      sendSocketsAway()
       return stop(app, server)
     }
   }
@@ -85,14 +91,38 @@ function followAnswers(server: Server): () => void {
   }
 }
 
-/** Ends the sockets, lets requests in flight finish, then leaves the database. */
+/**
+ * Follows the connections of sockets; what it returns closes each of them, and all later ones, once its calls are
+ * answered. Only the connection: a client that is told to disconnect stays away, one whose connection ends comes back
+ * by itself, to another instance.
+ */
+function followSockets({ engine }: SocketServer): () => void {
+  const open = new Set<SocketConnection>()
+  const close = (connection: SocketConnection) =>
+    void callsAnswered(connection).then(() => connection.close())
+
+  engine.on('connection', (connection: SocketConnection) => {
+    open.add(connection)
+    connection.once('close', () => open.delete(connection))
+  })
+
+  return () => {
+    open.forEach(close)
+    engine.on('connection', close)
+  }
+}
+
+/** Takes no more connections, lets what is in flight finish, then ends the services and leaves the database. */
 async function stop(app: Application, server: Server): Promise<void> {
-  app.io.disconnectSockets(true)
-  app.io.engine.close()
+  const closeAll = () => {
+    app.io.engine.close()
+    server.closeAllConnections()
+  }
+  const impatience = setTimeout(closeAll, patience)
 
-  const impatience = setTimeout(() => server.closeAllConnections(), patience)
-
-  await app.teardown(server)
+  await new Promise((resolve) => server.close(resolve))
   clearTimeout(impatience)
+  closeAll() // sockets that were between two requests
+  await app.teardown(server)
   await app.get('database').close()
 }

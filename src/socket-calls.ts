@@ -11,6 +11,16 @@ interface Inside {
   transport: { socket?: { pause?(): void; resume?(): void } }
 }
 
+/** The calls of each connection that are not answered yet. */
+const openCalls = new WeakMap<Socket['conn'], Set<Promise<void>>>()
+
+/** Waits until all calls of a connection are answered, and the answers sent. */
+export async function callsAnswered(connection: Socket['conn']): Promise<void> {
+  for (let calls; (calls = openCalls.get(connection))?.size;) {
+    await Promise.all(calls)
+  }
+}
+
 /**
  * Lets so many calls of a socket be under way at once, however many it sends, so that those of other sockets come in
  * between. The rest waits, in order, and where it can (in a WebSocket) with the sender: nothing is read from it
@@ -20,15 +30,20 @@ export function limitCalls(socket: Socket, most: number): void {
   const limit = pLimit(most)
   const inside = socket.conn as unknown as Inside
   const unsent: (() => void)[] = []
+  const calls = new Set<Promise<void>>()
   let paused: Inside['transport']['socket']
 
+  openCalls.set(socket.conn, calls)
   socket.use((event, next) => {
     if (limit.pendingCount >= longestQueue) {
       refuse(event)
       return
     }
 
-    void limit(() => underWay(event, next)).then(resumeIfIdle)
+    const call = limit(() => underWay(event, next))
+
+    calls.add(call)
+    void call.finally(() => calls.delete(call)).then(resumeIfIdle)
 
     if (limit.pendingCount > 0 && !paused) {
       paused = inside.transport.socket

@@ -15,6 +15,8 @@ export interface BreakableMongod {
   shutDown(): Promise<void>
   /** Starts it again, on the same port and data. */
   restart(): Promise<void>
+  /** Ends it, and starts it with an oplog that begins now: what was to be read from before is lost. */
+  loseHistory(): Promise<void>
   /** It takes connections still, and answers none. */
   freeze(): void
   thaw(): void
@@ -63,17 +65,18 @@ async function startBreakableMongod(): Promise<BreakableMongod> {
 
   await mkdir(dbPath)
 
+  const options = { binary, dbPath, port, logFile: join(folder, 'mongod.log') }
   const launch = async () => {
-    const launched = await launchMongod({ binary, dbPath, port, logFile: join(folder, 'mongod.log') })
+    const launched = await launchMongod(options)
 
     await becomePrimary(launched, dbPath)
     return launched
   }
-  const inAdmin = async (work: (admin: Db) => Promise<unknown>) => {
+  const inDatabase = async (name: string, work: (db: Db) => Promise<unknown>) => {
     const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
 
     try {
-      await work(client.db('admin'))
+      await work(client.db(name))
     } finally {
       await client.close()
     }
@@ -92,14 +95,31 @@ async function startBreakableMongod(): Promise<BreakableMongod> {
     async restart() {
       mongod = await launch()
     },
+    async loseHistory() {
+      await mongod.stop()
+      // As part of a replica set, it lets nobody write to its oplog
+      mongod = await launchMongod({ ...options, replicaSet: false })
+      await inDatabase('local', forgetAllButLast)
+      await mongod.stop()
+      mongod = await launch()
+    },
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
     stepDown: () =>
-      inAdmin((admin) => admin.command({ replSetStepDown: 3, secondaryCatchUpPeriodSecs: 0, force: true })),
+      inDatabase('admin', (admin) =>
+        admin.command({ replSetStepDown: 3, secondaryCatchUpPeriodSecs: 0, force: true })
+      ),
     becomePrimary: () => becomePrimary(mongod, dbPath),
     async remove() {
       await kill().catch(() => undefined) // it may have ended already
       await rm(folder, { recursive: true })
     }
   }
+}
+
+async function forgetAllButLast(local: Db): Promise<void> {
+  const oplog = local.collection('oplog.rs')
+  const [last] = await oplog.find().sort({ $natural: -1 }).limit(1).toArray()
+
+  await oplog.deleteMany({ ts: { $lt: last!.ts } })
 }
