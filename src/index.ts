@@ -10,15 +10,23 @@ import { workerCount } from './workers/messages.js'
 import { startWorkers } from './workers/primary.js'
 
 const logger = createLogger()
+const load = () => [import('./app.js'), import('./server.js')] as const
 
 /** Starts the service, with a MongoDB of its own where none is configured. Returns how to stop both. */
 async function start(): Promise<() => Promise<void>> {
   const settings = await loadSettings()
+  const count = workerCount(settings.workers)
   const log = (sentence: string) => logger.info(sentence)
+
+  // While MongoDB starts. The primary of workers does without, and takes less memory
+  if (count === 1) {
+    void Promise.allSettled(load())
+  }
+
   const mongod = settings.mongodb ? undefined : await startMongod({ folder: settings.data, log })
 
   try {
-    const server = await serve({ ...settings, mongodb: settings.mongodb ?? mongod!.url })
+    const server = await serve({ ...settings, mongodb: settings.mongodb ?? mongod!.url }, count)
 
     logger.info(`Moult listens on ${server.address}`)
 
@@ -33,15 +41,12 @@ async function start(): Promise<() => Promise<void>> {
 }
 
 /** From this process, or from several. */
-async function serve(settings: Configuration): Promise<RunningServer> {
-  const count = workerCount(settings.workers)
-
+async function serve(settings: Configuration, count: number): Promise<RunningServer> {
   if (count > 1) {
     return startWorkers(settings, count, logger)
   }
 
-  // Only where it serves: the primary of workers starts sooner, and takes less memory
-  const [{ createApp }, { startServer }] = await Promise.all([import('./app.js'), import('./server.js')])
+  const [{ createApp }, { startServer }] = await Promise.all(load())
 
   return startServer(createApp(settings, { logger }))
 }

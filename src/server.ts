@@ -38,6 +38,7 @@ export async function startServer(app: Application): Promise<RunningServer> {
     sendSocketsAway = followSockets(app.io)
     await listen(server, app.get('port'), app.get('host'))
   } catch (error) {
+    await app.teardown()
     await app.get('database').close()
     throw error
   }
