@@ -1,7 +1,7 @@
 import type { Profiler } from 'node:inspector'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { table } from './harness/figures.js'
+import { short, table } from './harness/figures.js'
 import { startDriver, type Driver, type Kind } from './harness/load.js'
 import { largest, sharesOf, type Shares } from './harness/profile.js'
 import { seed, withServices, type Service } from './harness/services.js'
@@ -10,7 +10,8 @@ import { seed, withServices, type Service } from './harness/services.js'
 // nothing can save. With --keep=FOLDER the profiles are kept, for Chromium's developer tools.
 
 interface Profile {
-  requests: number
+  /** µs of CPU that one request took */
+  perRequest: number
   shares: Shares
 }
 
@@ -51,15 +52,18 @@ async function profiles(driver: Driver, services: Service[], kind: Kind): Promis
     await driver.run({ kind, address, sessions, ...warmUp })
   }
 
-  const parts = services.map((): { requests: number; profile: Profiler.Profile }[] => [])
+  const parts = services.map((): { requests: number; cpu: number; profile: Profiler.Profile }[] => [])
 
   for (let round = 0; round < rounds; round++) {
     for (const [index, service] of services.entries()) {
       await service.startProfile()
 
+      const before = await service.cpu()
       const { requests } = await driver.run({ kind, address: service.address, sessions, duration })
 
-      parts[index]!.push({ requests, profile: (await service.stopProfile()) as Profiler.Profile })
+      const cpu = (await service.cpu()) - before
+
+      parts[index]!.push({ requests, cpu, profile: (await service.stopProfile()) as Profiler.Profile })
     }
   }
 
@@ -67,29 +71,34 @@ async function profiles(driver: Driver, services: Service[], kind: Kind): Promis
     await writeFile(join(folder, `${kind}.cpuprofile`), JSON.stringify(parts[1]![0]!.profile))
   }
 
-  return parts.map((own) => ({
-    requests: own.reduce((sum, { requests }) => sum + requests, 0),
-    shares: sharesOf(own.map(({ profile }) => profile))
-  }))
+  return parts.map((own) => {
+    const sum = (figure: 'cpu' | 'requests') => own.reduce((total, part) => total + part[figure], 0)
+
+    return {
+      perRequest: (sum('cpu') / sum('requests')) * 1e6,
+      shares: sharesOf(own.map(({ profile }) => profile))
+    }
+  })
 }
 
 function print(kind: Kind, koa: Profile, moult: Profile): void {
-  const perRequest = (time: number, { requests }: Profile) => (time / requests) * 1000
+  // Samples are taken by the clock, also while another process has the core: their shares count, of the CPU's time
+  const share = ({ shares, perRequest }: Profile, by: Exclude<keyof Shares, 'total'>, key: string) =>
+    ((shares[by].get(key) ?? 0) / shares.total) * perRequest
   const show = (name: string, by: Exclude<keyof Shares, 'total'>, count: number) =>
     console.log(
       `\n${table(
         largest(moult.shares[by], count).map(([key, time]) => ({
           [name]: key,
-          'µs of a request': perRequest(time, moult),
+          'µs of a request': share(moult, by, key),
           '%': (time / moult.shares.total) * 100,
-          'µs in Koa': perRequest(koa.shares[by].get(key) ?? 0, koa)
+          'µs in Koa': share(koa, by, key)
         }))
       )}`
     )
 
   console.log(
-    `\n## Profile of ${kind}: ${perRequest(moult.shares.total, moult).toFixed(0)} µs of the main thread per ` +
-      `request, ${perRequest(koa.shares.total, koa).toFixed(0)} µs in Koa`
+    `\n## Profile of ${kind}: ${short(moult.perRequest)} µs of CPU per request, ${short(koa.perRequest)} µs in Koa`
   )
   show('Package that ran', 'byPackage', 25)
   show('File, with what Node and V8 do for it', 'byFile', 40)
