@@ -39,7 +39,10 @@ export class EntityCache {
 
   constructor(options: EntityCacheOptions) {
     this.#options = options
-    this.#entries = new LRUCache({ maxSize: options.bytes, sizeCalculation: ({ bytes }) => bytes })
+    this.#entries = new LRUCache({
+      maxSize: Math.max(1, options.bytes), // lru-cache takes no 0
+      sizeCalculation: ({ bytes }) => bytes
+    })
   }
 
   /** Whether what it holds is true now. */

@@ -89,7 +89,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   }
 
   start(): void {
-    this.#tick = setInterval(() => this.isFresh || this.emit('missed'), sayMissedEvery).unref()
+    this.#tick = setInterval(() => this.#look(), sayMissedEvery).unref()
 
     if (this.#options.isFollowable) {
       this.#ended = this.#follow()
@@ -102,6 +102,17 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
     this.#heardAt = -Infinity
     await this.#stream?.close().catch(() => undefined)
     await this.#ended
+  }
+
+  #look(): void {
+    if (this.isFresh) {
+      return
+    }
+    if (this.#heardAt > -Infinity) {
+      this.#warn('The change stream of the users fell silent')
+    }
+
+    this.emit('missed')
   }
 
   async #follow(): Promise<void> {
@@ -170,6 +181,13 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
     this.#heardAt = -Infinity
   }
 
+  #warn(what: string): void {
+    if (!this.#warned && !this.#stop.signal.aborted) {
+      this.#warned = true
+      this.#options.warn(`${what}: until it is heard, the database is asked at each call`)
+    }
+  }
+
   /** Says so once, and how long to wait until the next attempt, ms. */
   #failed(error: unknown): number {
     const isUnsupported = (error as { code?: unknown }).code === noChangeStreams
@@ -178,14 +196,11 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
       // The oplog no longer goes back so far (ChangeStreamHistoryLost), say
       this.#forget()
     }
-    if (!this.#warned && !this.#stop.signal.aborted) {
-      this.#warned = true
-      this.#options.warn(
-        isUnsupported
-          ? 'This MongoDB has no change streams, as it is no replica set: the database is asked at each call'
-          : 'The change stream of the users broke: until it is back, the database is asked at each call'
-      )
-    }
+    this.#warn(
+      isUnsupported
+        ? 'This MongoDB has no change streams, as it is no replica set'
+        : 'The change stream of the users broke'
+    )
 
     return isUnsupported ? retryDelayWithout : retryDelay
   }
