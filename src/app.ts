@@ -71,7 +71,7 @@ export function createApp(
     bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })
   )
 
-  app.use(refuseOtherMethods())
+  app.configure(refuseOtherMethods)
   app.configure(rest())
   app.configure(
     socketio(
