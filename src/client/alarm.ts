@@ -1,3 +1,4 @@
+import { Unavailable } from '@feathersjs/errors'
 import type { Clock } from './options.js'
 
 const longestNap = 30_000 // ms: timers stand still while a computer sleeps, so the clock is looked at this often
@@ -43,10 +44,10 @@ export class Alarm {
   }
 }
 
-/** What a promise comes to, if it does so in time. */
-export function within<T>(clock: Clock, limit: number, work: Promise<T>, late: () => Error): Promise<T> {
+/** What a promise comes to. @throws Unavailable when that takes longer than `limit` ms */
+export function within<T>(clock: Clock, limit: number, work: Promise<T>, why: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(() => reject(late()), limit)
+    const timer = clock.setTimeout(() => reject(new Unavailable(why)), limit)
 
     work.then(resolve, reject).finally(() => clock.clearTimeout(timer))
   })

@@ -5,18 +5,17 @@ import type { Params } from '@feathersjs/feathers'
 
 /** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
 export const withCookies = (params?: Params): Params =>
-  Object.assign({}, params, { connection: { credentials: 'include' } })
+  ({ ...params, connection: { credentials: 'include' } }) as Params
 
-/** Calls the authentication service over HTTP, where the app itself has a socket: that brings no cookies. */
+/** Signs in or, without data, out over HTTP, where the app itself has a socket: that brings no cookies. */
 export async function authenticateByCookie(
-  method: 'POST' | 'DELETE',
   address: string,
   { path, header, scheme }: AuthenticationClientOptions,
   data?: AuthenticationRequest,
   accessToken?: string
 ): Promise<AuthenticationResult> {
   const response = await fetch(new URL(path, address), {
-    method,
+    method: data ? 'POST' : 'DELETE',
     credentials: 'include',
     headers: {
       'Content-Type': 'application/json',

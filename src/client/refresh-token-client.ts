@@ -1,6 +1,6 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import { AuthenticationClient, type AuthenticationClientOptions } from '@feathersjs/authentication-client'
-import { NotAuthenticated, Unavailable } from '@feathersjs/errors'
+import { NotAuthenticated } from '@feathersjs/errors'
 import type { Application, Params } from '@feathersjs/feathers'
 import { Alarm, backoff, systemClock, within } from './alarm.js'
 import { refusalOf, retryAfterOf } from './answers.js'
@@ -9,7 +9,7 @@ import type { Clock, SessionEndReason } from './options.js'
 import { newKey, SessionStorage, type Kept } from './session-storage.js'
 import { SocketLink } from './socket-link.js'
 import { isPage, surroundings } from './surroundings.js'
-import { Tabs, type Tokens } from './tabs.js'
+import { Tabs } from './tabs.js'
 import { guardTransport, type Send } from './transport.js'
 
 const longestRefresh = 20_000 // ms: the service answers within 15 s
@@ -31,6 +31,7 @@ export class RefreshTokenClient extends AuthenticationClient {
   readonly #kept: SessionStorage
   readonly #tabs: Tabs
   readonly #alarm: Alarm
+  readonly #field: string
   readonly #link: SocketLink | undefined
   /** The session as it was kept or read last. None: nobody is signed in, or by a service without refresh tokens. */
   #session: Kept | undefined
@@ -50,6 +51,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     const item = `${options.storageKey}-session`
 
     this.#clock = { ...systemClock, ...options.clock }
+    this.#field = options.refreshTokenField ?? 'refreshToken'
     this.#kept = new SessionStorage(this.storage, item)
     this.#tabs = new Tabs(item, () => void this.#follow())
     this.#alarm = new Alarm(this.#clock, () => void this.#renew().catch(ignored))
@@ -60,19 +62,18 @@ export class RefreshTokenClient extends AuthenticationClient {
         void this.#end(reason === 'logout' ? null : reason)
       }
     })
-    app.mixins.push((service, path) =>
+    app.mixins.push((service) =>
       guardTransport(
         service,
-        isSame(path, options.path) ? (send) => this.#ask(send) : (send) => this.#call(send),
+        (send) => (service === this.service ? this.#ask(send) : this.#call(send)),
         options
       )
     )
 
     if (isPage) {
-      for (const event of ['online', 'focus', 'pageshow']) {
+      for (const event of ['online', 'focus', 'pageshow', 'visibilitychange']) {
         surroundings.addEventListener?.(event, () => this.wake())
       }
-      surroundings.document?.addEventListener('visibilitychange', () => this.wake())
     }
   }
 
@@ -174,23 +175,6 @@ export class RefreshTokenClient extends AuthenticationClient {
     return this.#takeTurn(() => this.#signIn({ strategy, accessToken }, params))
   }
 
-  /** Asks the service about the access token at hand, which signs a socket in too. */
-  async #confirm(strategy = this.options.jwtStrategy, params?: Params): Promise<void> {
-    const { accessToken } = this.#result!
-
-    try {
-      const answer = await this.#create({ strategy, accessToken }, params)
-
-      this.#result = { ...this.#result, ...answer }
-    } catch (error) {
-      if (!refusalOf(error)) {
-        throw error
-      }
-
-      await this.#renew()
-    }
-  }
-
   async #signOut(): Promise<AuthenticationResult | null> {
     this.#session ??= await this.#kept.read()
 
@@ -230,7 +214,6 @@ export class RefreshTokenClient extends AuthenticationClient {
     try {
       await this.#link?.connected()
       await this.#tabs.oneAtATime(() => this.#refresh(old))
-      this.#failures = 0
     } catch (error) {
       if (this.#session) {
         this.#tryLater(error)
@@ -257,7 +240,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       if (this.#result && kept.key !== this.#session?.key) {
         // Another tab is about to tell, or has told and it does not show in the storage yet
         await this.#tabs.hears(kept.key)
-        this.#adopt(({ key }) => key === kept.key)
+        this.#adopt('key', kept.key)
         kept = await this.#read()
       }
       if (this.#result?.accessToken !== old) {
@@ -294,7 +277,7 @@ export class RefreshTokenClient extends AuthenticationClient {
   /** @returns whether it could be used before the storage changed */
   async #useRefreshToken({ key, refreshToken }: Kept): Promise<boolean> {
     const askedAt = this.#clock.now()
-    const { refreshTokenField = 'refreshToken', cookie } = this.options
+    const { cookie } = this.options
     const isStillKept = async () => (await this.#kept.read())?.key === key
     let answer
 
@@ -302,12 +285,12 @@ export class RefreshTokenClient extends AuthenticationClient {
       answer = await within(
         this.#clock,
         longestRefresh,
-        this.#create({ strategy: 'refresh-token', [refreshTokenField]: refreshToken, idempotencyKey: key }),
-        () => new Unavailable('The refresh was not answered in time')
+        this.#create({ strategy: 'refresh-token', [this.#field]: refreshToken, idempotencyKey: key }),
+        'There was no answer in time'
       )
     } catch (error) {
       // Without a cookie there is no reason, and nothing to go on with
-      const reason = refusalOf(error) ?? (cookie && isNobody(error) ? 'expired' : undefined)
+      const reason = refusalOf(error) ?? (cookie && error instanceof NotAuthenticated ? 'expired' : undefined)
 
       if (!reason) {
         throw error
@@ -341,8 +324,8 @@ export class RefreshTokenClient extends AuthenticationClient {
 
   /** Takes over an answer of the service. @param askedAt ms since 1970 */
   async #keep(answer: AuthenticationResult, askedAt: number, isSignIn = false): Promise<void> {
-    const { refreshTokenField = 'refreshToken', cookie } = this.options
-    const { [refreshTokenField]: refreshToken, ...result } = answer
+    const { cookie } = this.options
+    const { [this.#field]: refreshToken, ...result } = answer
     const expiresAt = askedAt + lifeOf(result)
 
     if (refreshToken || (cookie && result.session)) {
@@ -354,7 +337,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       this.#tabs.tell({ key, from, result, expiresAt })
     } else {
       this.#session = undefined
-      await this.#kept.remove()
+      await this.#kept.write(undefined)
       await this.setAccessToken(result.accessToken)
     }
 
@@ -397,29 +380,26 @@ export class RefreshTokenClient extends AuthenticationClient {
 
     this.#session = this.#result = undefined
     this.authenticated = false
-    this.#failures = this.#blockedUntil = 0
     this.#alarm.set(Infinity)
     this.app.set('authentication', null)
     this.#tabs.tell({ key: null, reason })
-    await this.#kept.remove()
+    await this.#kept.write(undefined)
 
-    if (reason && wasKnown) {
-      this.app.emit('session-ended', reason)
-    } else if (!reason) {
-      this.app.emit('logout', answer)
+    if (wasKnown) {
+      this.app.emit(reason ? 'session-ended' : 'logout', reason ?? answer)
     }
   }
 
   /** Does what another tab did. */
   async #follow(): Promise<void> {
     // What replaces our own key is for us, even if the storage does not show it yet
-    if (!this.#takesPart || this.#adopt(({ from }) => from !== undefined && from === this.#session?.key)) {
+    if (!this.#takesPart || this.#adopt('from', this.#session?.key)) {
       return
     }
 
     const kept = await this.#kept.read()
 
-    if (kept?.key === this.#session?.key || this.#adopt(({ key }) => key === kept?.key)) {
+    if (kept?.key === this.#session?.key || this.#adopt('key', kept?.key)) {
       return
     }
     if (!kept) {
@@ -433,11 +413,11 @@ export class RefreshTokenClient extends AuthenticationClient {
     }
   }
 
-  /** Takes the result that another tab told of last, if it is the right one. */
-  #adopt(isRight: (news: Tokens) => boolean): boolean {
+  /** Takes the result that another tab told of last, if that is kept under this key, or replaces what was. */
+  #adopt(end: 'key' | 'from', key: string | undefined): boolean {
     const { news } = this.#tabs
 
-    if (!news?.key || !isRight(news)) {
+    if (!key || !news?.key || news[end] !== key) {
       return false
     }
 
@@ -491,23 +471,26 @@ export class RefreshTokenClient extends AuthenticationClient {
         return token
       }
 
-      await (this.#signing ??= this.#signSocketIn(token).finally(() => (this.#signing = undefined)))
+      await (this.#signing ??= this.#confirm().finally(() => (this.#signing = undefined)))
     }
   }
 
-  async #signSocketIn(accessToken: string): Promise<void> {
-    try {
-      await this.#create({ strategy: this.options.jwtStrategy, accessToken })
-    } catch (error) {
-      if (this.#session) {
-        if (!refusalOf(error)) {
-          throw error
-        }
+  /** Asks the service about the access token at hand, which signs a socket in. */
+  async #confirm(strategy = this.options.jwtStrategy, params?: Params): Promise<void> {
+    const { accessToken } = this.#result!
 
+    try {
+      const answer = await this.#create({ strategy, accessToken }, params)
+
+      if (this.#result?.accessToken === accessToken) {
+        this.#result = { ...this.#result, ...answer }
+      }
+    } catch (error) {
+      if (this.#session && refusalOf(error)) {
         await this.#renew()
         return
       }
-      if (isRefused(error)) {
+      if (!this.#session && isRefused(error)) {
         await this.#forget()
         this.app.set('authentication', null)
       }
@@ -528,7 +511,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     const link = this.#link
 
     if (cookie && link && data.strategy !== jwtStrategy) {
-      return authenticateByCookie('POST', link.uri, this.options, data)
+      return authenticateByCookie(link.uri, this.options, data)
     }
 
     const answer = await this.service.create(data, cookie ? withCookies(params) : params)
@@ -544,7 +527,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     const { cookie } = this.options
 
     if (cookie && this.#link) {
-      return authenticateByCookie('DELETE', this.#link.uri, this.options, undefined, accessToken)
+      return authenticateByCookie(this.#link.uri, this.options, undefined, accessToken)
     }
 
     const params: Params & { accessToken: string } = { accessToken }
@@ -583,14 +566,10 @@ export class RefreshTokenClient extends AuthenticationClient {
 
 /** What the stock client takes for a refusal: 401 to 407. */
 const isRefused = (error: unknown) => {
-  const { code = 0 } = error as { code?: number }
+  const { code } = error as { code: number }
 
   return code > 400 && code < 408
 }
-
-const isNobody = (error: unknown) => error instanceof NotAuthenticated
-
-const isSame = (path: string, other: string) => path === other.replace(/^\/+|\/+$/g, '')
 
 /** ms */
 function lifeOf({ authentication }: AuthenticationResult): number {

@@ -13,8 +13,7 @@ export interface Kept {
 }
 
 /** It is no secret (docs/sessions.md), so where there is no cryptography chance will do. */
-export const newKey = (): string =>
-  surroundings.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}-${Math.random()}`
+export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`
 
 /** Keeps a session in a Feathers storage, in one item. Where that fails (full, forbidden), for as long as we live. */
 export class SessionStorage {
@@ -36,23 +35,15 @@ export class SessionStorage {
     }
   }
 
-  async write(kept: Kept): Promise<void> {
+  /** @param kept `undefined`: nothing any more */
+  async write(kept: Kept | undefined): Promise<void> {
     this.#memory = kept
+    this.#failed = false
 
     try {
-      await this.#storage.setItem!(this.#item, JSON.stringify(kept))
-      this.#failed = false
-    } catch {
-      this.#failed = true
-    }
-  }
-
-  async remove(): Promise<void> {
-    this.#memory = undefined
-
-    try {
-      await this.#storage.removeItem!(this.#item)
-      this.#failed = false
+      await (kept
+        ? this.#storage.setItem!(this.#item, JSON.stringify(kept))
+        : this.#storage.removeItem!(this.#item))
     } catch {
       this.#failed = true
     }

@@ -58,14 +58,9 @@ export class SocketLink {
   /** @throws Unavailable when there is no connection for long */
   async connected(): Promise<void> {
     if (!this.#socket.connected) {
-      let connect = () => {}
-      const connection = new Promise<void>((resolve) => this.#socket.once('connect', (connect = resolve)))
+      const connection = new Promise<void>((resolve) => this.#socket.once('connect', resolve))
 
-      try {
-        await within(this.#clock, longestWait, connection, () => new Unavailable('There is no connection'))
-      } finally {
-        this.#socket.off('connect', connect)
-      }
+      await within(this.#clock, longestWait, connection, 'There is no connection')
     }
   }
 
@@ -82,7 +77,7 @@ export class SocketLink {
   /** A call that fails with the connection, where Socket.IO would keep it waiting for ever. @throws Unavailable */
   send<T>(call: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const lost = () => reject(new Unavailable('The connection was lost before an answer came'))
+      const lost = () => reject(new Unavailable('The connection was lost'))
 
       this.#socket.once('disconnect', lost)
       call()

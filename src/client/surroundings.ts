@@ -8,7 +8,7 @@ export interface Channel {
 
 /** What browsers have and other platforms may lack, as far as it is used here. */
 interface Surroundings {
-  document?: { visibilityState: string; addEventListener: Listen }
+  document?: unknown
   addEventListener?: Listen
   navigator?: {
     locks?: { request(name: string, options: object, work: () => Promise<unknown>): Promise<unknown> }
