@@ -5,7 +5,7 @@ import type { Params } from '@feathersjs/feathers'
 
 /** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
 export const withCookies = (params?: Params): Params =>
-  ({ ...params, connection: { credentials: 'include' } }) as Params
+  ({ ...params, connection: { credentials: 'include' } })
 
 /** Signs in or, without data, out over HTTP, where the app itself has a socket: that brings no cookies. */
 export async function authenticateByCookie(

@@ -14,6 +14,7 @@ import { startApp, type TestApp } from '../support/app.js'
 import { newPerson } from '../support/people.js'
 import { sessionItem } from '../support/refresh-clients.js'
 import { atOnce, password } from '../support/rest.js'
+import { until } from '../support/until.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const minutes = 60_000 // ms
@@ -79,14 +80,22 @@ describe('docs/client.md', () => {
     const { email } = await newPerson(t)
     let refreshes = 0
 
-    await run('react native', { app, AsyncStorage, AppState, ...official })
-    app.authentication.options.clock = {}
+    await run('react native', {
+      app,
+      AsyncStorage,
+      AppState,
+      ...official,
+      authentication: (options: object) =>
+        official.authentication({ clock: { now: () => t.clock.now }, ...options })
+    })
     app.on('refreshed', () => refreshes++)
     await app.authenticate({ strategy: 'local', email, password })
-    wake('background')
-    wake('active')
     assert.equal(typeof (await AsyncStorage.getItem(sessionItem)), 'string')
+    t.clock.advance(14 * minutes)
+    wake('background')
     assert.equal(refreshes, 0)
+    wake('active')
+    await until('the refresh', () => refreshes === 1)
     await app.logout()
   })
 

@@ -32,8 +32,12 @@ describe('a network that loses requests and answers at random', () => {
     }
   }
 
-  for (const [name, connectTo] of Object.entries(refreshTransports)) {
-    it(`costs no session in a thousand refreshes on the ${name}`, async () => {
+  for (const [name, times] of [
+    ['rest-client', 1000],
+    ['socketio-client', 400]
+  ] as const) {
+    it(`costs no session in ${times} refreshes on the ${name}`, async () => {
+      const connectTo = refreshTransports[name]
       const random = seeded(name.length)
       const first: RefreshClient = connectTo(network.address, { options: { clock: mortal() } })
       const { login } = await signedIn(t, first)
@@ -52,7 +56,7 @@ describe('a network that loses requests and answers at random', () => {
             : 'after'
           : undefined
 
-      for (let refreshes = 0; refreshes < 1000; refreshes++) {
+      for (let refreshes = 0; refreshes < times; refreshes++) {
         // Longer than the leeway: only the idempotency key tells a repetition from a theft
         t.clock.advance(15 * minutes)
 
@@ -87,10 +91,9 @@ describe('a network that loses requests and answers at random', () => {
       assert.equal(session.id, login.session.id)
       assert.equal(ended + one.heard('session-ended') + one.heard('logout'), 0)
       assert.ok(
-        network.lost > 200 && failed > 50 && killed > 10,
+        network.lost > times / 5 && failed > times / 10 && killed > times / 100,
         `${network.lost} lost, ${failed} failed, ${killed} killed`
       )
-      console.log(network.lost, failed, killed)
     })
   }
 })

@@ -27,12 +27,12 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
 
       await auth.authenticate({ strategy: 'local', email, password })
       assert.equal(auth.isAuthenticated.value, true)
-      assert.equal((auth.user.value as any).email, email)
+      assert.equal(auth.user.value.email, email)
 
       t.clock.advance(15 * minutes)
       await atOnce(10, () => api.service('users').get(id))
       await api.service('users').patch(id, { name: 'Ada' })
-      assert.equal((auth.user.value as any).name, 'Ada')
+      assert.equal(auth.user.value.name, 'Ada')
       assert.equal(one.heard('refreshed'), 1)
 
       const later = connectTo(t.address, { options: { ...options, storage: one.storage } })
@@ -41,7 +41,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
 
       await auth2.reAuthenticate()
       assert.equal(auth2.isInitDone.value, true)
-      assert.equal((auth2.user.value as any)._id, id)
+      assert.equal(auth2.user.value._id, id)
 
       await auth2.logout()
       assert.equal(auth2.isAuthenticated.value, false)

@@ -84,8 +84,8 @@ describe('tabs of a browser', () => {
   const count = async (tab: Page, name: string) => (await eventsOf(tab)).filter(([n]) => n === name).length
 
   for (const [transport, rounds] of [
-    ['rest', 350],
-    ['socket', 150]
+    ['rest', 250],
+    ['socket', 250]
   ] as const) {
     it(`make one refresh at each of ${rounds} expiries, and stay signed in (${transport})`, async () => {
       const { tabs } = await openTabs(4, { socket: transport === 'socket' })
@@ -115,7 +115,7 @@ describe('tabs of a browser', () => {
   it('are all signed out when one signs out', async () => {
     const { tabs } = await openTabs(3)
 
-    await tabs[1]!.evaluate(() => inPage.app.logout().then(() => {}))
+    await tabs[1]!.evaluate(() => inPage.signOut())
 
     for (const tab of tabs) {
       await until('the sign-out', async () => (await count(tab, 'logout')) === 1)
@@ -145,14 +145,14 @@ describe('tabs of a browser', () => {
       const other = await newPerson(t)
 
       if (signOut) {
-        await others[0]!.evaluate(() => inPage.app.logout().then(() => {}))
+        await others[0]!.evaluate(() => inPage.signOut())
         await until('the sign-out', async () => (await count(first!, 'logout')) === 1)
       }
 
-      await first!.evaluate(
-        ([email, password]) => inPage.app.authenticate({ strategy: 'local', email, password }).then(() => {}),
-        [other.email, password] as const
-      )
+      await first!.evaluate(([email, password]) => inPage.signIn(email, password), [
+        other.email,
+        password
+      ] as const)
 
       for (const tab of others) {
         await until('the other user', async () => (await userOf(tab)) === other.id)
@@ -188,11 +188,11 @@ describe('tabs of a browser', () => {
 
     await stranger.goto(`${t.address}/tab.html`)
     await stranger.evaluate(() => inPage.start({ memory: true }))
-    await stranger.evaluate(
-      ([email, password]) => inPage.app.authenticate({ strategy: 'local', email, password }).then(() => {}),
-      [other.email, password] as const
-    )
-    await stranger.evaluate(() => inPage.app.logout().then(() => {}))
+    await stranger.evaluate(([email, password]) => inPage.signIn(email, password), [
+      other.email,
+      password
+    ] as const)
+    await stranger.evaluate(() => inPage.signOut())
     assert.equal(await tabs[0]!.evaluate(() => inPage.call()), 2)
     assert.deepEqual(
       (await eventsOf(tabs[0]!)).map(([name]) => name),
@@ -236,10 +236,10 @@ describe('tabs of a browser', () => {
           { socket, cookie: true },
           75 * minutes
         ] as const)
-        await second!.evaluate(() => inPage.app.reAuthenticate().then(() => {}))
+        await second!.evaluate(() => inPage.resume())
         assert.equal(await second!.evaluate(() => inPage.call()), 2)
 
-        await first!.evaluate(() => inPage.app.logout().then(() => {}))
+        await first!.evaluate(() => inPage.signOut())
         await until('the sign-out', async () => (await count(second!, 'logout')) === 1)
         assert.deepEqual(await context.cookies(`${withCookie.address}/authentication`), [])
         assert.match(await second!.evaluate(() => inPage.call()), /NotAuthenticated/)

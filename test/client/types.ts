@@ -9,9 +9,12 @@ import {
   type SessionEndReason
 } from '../../src/client/index.js'
 
+/* eslint-disable typescript/no-unnecessary-type-parameters -- how two types are compared exactly */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
 const is = <T extends true>(_proof?: T): void => {}
+/* eslint-enable typescript/no-unnecessary-type-parameters */
+
 const authentication = authenticationClient.default
 const app: Application = feathers()
 

@@ -59,3 +59,16 @@ page.call = async () => {
 page.move = (ms: number) => {
   ahead += ms
 }
+
+// What comes back has to be something that can be sent to the test
+page.signIn = async (email: string, password: string) => {
+  await page.app.authenticate({ strategy: 'local', email, password })
+}
+
+page.signOut = async () => {
+  await page.app.logout()
+}
+
+page.resume = async () => {
+  await page.app.reAuthenticate()
+}
