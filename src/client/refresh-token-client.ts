@@ -271,7 +271,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     }
 
     await this.#end(null)
-    throw new NotAuthenticated('Signed out meanwhile')
+    throw new NotAuthenticated('Signed out')
   }
 
   /** @returns whether it could be used before the storage changed */
@@ -286,7 +286,7 @@ export class RefreshTokenClient extends AuthenticationClient {
         this.#clock,
         longestRefresh,
         this.#create({ strategy: 'refresh-token', [this.#field]: refreshToken, idempotencyKey: key }),
-        'There was no answer in time'
+        'No answer in time'
       )
     } catch (error) {
       // Without a cookie there is no reason, and nothing to go on with

@@ -122,7 +122,10 @@ export class Tabs {
       const timer = setTimeout(() => waiting.abort(), longestLock)
       const run = async () => {
         clearTimeout(timer)
-        await this.#catchUp().then(work).then(resolve, reject)
+        await this.#catchUp()
+        await work().then(resolve, reject)
+        // What was told has gone out before the next tab asks what there was
+        await this.#catchUp()
       }
 
       this.#hurry = () => waiting.abort()

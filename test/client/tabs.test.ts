@@ -104,7 +104,7 @@ describe('tabs of a browser', () => {
         assert.equal(typeof answers[0], 'number', `round ${round}: ${answers}`)
       }
 
-      assert.equal(refreshes, rounds)
+      assert.equal(refreshes, rounds, 'one refresh each')
 
       for (const tab of tabs) {
         assert.equal((await count(tab, 'session-ended')) + (await count(tab, 'logout')), 0)
