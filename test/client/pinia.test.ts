@@ -51,3 +51,6 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     })
   })
 }
+
+// Feathers-pinia leaves a timer running, which would keep this process alive for ever
+after(() => setTimeout(() => process.exit(), 1000).unref())
