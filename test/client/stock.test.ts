@@ -88,8 +88,12 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
         const one = connect()
 
         await one.client.authenticate(ada)
+
+        let isLost = false
+
+        one.client.io.once('disconnect', () => (isLost = true))
         server.app.io.sockets.sockets.forEach(({ conn }: any) => conn.close(true))
-        await until('the end', () => !one.client.io.connected)
+        await until('the end', () => isLost)
         assert.deepEqual(await one.client.service('echo').find(), { user: ada.email })
       })
     }
