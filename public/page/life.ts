@@ -1,0 +1,75 @@
+import type { Login } from './client.ts'
+import { copyOf, onClick, part, play, setText } from './dom.ts'
+import { notifyError } from './notices.ts'
+import { plural } from './words.ts'
+
+const remembered = 5 // shed tokens that are shown still
+const tickEvery = 250 // ms: seconds are shown
+
+/** The access token's remaining life, as it runs down and is renewed. */
+export function tokenLife({ renew }: { renew: () => Promise<unknown> }) {
+  let token: { jti: string; total: number; endsAt: number } | undefined
+  let renewals = 0
+
+  setInterval(show, tickEvery)
+  onClick(part('renew'), () => renew().catch(notifyError))
+
+  function show(): void {
+    if (token) {
+      const left = Math.max(0, Math.ceil((token.endsAt - Date.now()) / 1000))
+      const share = Math.min(100, (100 * left) / token.total)
+
+      setText(`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`, 'remaining')
+      // An attribute of SVG, since the policy of the page allows no style attributes
+      part('arc').setAttribute('stroke-dasharray', `${share} 100`)
+    }
+  }
+
+  function shed(jti: string): void {
+    const old = copyOf('shed')
+    const sheds = part('sheds')
+
+    old.textContent = short(jti)
+    sheds.prepend(old)
+    ;[...sheds.children].slice(remembered).forEach((element) => element.remove())
+    play(part('ring'), 'renewed')
+  }
+
+  return {
+    /** A token has come: the first, or the next. */
+    take({ authentication: { payload } }: Login): void {
+      if (payload.jti === token?.jti) {
+        return
+      }
+      if (token) {
+        renewals++
+        shed(token.jti)
+      }
+
+      const total = payload.exp - payload.iat // s
+
+      token = { jti: payload.jti, total, endsAt: endOf(payload) }
+      setText(short(payload.jti), 'token')
+      setText(
+        renewals === 0
+          ? 'Renewed by itself before it runs out.'
+          : `Renewed ${plural(renewals, 'time')} since you opened this page.`,
+        'renewals'
+      )
+      show()
+    },
+    clear(): void {
+      token = undefined
+      renewals = 0
+      part('sheds').replaceChildren()
+    }
+  }
+}
+
+/** When a token that has just come runs out, by this computer's clock, which may be wrong. */
+function endOf({ exp, iat }: { exp: number; iat: number }): number {
+  return Math.min(exp * 1000, Date.now() + (exp - iat) * 1000)
+}
+
+/** The end of a token's id, to tell one from the next by. */
+const short = (jti: string): string => jti.slice(-4)
