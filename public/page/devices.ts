@@ -48,17 +48,16 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
 
     rows.set(session.id, { session, element })
     update(session)
-    list.insertBefore(element, session.current ? list.firstChild : firstOther(session))
+    list.insertBefore(element, session.current ? list.firstChild : firstOlder(session))
   }
 
   /** The current one is on top, then the newest. */
-  function firstOther(session: Session): Node | null {
-    const older = [...rows.values()].find(
-      (row) =>
-        !row.session.current && row.session.id !== session.id && row.session.createdAt < session.createdAt
-    )
+  function firstOlder({ createdAt }: Session): Element | null {
+    const older = [...rows.values()]
+      .filter(({ session }) => !session.current && session.createdAt < createdAt)
+      .toSorted((a, b) => b.session.createdAt.localeCompare(a.session.createdAt))
 
-    return older?.element ?? null
+    return older[0]?.element ?? null
   }
 
   function update(session: Session): void {
@@ -122,11 +121,11 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
     async load(): Promise<void> {
       const live = await sessions.find()
 
+      const ids = new Set(live.map(({ id }) => id))
+
       list.hidden = false
-      rows.forEach(({ element }) => element.remove())
-      rows.clear()
-      // The newest comes first, and so goes in last
-      live.toReversed().forEach(add)
+      rows.forEach(({ element }, id) => ids.has(id) || (element.remove(), rows.delete(id)))
+      live.forEach((session) => (rows.has(session.id) ? update(session) : add(session)))
       list.setAttribute('aria-busy', 'false')
       count()
     },

@@ -91,7 +91,7 @@ function addErrorLine(field: HTMLInputElement): void {
 
   line.className = 'error'
   line.id = `error-${++count}`
-  field.closest('.field')!.append(line)
+  ;(field.closest('.secret, .row') ?? field).after(line)
   field.setAttribute('aria-describedby', [line.id, hint].filter(Boolean).join(' '))
 }
 
@@ -100,10 +100,7 @@ function setError(field: HTMLInputElement, message: string): void {
 
   if (line) {
     line.textContent = message
-    field.toggleAttribute('aria-invalid', message !== '')
-    if (message) {
-      field.setAttribute('aria-invalid', 'true')
-    }
+    field.setAttribute('aria-invalid', String(message !== ''))
   }
 }
 

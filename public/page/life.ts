@@ -1,22 +1,24 @@
 import type { Login } from './client.ts'
-import { copyOf, onClick, part, play, setText } from './dom.ts'
-import { notifyError } from './notices.ts'
+import { copyOf, part, play, setText } from './dom.ts'
 import { plural } from './words.ts'
 
 const remembered = 5 // shed tokens that are shown still
 const tickEvery = 250 // ms: seconds are shown
 
-/** The access token's remaining life, as it runs down and is renewed. */
-export function tokenLife({ renew }: { renew: () => Promise<unknown> }) {
-  let token: { jti: string; total: number; endsAt: number } | undefined
+/**
+ * The access token's remaining life, as it runs down and is renewed.
+ *
+ * @param expiresAt ms since 1970, by the clock of this device
+ */
+export function tokenLife(expiresAt: () => number | undefined) {
+  let token: { jti: string; total: number } | undefined
   let renewals = 0
 
   setInterval(show, tickEvery)
-  onClick(part('renew'), () => renew().catch(notifyError))
 
   function show(): void {
     if (token) {
-      const left = Math.max(0, Math.ceil((token.endsAt - Date.now()) / 1000))
+      const left = Math.max(0, Math.ceil(((expiresAt() ?? 0) - Date.now()) / 1000))
       const share = Math.min(100, (100 * left) / token.total)
 
       setText(`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`, 'remaining')
@@ -29,7 +31,7 @@ export function tokenLife({ renew }: { renew: () => Promise<unknown> }) {
     const old = copyOf('shed')
     const sheds = part('sheds')
 
-    old.textContent = short(jti)
+    setText(short(jti), 'shed-id', old)
     sheds.prepend(old)
     ;[...sheds.children].slice(remembered).forEach((element) => element.remove())
     play(part('ring'), 'renewed')
@@ -46,9 +48,7 @@ export function tokenLife({ renew }: { renew: () => Promise<unknown> }) {
         shed(token.jti)
       }
 
-      const total = payload.exp - payload.iat // s
-
-      token = { jti: payload.jti, total, endsAt: endOf(payload) }
+      token = { jti: payload.jti, total: payload.exp - payload.iat }
       setText(short(payload.jti), 'token')
       setText(
         renewals === 0
@@ -64,11 +64,6 @@ export function tokenLife({ renew }: { renew: () => Promise<unknown> }) {
       part('sheds').replaceChildren()
     }
   }
-}
-
-/** When a token that has just come runs out, by this computer's clock, which may be wrong. */
-function endOf({ exp, iat }: { exp: number; iat: number }): number {
-  return Math.min(exp * 1000, Date.now() + (exp - iat) * 1000)
 }
 
 /** The end of a token's id, to tell one from the next by. */

@@ -8,87 +8,128 @@ import { notifyError, setLine } from './notices.ts'
 import { people } from './people.ts'
 import { explain, farewell, type ServiceError } from './words.ts'
 
+const patience = 1500 // ms: a connection that is back by then was not worth a word
+
 const { app, socket } = createClient()
 const signOut = () => app.logout().then(() => undefined, notifyError)
 const entrance = door(app)
 const devices = deviceList(app, { signOut })
-const life = tokenLife({ renew: () => app.reAuthenticate(true) })
+const life = tokenLife(() => app.authentication.expiresAt)
 const self = account(app)
 const admin = people(app)
 
 let user: User | undefined // who is signed in
+let line: ReturnType<typeof setTimeout>
 
 onClick(part('sign-out'), signOut)
 onClick(part('retry'), begin)
-app.on('login', (login: Login) => void enter(login).catch(notifyError))
+app.on('login', enter)
+app.on('refreshed', (login: Login) => life.take(login))
 app.on('logout', () => leave('logout'))
+app.on('session-ended', leave)
 app.service('users').on('patched', (changed: User) => changed._id === user?._id && follow(changed))
-socket.on('connect', () => setLine(''))
+socket.on('connect', back)
 socket.on('disconnect', lost)
 socket.on('connect_error', lost)
 addEventListener('offline', lost)
-addEventListener('online', () => socket.connect())
+addEventListener('online', () => socket.connected && setLine(''))
 
 void begin()
 
-/** Signs in by what is stored, or asks to. */
+/** Goes on with the session that is kept, or asks to sign in. */
 async function begin(): Promise<void> {
   show('waiting')
 
   try {
     await app.reAuthenticate()
   } catch (error) {
-    const { code } = error as ServiceError
-
-    if (code === 401) {
-      entrance.open()
-      show('door')
-    } else {
-      setText(explain(error as ServiceError), 'waiting-text')
-      setVisible(true, 'retry')
+    // Another try may have been let in meanwhile
+    if (!user) {
+      stayOutside(error as ServiceError)
     }
   }
 }
 
-/** Somebody has signed in, or the connection is back, or a token has been renewed. */
-async function enter(login: Login): Promise<void> {
+function stayOutside(error: ServiceError): void {
+  if (error.code === 401) {
+    entrance.open(error.data?.reason && farewell(error.data.reason))
+    show('door')
+  } else {
+    setText(explain(error), 'waiting-text')
+    setVisible(true, 'retry')
+  }
+}
+
+/** Somebody has signed in, here or in another tab. */
+function enter(login: Login): void {
+  if (user && user._id !== login.user._id) {
+    clear()
+  }
+
   const isNew = !user
 
   life.take(login)
   follow(login.user)
+  loadLists()
 
   if (isNew) {
     entrance.close()
     show('home')
     part('greeting').focus()
   }
-
-  await Promise.all([devices.load(), admin.show(login.user)])
 }
 
+function loadLists(): void {
+  void Promise.all([devices.load(), admin.show(user!)]).catch(notifyError)
+}
+
+/** The own account has changed: its name, or what it may do. */
 function follow(changed: User): void {
+  const hasOtherRole = user !== undefined && String(user.roles) !== String(changed.roles)
+
   user = changed
   self.show(changed)
+
+  if (hasOtherRole) {
+    void admin.show(changed)
+  }
 }
 
 function leave(reason?: string): void {
   if (user) {
-    user = undefined
-    devices.clear()
-    life.clear()
-    self.clear()
-    admin.clear()
+    clear()
     entrance.open(farewell(reason))
     show('door')
   }
 }
 
+function clear(): void {
+  user = undefined
+  devices.clear()
+  life.clear()
+  self.clear()
+  admin.clear()
+}
+
 function lost(): void {
-  setLine(
-    navigator.onLine
-      ? 'The connection to the service is lost. It is tried again …'
-      : 'You are offline. What you see may be old, and is brought up to date when the network is back.'
-  )
+  clearTimeout(line)
+  line = setTimeout(() => {
+    if (!navigator.onLine) {
+      setLine('You are offline. What you see may be old, and is brought up to date when the network is back.')
+    } else if (!socket.connected) {
+      setLine('The connection to the service is lost. It is tried again …')
+    }
+  }, patience)
+}
+
+/** The connection is there again: what happened meanwhile was not heard. */
+function back(): void {
+  clearTimeout(line)
+  setLine('')
+
+  if (user) {
+    loadLists()
+  }
 }
 
 function show(scene: 'waiting' | 'door' | 'home'): void {
@@ -97,7 +138,8 @@ function show(scene: 'waiting' | 'door' | 'home'): void {
   }
 
   setVisible(scene === 'home', 'who')
-  document.body.dataset.scene = scene
+  setVisible(false, 'retry')
+  setText('One moment …', 'waiting-text')
 
   if (scene === 'home') {
     document.title = 'Your devices · Moult'

@@ -43,7 +43,7 @@ export function explain({ code, message, data }: ServiceError): string {
     return `Too many attempts. Try again ${data?.retryAfter ? `in ${span(data.retryAfter)}` : 'later'}.`
   }
   if (code === 503) {
-    return 'The service can not reach its data right now. Nothing was changed; try again in a moment.'
+    return 'The service is not available right now. Try again in a moment.'
   }
   if (code === 401 && data?.reason) {
     return farewell(data.reason)
@@ -55,18 +55,21 @@ export function explain({ code, message, data }: ServiceError): string {
     return 'Something went wrong in the service. Try again in a moment.'
   }
 
-  return `${message ?? 'That was refused'}.`.replace(/\.\.$/, '.')
+  return `${message ?? 'That was refused'}.`
+}
+
+// Of what the service says of a field, that which people need not know the words for
+const fieldWords: Record<string, string> = {
+  'must match format "email"': 'That is no complete email address',
+  'is taken': 'There is an account with this email already',
+  'must NOT have fewer than 1 characters': 'Please fill this in'
 }
 
 /** What is wrong with a field, for the place beside it. */
 export function explainField(message: string): string {
-  const words = message.startsWith('must match format')
-    ? 'does not look like one: is it complete?'
-    : message === 'is taken'
-      ? 'has an account already: sign in instead'
-      : message
+  const words = fieldWords[message] ?? message
 
-  return `${words[0]?.toUpperCase()}${words.slice(1)}.`.replace(/\.\.$/, '.')
+  return `${words[0]?.toUpperCase()}${words.slice(1)}.`
 }
 
 /** A time to wait, in words. @param seconds s */
