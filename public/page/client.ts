@@ -2,6 +2,7 @@ import authentication from '@feathersjs/authentication-client'
 import { feathers, type Application } from '@feathersjs/feathers'
 import socketio from '@feathersjs/socketio-client'
 import { io, type Socket } from 'socket.io-client'
+import { RefreshTokenClient } from '../../src/client/index.ts'
 
 export interface Device {
   id?: string
@@ -52,7 +53,9 @@ interface UserService {
   patch(id: string, data: object): Promise<User>
 }
 
-export type Client = Application<{ sessions: SessionService; users: UserService }>
+export type Client = Application<{ sessions: SessionService; users: UserService }> & {
+  authentication: RefreshTokenClient
+}
 
 /** What a sign-in and a refresh answer, as far as the page shows it. */
 export interface Login {
@@ -60,13 +63,13 @@ export interface Login {
   authentication: { payload: { exp: number; iat: number; jti: string } }
 }
 
-/** The official client, over a socket. */
+/** The official client, over a socket, that keeps its session. */
 export function createClient(): { app: Client; socket: Socket } {
   const socket = io({ transports: ['websocket', 'polling'] })
-  const app: Client = feathers()
+  const app = feathers() as Client
 
   app.configure(socketio(socket))
-  app.configure(authentication({ storage: localStorage }))
+  app.configure(authentication({ storage: localStorage, Authentication: RefreshTokenClient }))
 
   return { app, socket }
 }

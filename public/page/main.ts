@@ -52,8 +52,8 @@ async function begin(): Promise<void> {
 
 function stayOutside(error: ServiceError): void {
   if (error.code === 401) {
-    entrance.open(error.data?.reason && farewell(error.data.reason))
     show('door')
+    entrance.open(error.data?.reason && farewell(error.data.reason))
   } else {
     setText(explain(error), 'waiting-text')
     setVisible(true, 'retry')
@@ -98,8 +98,8 @@ function follow(changed: User): void {
 function leave(reason?: string): void {
   if (user) {
     clear()
-    entrance.open(farewell(reason))
     show('door')
+    entrance.open(farewell(reason))
   }
 }
 
