@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
@@ -16,7 +17,8 @@ describe('the page', { skip: withoutChromium }, () => {
   after(() => browser.close())
 
   it('says that the service is gone, and goes on when it is back', async () => {
-    const first = await startApp()
+    const database = `moult-${randomUUID()}`
+    const first = await startApp({ database })
     const { email } = await newPerson(first)
     const guests = visitors(
       () => browser,
@@ -32,9 +34,8 @@ describe('the page', { skip: withoutChromium }, () => {
 
     // As at a restart of the service
     const { port } = new URL(first.address)
-    const database = new URL(first.url).pathname.slice(1)
 
-    await first.app.teardown()
+    await first.stop()
     await reads(/^The connection to the service is lost/)
     await look('connection-lost')
 
@@ -48,8 +49,8 @@ describe('the page', { skip: withoutChromium }, () => {
       await isHome()
       await guests.closeAll()
     } finally {
+      await second.db.dropDatabase()
       await second.stop()
-      await first.stop()
     }
   })
 

@@ -75,10 +75,8 @@ describe('the page', () => {
 
     assert.equal(packed.headers['content-encoding'], 'gzip')
     assert.equal(plain.headers['content-encoding'], undefined)
-    assert.deepEqual(
-      [packed, plain].map(({ headers }) => headers.vary),
-      ['Accept-Encoding', 'Accept-Encoding']
-    )
+    assert.match(String(packed.headers.vary), /Accept-Encoding/)
+    assert.match(String(plain.headers.vary), /Accept-Encoding/)
     assert.notEqual(packed.headers.etag, plain.headers.etag)
     assert.ok(gunzipSync(packed.body).equals(plain.body))
     assert.ok(packed.body.length < 50_000, `${packed.body.length} bytes`)
