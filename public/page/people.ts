@@ -7,6 +7,8 @@ import { nameOf, plural } from './words.ts'
 const perPage = 8
 const pause = 250 // ms between what is typed and what is asked
 const ranks: Role[] = ['admin', 'moderator', 'user']
+// Of those that signed up at once, too: else one could be on two pages
+const newestFirst = { createdAt: -1, _id: -1 }
 const last = '\uffff' // sorts behind all letters
 
 const rankOf = ({ roles }: User): Role => ranks.find((role) => roles.includes(role)) ?? 'user'
@@ -50,7 +52,7 @@ export function people(app: Client) {
     const query = {
       $limit: perPage,
       $skip: skip,
-      $sort: { createdAt: -1 },
+      $sort: newestFirst,
       ...startingWith(input.value.trim())
     }
 

@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, type TestApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/chromium.js'
+import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
 import { newPerson, stored } from '../support/people.js'
 import { restClient } from '../support/rest.js'
 
@@ -135,9 +135,10 @@ describe('an admin on the page', { skip: withoutChromium }, () => {
   })
 
   it('can not lock itself out by a slip', async () => {
-    const { page, person, search } = await signedIn(adminEmail)
+    const { page, person, search, reads } = await signedIn(adminEmail)
 
     await search.fill(adminEmail)
+    await reads('1 found')
     await person(adminEmail).getByText('You', { exact: true }).waitFor()
     assert.equal(await person(adminEmail).getByRole('combobox').isDisabled(), true)
     assert.equal(await page.getByRole('button', { name: /^Disable/ }).count(), 0)

@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/chromium.js'
+import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
 import { newPerson, stored } from '../support/people.js'
 import { password } from '../support/rest.js'
 
