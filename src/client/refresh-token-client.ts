@@ -9,11 +9,12 @@ import type { Clock, SessionEndReason } from './options.js'
 import { newKey, SessionStorage, type Kept } from './session-storage.js'
 import { SocketLink } from './socket-link.js'
 import { isPage, surroundings } from './surroundings.js'
-import { Tabs } from './tabs.js'
+import { Tabs, type Tokens } from './tabs.js'
 import { guardTransport, type Send } from './transport.js'
 
 const longestRefresh = 20_000 // ms: the service answers within 15 s
 const earliest = 0.75 // of an access token's life: when it is renewed
+const shortestPause = 1000 // ms between two renewals: a session that is about to run out has tokens that live for no time
 const spread = 0.15 // of it: so that many clients are not in step
 
 const ignored = () => {}
@@ -50,7 +51,7 @@ export class RefreshTokenClient extends AuthenticationClient {
 
     this.#clock = { ...systemClock, ...options.clock }
     this.#kept = new SessionStorage(this.storage, item)
-    this.#tabs = new Tabs(item, item, () => void this.#follow())
+    this.#tabs = new Tabs(item, () => void this.#follow())
     this.#alarm = new Alarm(this.#clock, () => void this.#renew().catch(ignored))
     this.#link = app.io && new SocketLink(app.io, this.#clock, () => void this.#ready().catch(ignored))
 
@@ -251,10 +252,13 @@ export class RefreshTokenClient extends AuthenticationClient {
   /** Takes another tab's result if there is one; else asks the service, again if the storage changed meanwhile. */
   async #refresh(old: string | undefined): Promise<void> {
     for (;;) {
-      const kept = await this.#read()
+      let kept = await this.#read()
 
-      if (kept.key !== this.#session?.key && this.#result && (await this.#tabs.hears(kept.key))) {
-        await this.#follow()
+      if (this.#result && kept.key !== this.#session?.key) {
+        // Another tab is about to tell, or has told and it does not show in the storage yet
+        await this.#tabs.hears(kept.key)
+        this.#adopt(({ key }) => key === kept.key)
+        kept = await this.#read()
       }
       if (this.#result?.accessToken !== old) {
         return
@@ -327,11 +331,11 @@ export class RefreshTokenClient extends AuthenticationClient {
 
   /** An answer that came too late is not to sign anybody in again, neither here nor on the socket. */
   #discard({ accessToken }: AuthenticationResult): void {
-    if (!this.#session) {
-      void this.#remove(accessToken).catch(ignored)
-    } else if (this.#link) {
+    if (this.#link) {
       this.#link.token = undefined
       void this.#ready().catch(ignored)
+    } else if (!this.#session) {
+      void this.#remove(accessToken).catch(ignored)
     }
   }
 
@@ -343,10 +347,11 @@ export class RefreshTokenClient extends AuthenticationClient {
 
     if (refreshToken || (cookie && result.session)) {
       const key = newKey()
+      const from = this.#session?.key
 
       this.#session = { key, refreshToken }
       await this.#kept.write(this.#session)
-      this.#tabs.tell({ key, result, expiresAt })
+      this.#tabs.tell({ key, from, result, expiresAt })
     } else {
       this.#session = undefined
       await this.#kept.remove()
@@ -358,13 +363,13 @@ export class RefreshTokenClient extends AuthenticationClient {
 
   #take(result: AuthenticationResult, expiresAt: number, isSignIn = false): void {
     const isOther = isSignIn || !this.#result || this.#result.session?.id !== result.session?.id
-    const life = lifeOf(result)
+    const renewAt = expiresAt - lifeOf(result) * (1 - earliest - spread * Math.random())
 
     this.#result = result
     this.#expiresAt = expiresAt
     this.authenticated = true
     this.app.set('authentication', Promise.resolve(result))
-    this.#schedule(expiresAt - life * (1 - earliest - spread * Math.random()))
+    this.#schedule(Math.max(renewAt, this.#clock.now() + shortestPause))
     this.#failures = this.#blockedUntil = 0
     // Its own socket, if that is not signed in with this token yet
     void this.#ready().catch(ignored)
@@ -407,21 +412,35 @@ export class RefreshTokenClient extends AuthenticationClient {
 
   /** Does what another tab did. */
   async #follow(): Promise<void> {
-    const kept = await this.#kept.read()
-    const { news } = this.#tabs
+    // What replaces our own key is for us, even if the storage does not show it yet
+    if (!this.#takesPart || this.#adopt(({ from }) => from !== undefined && from === this.#session?.key)) {
+      return
+    }
 
-    if (!this.#takesPart || kept?.key === this.#session?.key) {
+    const kept = await this.#kept.read()
+
+    if (kept?.key === this.#session?.key || this.#adopt(({ key }) => key === kept?.key)) {
       return
     }
     if (!kept) {
-      await this.#end(news?.key === null ? news.reason : null)
-    } else if (news?.key === kept.key) {
-      this.#session = kept
-      this.#take(news.result, news.expiresAt)
-      this.#tabs.hurry()
+      await this.#end(this.#tabs.news?.key === null ? this.#tabs.news.reason : null)
     } else if (!(await this.#tabs.hears(kept.key))) {
       await this.#renew().catch(ignored)
     }
+  }
+
+  /** Takes the result that another tab told of last, if it is the right one. */
+  #adopt(isRight: (news: Tokens) => boolean): boolean {
+    const { news } = this.#tabs
+
+    if (!news?.key || !isRight(news)) {
+      return false
+    }
+
+    this.#session = { key: news.key }
+    this.#take(news.result, news.expiresAt)
+    this.#tabs.hurry()
+    return true
   }
 
   /** A call of a service. One that is refused because of its access token is repeated, once. */

@@ -1,5 +1,11 @@
 type Listen = (type: string, listener: (event: { key?: string | null; data?: unknown }) => void) => void
 
+export interface Channel {
+  postMessage(message: unknown): void
+  addEventListener: Listen
+  removeEventListener: Listen
+}
+
 /** What browsers have and other platforms may lack, as far as it is used here. */
 interface Surroundings {
   document?: { visibilityState: string; addEventListener: Listen }
@@ -7,7 +13,7 @@ interface Surroundings {
   navigator?: {
     locks?: { request(name: string, options: object, work: () => Promise<unknown>): Promise<unknown> }
   }
-  BroadcastChannel?: new (name: string) => { postMessage(message: unknown): void; addEventListener: Listen }
+  BroadcastChannel?: new (name: string) => Channel
   crypto?: { randomUUID?(): string }
 }
 

@@ -1,77 +1,112 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import type { SessionEndReason } from './options.js'
-import { isPage, surroundings } from './surroundings.js'
+import { newKey } from './session-storage.js'
+import { isPage, surroundings, type Channel } from './surroundings.js'
 
 const longestLock = 5000 // ms: a tab that hangs keeps its lock
-const longestRelease = 50 // ms from a refresh until all tabs can be supposed to see what was stored
-const newsPatience = 500 // ms from what another tab stored until its message
+const patience = 500 // ms until a message that was sent has come
 
-/** What tabs tell each other: the access tokens, which are in no storage. */
-export type News =
-  | { key: string; result: AuthenticationResult; expiresAt: number }
-  | { key: null; reason: SessionEndReason | null }
+/** An access token, which is in no storage. */
+export interface Tokens {
+  /** What the refresh token that came with it is kept under. */
+  key: string
+  /** The key that this one replaces. */
+  from: string | undefined
+  result: AuthenticationResult
+  /** ms since 1970 */
+  expiresAt: number
+}
+
+/** What tabs tell each other: new tokens, or that the session is over. */
+export type News = Tokens | { key: null; reason: SessionEndReason | null }
+
+type Message = { news: News } | { fence: string }
 
 /** The tabs of a browser that share a storage. */
 export class Tabs {
   readonly #name: string
-  readonly #channel = isPage && surroundings.BroadcastChannel
-  readonly #tell: (news: News) => void = () => {}
-  readonly #heard = new Set<() => void>()
+  // Two, since a channel does not hear itself
+  readonly #inbox: Channel | undefined
+  readonly #outbox: Channel | undefined
   #hurry = () => {}
   /** What was heard last. */
   news: News | undefined
 
-  /** @param onNews Another tab has told, or stored, something */
-  constructor(name: string, item: string, onNews: () => void) {
+  /**
+   * @param name Of the item in the storage, too
+   * @param onNews Another tab has told, or stored, something
+   */
+  constructor(name: string, onNews: () => void) {
+    const { BroadcastChannel, addEventListener } = surroundings
+
     this.#name = name
 
     if (isPage) {
-      surroundings.addEventListener?.('storage', ({ key }) => {
-        if (key === item || key === null) {
+      addEventListener?.('storage', ({ key }) => {
+        if (key === name || key === null) {
           onNews()
         }
       })
     }
-    if (this.#channel) {
-      const channel = new this.#channel(name)
-
-      channel.addEventListener('message', ({ data }) => {
-        this.news = data as News
-        this.#heard.forEach((heard) => heard())
-        onNews()
+    if (isPage && BroadcastChannel) {
+      this.#inbox = new BroadcastChannel(name)
+      this.#outbox = new BroadcastChannel(name)
+      this.#inbox.addEventListener('message', ({ data }) => {
+        if ((data as { news?: News }).news) {
+          this.news = (data as { news: News }).news
+          onNews()
+        }
       })
-      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-      this.#tell = (news) => channel.postMessage(news)
     }
   }
 
   tell(news: News): void {
-    this.#tell(news)
+    this.#post({ news })
+  }
+
+  #post(message: Message): void {
+    // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
+    this.#outbox?.postMessage(message)
   }
 
   /** Whether another tab tells, now or soon, of what it stored under a key. */
   async hears(key: string): Promise<boolean> {
     const isTold = () => this.news?.key === key
 
-    if (this.#channel && !isTold()) {
+    await this.#hear(isTold)
+    return isTold()
+  }
+
+  /** Waits until all that other tabs have told before is heard. */
+  #catchUp(): Promise<void> {
+    const fence = newKey()
+    const caughtUp = this.#hear((data) => data && 'fence' in data && data.fence === fence)
+
+    this.#post({ fence })
+    return caughtUp
+  }
+
+  /** Waits for a message, though not for long. */
+  async #hear(isIt: (data?: Message) => unknown): Promise<void> {
+    const inbox = this.#inbox
+
+    if (inbox && !isIt()) {
       await new Promise<void>((resolve) => {
-        const heard = () => {
-          if (isTold()) {
+        const listen: Parameters<Channel['addEventListener']>[1] = ({ data }) => {
+          if (isIt(data as Message)) {
             done()
           }
         }
         const done = () => {
           clearTimeout(timer)
-          this.#heard.delete(heard)
+          inbox.removeEventListener('message', listen)
           resolve()
         }
-        const timer = setTimeout(done, newsPatience)
+        const timer = setTimeout(done, patience)
 
-        this.#heard.add(heard)
+        inbox.addEventListener('message', listen)
       })
     }
-
-    return isTold()
   }
 
   /** Does something in one tab at a time; past a time limit anyway, which the service tolerates. */
@@ -83,23 +118,19 @@ export class Tabs {
     }
 
     return new Promise((resolve, reject) => {
-      const patience = new AbortController()
-      const timer = setTimeout(() => patience.abort(), longestLock)
-      const run = () => {
+      const waiting = new AbortController()
+      const timer = setTimeout(() => waiting.abort(), longestLock)
+      const run = async () => {
         clearTimeout(timer)
-        return work().then(resolve, reject)
+        await this.#catchUp().then(work).then(resolve, reject)
       }
 
-      this.#hurry = () => patience.abort()
-      locks
-        .request(this.#name, { signal: patience.signal }, () =>
-          run().then(() => new Promise((release) => setTimeout(release, longestRelease)))
-        )
-        .catch(run)
+      this.#hurry = () => waiting.abort()
+      locks.request(this.#name, { signal: waiting.signal }, run).catch(run)
     })
   }
 
-  /** The work that waits for its turn is not to wait any more. */
+  /** What waits for its turn is not to wait any more. */
   hurry(): void {
     this.#hurry()
   }
