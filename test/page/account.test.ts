@@ -3,9 +3,10 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, type TestApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
+import { startChromium, withoutChromium } from '../support/chromium.js'
 import { newPerson } from '../support/people.js'
 import { outcome, password, restClient } from '../support/rest.js'
+import { visitors } from '../support/visitors.js'
 
 const newPassword = 'correct horse staple'
 
@@ -14,7 +15,7 @@ describe('the account on the page', { skip: withoutChromium }, () => {
   let browser: Browser
 
   before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), launchChromium()])
+    ;[t, browser] = await Promise.all([startApp(), startChromium()])
   })
   after(async () => {
     await browser.close()

@@ -4,15 +4,16 @@ import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, withApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
+import { startChromium, withoutChromium } from '../support/chromium.js'
 import { newPerson } from '../support/people.js'
 import { password, restClient } from '../support/rest.js'
+import { visitors } from '../support/visitors.js'
 
 describe('the page', { skip: withoutChromium }, () => {
   let browser: Browser
 
   before(async () => {
-    browser = await launchChromium()
+    browser = await startChromium()
   })
   after(() => browser.close())
 

@@ -3,8 +3,9 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, type TestApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
+import { startChromium, withoutChromium } from '../support/chromium.js'
 import { newPerson, stored } from '../support/people.js'
+import { visitors } from '../support/visitors.js'
 
 const phone = {
   viewport: { width: 390, height: 844 },
@@ -20,7 +21,7 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
   let browser: Browser
 
   before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), launchChromium()])
+    ;[t, browser] = await Promise.all([startApp(), startChromium()])
   })
   after(async () => {
     await browser.close()

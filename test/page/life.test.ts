@@ -3,8 +3,9 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
+import { startChromium, withoutChromium } from '../support/chromium.js'
 import { newPerson } from '../support/people.js'
+import { visitors } from '../support/visitors.js'
 
 describe('the access token on the page', { skip: withoutChromium }, () => {
   let t: TestApp
@@ -13,7 +14,7 @@ describe('the access token on the page', { skip: withoutChromium }, () => {
   before(async () => {
     const settings = { authentication: { jwtOptions: { expiresIn: '4s' } } }
 
-    ;[t, browser] = await Promise.all([startApp({ settings }), launchChromium()])
+    ;[t, browser] = await Promise.all([startApp({ settings }), startChromium()])
   })
   after(async () => {
     await browser.close()

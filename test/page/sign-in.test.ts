@@ -4,9 +4,10 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { accountPage } from '../support/account-page.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
-import { launchChromium, visitors, withoutChromium } from '../support/visitors.js'
+import { startChromium, withoutChromium } from '../support/chromium.js'
 import { newPerson, stored } from '../support/people.js'
 import { password } from '../support/rest.js'
+import { visitors } from '../support/visitors.js'
 
 const newEmail = () => `${randomUUID()}@example.com`
 
@@ -15,7 +16,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
   let browser: Browser
 
   before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), launchChromium()])
+    ;[t, browser] = await Promise.all([startApp(), startChromium()])
   })
   after(async () => {
     await browser.close()

@@ -1,43 +1,11 @@
 import axe from 'axe-core'
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import {
-  chromium,
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  type ConsoleMessage,
-  type Page
-} from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core'
 
-const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser']
-const binary = places.find((path) => path !== undefined && existsSync(path))
 const screenshots = resolve(import.meta.dirname, '../screenshots')
-
-/** Why tests in a browser are skipped here, for the option `skip`; in CI none is. */
-export const withoutChromium: string | false =
-  binary === undefined && process.env.CI !== 'true'
-    ? 'there is no Chromium: install it (apt install chromium), or set CHROMIUM to its path'
-    : false
-
 const patience = 10_000 // ms: for what is to be seen on a busy machine
-const options = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync'
-]
-
-/** @throws Error where there is none */
-export function launchChromium(): Promise<Browser> {
-  assert.ok(binary, 'Chromium is missing: .ci/run installs it')
-
-  return chromium.launch({ executablePath: binary, args: options })
-}
 
 /** A browser of its own, as far as the page can tell: with a storage, a device and a socket of its own. */
 export interface Visitor {
