@@ -29,7 +29,7 @@ describe('the access token on the page', { skip: withoutChromium }, () => {
 
   it('runs down and is renewed, again and again', async () => {
     const { email } = await newPerson(t)
-    const { page, look } = await guests.open({ reducedMotion: 'no-preference' })
+    const { page, look } = await guests.open()
     const { signIn, isHome, reads, button } = accountPage(page)
 
     await signIn(email)
