@@ -34,12 +34,12 @@ export const page = (): Middleware<Application> => {
   return async (ctx, next) => {
     const file = files.get(ctx.path)
 
-    if (!file) {
-      return next()
+    if (file) {
+      requireMethod(ctx, ['GET', 'HEAD'])
+      send(ctx, file)
+    } else {
+      await next()
     }
-
-    requireMethod(ctx, ['GET', 'HEAD'])
-    send(ctx, file)
   }
 }
 

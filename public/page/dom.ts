@@ -3,6 +3,7 @@
  *
  * @throws Error where there is none: index.html and the scripts have to agree
  */
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as that of querySelector
 export function part<T extends Element = HTMLElement>(name: string, within: ParentNode = document): T {
   const found = within.querySelector<T>(`[data-part="${name}"]`)
 

@@ -51,8 +51,9 @@ export function resetForm(form: HTMLFormElement): void {
   setText('', 'refusal', form)
 }
 
+/** There are no files in them. */
 const valuesOf = (form: HTMLFormElement): Values =>
-  Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]))
+  Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value as string]))
 
 function isComplete(form: HTMLFormElement, fields: HTMLInputElement[]): boolean {
   const empty = fields.filter((field) => field.required && field.value.trim() === '')

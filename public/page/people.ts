@@ -139,7 +139,7 @@ export function people(app: Client) {
     setText(name, 'name', row)
     setText(email, 'email', row)
     part('email', row).hidden = name === email
-    setText([...name][0]!.toUpperCase(), 'initial', row)
+    setText(Array.from(name)[0]!.toUpperCase(), 'initial', row)
     setVisible(isSelf, 'self', row)
     setVisible(disabled, 'disabled', row)
     row.classList.toggle('is-disabled', disabled)
@@ -190,18 +190,18 @@ export function people(app: Client) {
     const query = { userId: user._id }
     const sessions = app.service('sessions')
 
+    const end = async (session: Session, row: HTMLElement) => {
+      try {
+        await sessions.remove(session.id, { query })
+        notify(`${nameOf(session.device)} of ${calledBy(user)} was signed out.`)
+        part('sessions', inner.parentElement!).focus()
+        fadeOut(row)
+      } catch (error) {
+        notifyError(error as Error)
+      }
+    }
     const rowOf = (session: Session) => {
-      const row = deviceRow({
-        end: () =>
-          sessions
-            .remove(session.id, { query })
-            .then(() => {
-              notify(`${nameOf(session.device)} of ${calledBy(user)} was signed out.`)
-              part('sessions', inner.parentElement!).focus()
-              fadeOut(row)
-            })
-            .catch(notifyError)
-      })
+      const row = deviceRow({ end: () => end(session, row) })
 
       showSession(row, session)
       return row
