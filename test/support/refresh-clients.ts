@@ -55,8 +55,8 @@ export function socketRefreshClient(address: string, { options }: Connect = {}) 
   const socket = io(address, {
     transports: ['websocket'],
     forceNew: true,
-    reconnectionDelay: 20,
-    reconnectionDelayMax: 200
+    reconnectionDelay: 1,
+    reconnectionDelayMax: 20
   })
 
   // To TypeScript, the sockets of a module and of a CommonJS package are two classes
