@@ -3,7 +3,7 @@ import { renameThisDevice } from './device.ts'
 import { copyOf, fadeOut, onClick, part, play, setText, setVisible } from './dom.ts'
 import { handleForm } from './forms.ts'
 import { ask, notify, notifyError } from './notices.ts'
-import { departure, iconOf, kindOf, nameOf, plural, seen, ago } from './words.ts'
+import { departure, iconOf, kindOf, nameOf, plural, seen, signedIn } from './words.ts'
 
 const tickEvery = 15_000 // ms: the times are in minutes
 
@@ -180,9 +180,8 @@ export function showSession(element: HTMLElement, session: Session): void {
 
   setText(name, 'name', element)
   setText(seen(session), 'seen', element)
-  setText(device.name ? kindOf(device) : `signed in ${ago(session.createdAt)}`, 'what', element)
-  setText(device.ip ? `IP ${device.ip}` : '', 'ip', element)
-  part('ip', element).hidden = !device.ip
+  setDetail(device.name ? kindOf(device) : signedIn(session), 'what', element)
+  setDetail(device.ip && `IP ${device.ip}`, 'ip', element)
   part('icon', element).setAttribute('href', `#${iconOf(device)}`)
   setVisible(current, 'current', element)
   element.classList.toggle('here', current)
@@ -190,4 +189,9 @@ export function showSession(element: HTMLElement, session: Session): void {
   part('rename', element).setAttribute('aria-label', `Rename ${name}`)
   part('end', element).setAttribute('aria-label', current ? 'Sign out this browser' : `Sign out ${name}`)
   setVisible(!current, 'end', element)
+}
+
+function setDetail(text: string | undefined, name: string, element: HTMLElement): void {
+  setText(text ?? '', name, element)
+  setVisible(text !== undefined, name, element)
 }

@@ -22,8 +22,9 @@ export function tokenLife(expiresAt: () => number | undefined) {
       const share = Math.min(100, (100 * left) / token.total)
 
       setText(`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`, 'remaining')
-      // An attribute of SVG, since the policy of the page allows no style attributes
+      // Attributes of SVG, since the policy of the page allows no style attributes. An old skin loosens
       part('arc').setAttribute('stroke-dasharray', `${share} 100`)
+      part('loosening').setAttribute('opacity', String(1 - share / 100))
     }
   }
 

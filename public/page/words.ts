@@ -104,6 +104,11 @@ export function ago(date: string, now = Date.now()): string {
 export const seen = ({ current, refreshedAt }: Session): string =>
   current ? 'Active now' : `Last seen ${ago(refreshedAt)}`
 
+/** When it signed in, unless that is when it was last there. */
+export function signedIn({ current, createdAt, refreshedAt }: Session): string | undefined {
+  return current || ago(createdAt) !== ago(refreshedAt) ? `signed in ${ago(createdAt)}` : undefined
+}
+
 // The first that fits: browsers name those they descend from, too
 const browsers: [RegExp, string][] = [
   [/\bEdg(e|A|iOS)?\//, 'Edge'],
