@@ -1,8 +1,8 @@
-import type { Client, User } from './client.ts'
-import { part, setText } from './dom.ts'
-import { handleForm, resetForm } from './forms.ts'
-import { notify } from './notices.ts'
-import { explain } from './words.ts'
+import type { Client, User } from './client.js'
+import { part, setText } from './dom.js'
+import { handleForm, resetForm } from './forms.js'
+import { notify } from './notices.js'
+import { explain } from './words.js'
 
 /** The name and the password of who is signed in. */
 export function account(app: Client) {

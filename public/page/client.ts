@@ -2,7 +2,7 @@ import authentication from '@feathersjs/authentication-client'
 import { feathers, type Application } from '@feathersjs/feathers'
 import socketio from '@feathersjs/socketio-client'
 import { io, type Socket } from 'socket.io-client'
-import { RefreshTokenClient } from '../../src/client/index.ts'
+import { RefreshTokenClient } from '../../src/client/index.js'
 
 export interface Device {
   id?: string

@@ -1,9 +1,9 @@
-import type { Client, Session } from './client.ts'
-import { renameThisDevice } from './device.ts'
-import { copyOf, fadeOut, onClick, part, play, setText, setVisible } from './dom.ts'
-import { handleForm } from './forms.ts'
-import { ask, notify, notifyError } from './notices.ts'
-import { departure, iconOf, kindOf, nameOf, plural, seen, signedIn } from './words.ts'
+import type { Client, Session } from './client.js'
+import { renameThisDevice } from './device.js'
+import { copyOf, fadeOut, onClick, part, play, setText, setVisible } from './dom.js'
+import { handleForm } from './forms.js'
+import { ask, notify, notifyError } from './notices.js'
+import { departure, iconOf, kindOf, nameOf, plural, seen, signedIn } from './words.js'
 
 const tickEvery = 15_000 // ms: the times are in minutes
 

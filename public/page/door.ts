@@ -1,8 +1,8 @@
-import type { Client } from './client.ts'
-import { thisDevice } from './device.ts'
-import { part, setText } from './dom.ts'
-import { handleForm, resetForm } from './forms.ts'
-import { explain, type ServiceError } from './words.ts'
+import type { Client } from './client.js'
+import { thisDevice } from './device.js'
+import { part, setText } from './dom.js'
+import { handleForm, resetForm } from './forms.js'
+import { explain, type ServiceError } from './words.js'
 
 type Credentials = { email: string; password: string }
 

@@ -1,5 +1,5 @@
-import { copyOf, part, setText } from './dom.ts'
-import { explain, explainField, type ServiceError } from './words.ts'
+import { copyOf, part, setText } from './dom.js'
+import { explain, explainField, type ServiceError } from './words.js'
 
 type Values = Record<string, string>
 

@@ -1,6 +1,6 @@
-import type { Login } from './client.ts'
-import { copyOf, part, play, setText } from './dom.ts'
-import { plural } from './words.ts'
+import type { Login } from './client.js'
+import { copyOf, part, play, setText } from './dom.js'
+import { plural } from './words.js'
 
 const remembered = 5 // shed tokens that are shown still
 const tickEvery = 250 // ms: seconds are shown

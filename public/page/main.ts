@@ -1,12 +1,12 @@
-import { account } from './account.ts'
-import { createClient, type Login, type User } from './client.ts'
-import { deviceList } from './devices.ts'
-import { door } from './door.ts'
-import { onClick, part, setText, setVisible } from './dom.ts'
-import { tokenLife } from './life.ts'
-import { notifyError, setLine } from './notices.ts'
-import { people } from './people.ts'
-import { explain, farewell, type ServiceError } from './words.ts'
+import { account } from './account.js'
+import { createClient, type Login, type User } from './client.js'
+import { deviceList } from './devices.js'
+import { door } from './door.js'
+import { onClick, part, setText, setVisible } from './dom.js'
+import { tokenLife } from './life.js'
+import { notifyError, setLine } from './notices.js'
+import { people } from './people.js'
+import { explain, farewell, type ServiceError } from './words.js'
 
 const patience = 1500 // ms: a connection that is back by then was not worth a word
 

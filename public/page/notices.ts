@@ -1,5 +1,5 @@
-import { copyOf, fadeOut, part, setText } from './dom.ts'
-import { explain, type ServiceError } from './words.ts'
+import { copyOf, fadeOut, part, setText } from './dom.js'
+import { explain, type ServiceError } from './words.js'
 
 const shownFor = 8000 // ms: time enough to read two sentences
 

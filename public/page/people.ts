@@ -1,8 +1,8 @@
-import type { Client, Role, Session, User } from './client.ts'
-import { deviceRow, showSession } from './devices.ts'
-import { copyOf, fadeOut, onClick, part, setText, setVisible } from './dom.ts'
-import { ask, notify, notifyError } from './notices.ts'
-import { nameOf, plural } from './words.ts'
+import type { Client, Role, Session, User } from './client.js'
+import { deviceRow, showSession } from './devices.js'
+import { copyOf, fadeOut, onClick, part, setText, setVisible } from './dom.js'
+import { ask, notify, notifyError } from './notices.js'
+import { nameOf, plural } from './words.js'
 
 const perPage = 8
 const pause = 250 // ms between what is typed and what is asked

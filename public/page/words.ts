@@ -1,4 +1,4 @@
-import type { Device, Session } from './client.ts'
+import type { Device, Session } from './client.js'
 
 /** What the page makes of an error of the service, or of the way to it. */
 export interface ServiceError {

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 const entry = 'public/page/main.ts'
 const script = 'public/client.js'
 const sources = ['public/page', 'src/client'] // what esbuild reads, besides node_modules
-const browsers = ['chrome111', 'firefox113', 'safari16.4'] // of the spring of 2023: what page.css needs, too
+const browsers = ['chrome111', 'firefox121', 'safari16.4'] // of 2023: what page.css needs, too
 
 /** Whether the page's script was built from the sources as they are: it begins with their digest. */
 export function isBundled(root) {
