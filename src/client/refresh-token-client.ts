@@ -400,8 +400,8 @@ export class RefreshTokenClient extends AuthenticationClient {
     this.#failures = this.#blockedUntil = 0
     this.#alarm.set(Infinity)
     this.app.set('authentication', null)
-    await this.#kept.remove()
     this.#tabs.tell({ key: null, reason })
+    await this.#kept.remove()
 
     if (reason && wasKnown) {
       this.app.emit('session-ended', reason)
@@ -423,7 +423,11 @@ export class RefreshTokenClient extends AuthenticationClient {
       return
     }
     if (!kept) {
-      await this.#end(this.#tabs.news?.key === null ? this.#tabs.news.reason : null)
+      await this.#tabs.hears(null)
+
+      if (!(await this.#kept.read())) {
+        await this.#end(this.#tabs.news?.key === null ? this.#tabs.news.reason : null)
+      }
     } else if (!(await this.#tabs.hears(kept.key))) {
       await this.#renew().catch(ignored)
     }

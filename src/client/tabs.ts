@@ -69,8 +69,8 @@ export class Tabs {
     this.#outbox?.postMessage(message)
   }
 
-  /** Whether another tab tells, now or soon, of what it stored under a key. */
-  async hears(key: string): Promise<boolean> {
+  /** Whether another tab tells, now or soon, of what it stored under a key, or removed. */
+  async hears(key: string | null): Promise<boolean> {
     const isTold = () => this.news?.key === key
 
     await this.#hear(isTold)

@@ -6,7 +6,7 @@ import socketio from '@feathersjs/socketio-client'
 import { io } from 'socket.io-client'
 import { RefreshTokenClient, type ClientOptions } from '../../src/client/index.js'
 
-const page: any = ((globalThis as any).inPage = {})
+const page: any = ((globalThis as any).inPage = { window: globalThis })
 const events: [string, unknown][] = []
 let ahead = 0 // ms
 
