@@ -219,6 +219,43 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     assert.equal(new URL(page.url()).search, '')
   })
 
+  it('runs nothing and shows nothing that somehow got into it from elsewhere', async () => {
+    const { page, expects, isOutside } = await open()
+    const violations = ['script-src', 'style-src', 'img-src', 'connect-src', 'form-action']
+
+    await isOutside()
+    expects(/Content Security Policy/i)
+    expects(/evil\.example/)
+
+    const seen = await page.evaluate(async () => {
+      const { document, setTimeout } = globalThis as any
+      const seen: string[] = []
+
+      document.addEventListener('securitypolicyviolation', (event: any) =>
+        seen.push(event.effectiveDirective)
+      )
+      document.body.insertAdjacentHTML(
+        'beforeend',
+        `<p style="color: red" onclick="ran = true">Click</p><img src="https://evil.example/pixel" onerror="ran = true">
+        <form action="https://evil.example/"><button>Send</button></form>`
+      )
+      document.querySelector('p[onclick]').click()
+      document.body.append(Object.assign(document.createElement('script'), { textContent: 'ran = true' }))
+      await fetch('https://evil.example/').catch(() => {})
+      document.querySelector('form[action]').submit()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return seen
+    })
+
+    for (const directive of violations) {
+      assert.ok(
+        seen.some((name) => name.startsWith(directive)),
+        `${directive}: ${seen.join(', ')}`
+      )
+    }
+    assert.equal(await page.evaluate(() => 'ran' in globalThis), false)
+  })
+
   it('works on a phone as well', async () => {
     const { page, look, signIn, isHome, isOutside } = await open({ viewport: { width: 390, height: 844 } })
     const { email } = await newPerson(t)
