@@ -16,6 +16,7 @@ import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { mongodb } from './mongodb.js'
 import { openapi, publishedDocument } from './openapi/openapi.js'
+import { page } from './page.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
@@ -65,6 +66,7 @@ export function createApp(
   )
   app.use(publishedKeys())
   app.use(publishedDocument())
+  app.use(page())
   app.use(clientAddress())
   app.use(notStored())
   app.use(

@@ -1,12 +1,25 @@
 import { build } from 'esbuild'
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright-core'
 import type { Application } from '../../src/declarations.js'
 
-/** Debian's Chromium, without what it would ask of the network by itself. */
-export const startChromium = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: '/usr/bin/chromium',
+const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser']
+const executablePath = places.find((path) => path !== undefined && existsSync(path))
+
+/** Why tests in a browser are skipped here, for the option `skip`; in CI none is. */
+export const withoutChromium: string | false =
+  executablePath === undefined && process.env.CI !== 'true'
+    ? 'there is no Chromium: install it (apt-get install chromium), or set CHROMIUM to its path'
+    : false
+
+/** Chromium, without what it would ask of the network by itself. @throws Error where there is none */
+export const startChromium = (): Promise<Browser> => {
+  assert.ok(executablePath, 'Chromium is missing: install it (apt-get install chromium)')
+
+  return chromium.launch({
+    executablePath,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -17,6 +30,7 @@ export const startChromium = (): Promise<Browser> =>
       '--disable-sync'
     ]
   })
+}
 
 /** Has the service serve a page, at `/tab.html`, that runs `tab-page.ts`. */
 export async function tabPage(): Promise<(app: Application) => void> {
