@@ -64,9 +64,6 @@ export function createApp(
       maxAge: preflightLife
     })
   )
-  app.use(publishedKeys())
-  app.use(publishedDocument())
-  app.use(page())
   app.use(clientAddress())
   app.use(notStored())
   app.use(
@@ -75,6 +72,10 @@ export function createApp(
 
   app.configure(refuseOtherMethods)
   app.configure(rest())
+  // What is no service comes after them, so that they do not wait for it
+  app.use(publishedKeys())
+  app.use(publishedDocument())
+  app.use(page())
   app.configure(
     socketio(
       {

@@ -1,5 +1,6 @@
 // The test command: `npm test`, or `npm test -- sessions` for the files, or else the tests, of that name.
 // Runs them on MONGODB_URL, or without one on a mongod of its own, and prints how much of src/ they cover.
+import { setMaxListeners } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -29,6 +30,7 @@ interface Counts {
 }
 
 const interruption = new AbortController()
+setMaxListeners(0, interruption.signal) // each test listens to it
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
 
 const temporary = await mkdtemp(join(tmpdir(), 'moult-test-'))
