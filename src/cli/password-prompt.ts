@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { CommandError } from './answer.js'
@@ -14,32 +14,38 @@ export async function readPassword(): Promise<string> {
 }
 
 async function askTwice(): Promise<string> {
-  const password = await ask('New password: ')
-
-  if ((await ask('Once more: ')) !== password) {
-    throw new CommandError('The two are not the same: nothing was changed')
-  }
-
-  return password
-}
-
-async function ask(question: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const interruption = new AbortController()
+  // One for both questions: in between, the terminal would show what is typed
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 })
+  const lines = terminal[Symbol.asyncIterator]()
 
-  terminal.once('SIGINT', () => interruption.abort())
-  terminal.once('close', () => interruption.abort()) // Ctrl-D
-  process.stderr.write(question)
+  terminal.once('SIGINT', () => terminal.close())
 
   try {
-    return await terminal.question('', { signal: interruption.signal })
-  } catch {
-    throw new CommandError('Interrupted: nothing was changed')
+    const password = await ask('New password: ', lines)
+
+    if ((await ask('Once more: ', lines)) !== password) {
+      throw new CommandError('The two are not the same: nothing was changed')
+    }
+
+    return password
   } finally {
     terminal.close()
-    process.stderr.write('\n')
   }
+}
+
+async function ask(question: string, lines: AsyncIterator<string>): Promise<string> {
+  process.stderr.write(question)
+
+  const { value, done } = await lines.next()
+
+  process.stderr.write('\n')
+
+  if (done) {
+    throw new CommandError('Interrupted: nothing was changed')
+  }
+
+  return value
 }
 
 async function readLine(): Promise<string> {
