@@ -32,7 +32,8 @@ export async function moult(argv: string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** All commands. */
+export function program(): Command {
   const program = new Command('moult')
     .description('Looks after a Moult service and its database')
     .addHelpText(

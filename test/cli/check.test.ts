@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { checkDatabase } from '../../src/cli/check-database.js'
 import { neededIndexes } from '../../src/cli/check-indexes.js'
 import type { Finding } from '../../src/cli/finding.js'
+import { runningMongod } from '../../src/dev/mongod.js'
 import { databaseUrl, startApp, withApp, type TestApp } from '../support/app.js'
 import { runScript } from '../support/process.js'
 import { startReplicaSet } from '../support/replica-set.js'
@@ -78,6 +82,24 @@ describe('moult check', { concurrency: 2 }, () => {
       assert.doesNotMatch(stdout, /hunter2|All is well/)
     })
   }
+
+  it('starts the embedded MongoDB where it does not run, and says so', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'moult-check-'))
+
+    try {
+      const { code, stdout, stderr } = await moultCheck(
+        { MONGODB_URL: '', NODE_CONFIG: JSON.stringify({ data }) },
+        '--json'
+      )
+
+      assert.equal(code, 0)
+      assert.match(stderr, /^MongoDB \S+ \(.*\) keeps its data in .*$/m)
+      assert.deepEqual(statesOf(JSON.parse(stdout).findings), { configuration: 'ok', ...allWell })
+      assert.equal(await runningMongod(data), null)
+    } finally {
+      await rm(data, { recursive: true })
+    }
+  })
 
   it('tells a server that is no replica set, and so has no change streams', async () => {
     const mongod = await startStandaloneMongod()

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import type { Command } from 'commander'
+import { program } from '../../src/cli/moult.js'
 import { runScript } from '../support/process.js'
+
+/** The commands that do something, with their names from the first on. */
+function leaves(command: Command, path: string[] = []): { path: string[]; command: Command }[] {
+  return command.commands.length === 0
+    ? [{ path, command }]
+    : command.commands.flatMap((child) => leaves(child, [...path, child.name()]))
+}
 
 const moult = (args: string[], env = {}) => runScript('cli.ts', { args, env: { NODE_ENV: 'test', ...env } })
 
@@ -32,6 +41,24 @@ describe('moult', { concurrency: 2 }, () => {
       assert.doesNotMatch(stderr, /hunter2/)
     })
   }
+
+  it('is told of in docs/cli.md, command by command, with all arguments and options', async () => {
+    const docs = await readFile(resolve('docs/cli.md'), 'utf8')
+
+    for (const { path, command } of leaves(program())) {
+      const args = command.registeredArguments.map((one) =>
+        one.required ? `<${one.name()}>` : `[${one.name()}]`
+      )
+      const usage = [...path, ...args].join(' ')
+      const row = docs.split('\n').find((line) => line.startsWith(`| \`${usage}\` `))
+
+      assert.ok(row, usage)
+
+      for (const { long } of command.options.filter(({ long }) => long !== '--json')) {
+        assert.ok(row.includes(`\`${long}\``), `${usage} ${long}`)
+      }
+    }
+  })
 
   it('tells what there is', async () => {
     const { code, stdout } = await moult(['--help'])
