@@ -1,24 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  MongoClient,
-  MongoServerError,
-  MongoServerSelectionError,
-  type ChangeStream,
-  type Db,
-  type Document
-} from 'mongodb'
+import { MongoClient, MongoServerError, MongoServerSelectionError, type Db, type Document } from 'mongodb'
 import { reason } from '../dev/development-error.js'
 import { clientOptions, leastVersion, nameIn } from '../mongodb.js'
 import { checkIndexes } from './check-indexes.js'
+import { checkChangeStream, checkWrites, makeReplicaSet } from './check-writes.js'
 import { ok, warning, wrong, type Finding } from './finding.js'
 
-const patience = 3000 // ms, for a write and for hearing of it
 const clockWarns = 1000 // ms apart from the database's clock
 const clockWrong = 5000 // ms: docs/scaling.md asks for a few seconds
 const unauthorized = new Set<unknown>([13, 8000]) // the second is Atlas's
-const noChangeStreams = 40573
-const makeReplicaSet = 'start mongod with --replSet rs0, and call rs.initiate() once: one node is enough'
 
 /**
  * Looks whether a database is as the service needs it, with the service's own client. Writes into a collection of its
@@ -148,76 +137,6 @@ interface Hello extends Document {
 
 const hello = async (db: Db): Promise<Hello> => (await db.command({ hello: 1 })) as Hello
 
-/** As the service writes: acknowledged by the majority, in the journal. */
-async function checkWrites(db: Db): Promise<Finding> {
-  return withProbe(db, async (probe) => {
-    const start = performance.now()
-
-    try {
-      await probe.insertOne(
-        { at: new Date() },
-        { writeConcern: { w: 'majority', journal: true, wtimeoutMS: patience } }
-      )
-    } catch (error) {
-      if ((error as Error).name === 'MongoWriteConcernError') {
-        return wrong(
-          'writes',
-          'the majority of the replica set does not acknowledge a write',
-          'start the members that are down: most of those that hold data have to run'
-        )
-      }
-
-      throw error
-    }
-
-    return ok('writes', `acknowledged by the majority after ${since(start)} ms`)
-  })
-}
-
-/** Opens a stream, writes, and hears of it. */
-async function checkChangeStream(db: Db): Promise<Finding> {
-  return withProbe(db, async (probe) => {
-    const stream = probe.watch([], { maxAwaitTimeMS: 500 })
-
-    try {
-      await stream.tryNext() // opens it
-
-      const start = performance.now()
-
-      await probe.insertOne({ at: new Date() }, { writeConcern: { w: 1 } })
-      return (await heard(stream))
-        ? ok('change stream', `tells of a write after ${since(start)} ms`)
-        : wrong(
-            'change stream',
-            `says nothing of a write within ${patience / 1000} s`,
-            'start the members of the replica set that are down or behind'
-          )
-    } catch (error) {
-      if ((error as { code?: unknown }).code === noChangeStreams) {
-        return wrong('change stream', 'there is none without a replica set', makeReplicaSet)
-      }
-
-      throw error
-    } finally {
-      await stream.close().catch(() => undefined)
-    }
-  })
-}
-
-async function heard(stream: ChangeStream): Promise<boolean> {
-  const deadline = performance.now() + patience
-
-  while (performance.now() < deadline) {
-    if (await stream.tryNext()) {
-      return true
-    }
-
-    await sleep(10)
-  }
-
-  return false
-}
-
 async function checkClock(db: Db, now: () => number): Promise<Finding> {
   const sent = now()
   const { localTime } = await hello(db)
@@ -237,16 +156,3 @@ async function checkClock(db: Db, now: () => number): Promise<Finding> {
     ? warning('clock', found, mend)
     : ok('clock', "agrees with the database's to within a second")
 }
-
-/** A collection of this check's own. */
-async function withProbe<T>(db: Db, work: (probe: ReturnType<Db['collection']>) => Promise<T>): Promise<T> {
-  const probe = db.collection(`moultCheck-${randomUUID()}`)
-
-  try {
-    return await work(probe)
-  } finally {
-    await probe.drop({ writeConcern: { w: 1 } }).catch(() => undefined)
-  }
-}
-
-const since = (start: number): number => Math.round(performance.now() - start)
