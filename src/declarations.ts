@@ -10,6 +10,7 @@ import type { RateLimits } from './rate-limits/rate-limits.js'
 import type { AuthenticationService, Session } from './refresh-token/index.js'
 import type { ContentService } from './services/content/content.class.js'
 import type { HealthService } from './services/health/health.class.js'
+import type { ReadyService } from './services/ready/ready.class.js'
 import type { SessionService } from './services/sessions/sessions.class.js'
 import type { UserService } from './services/users/users.class.js'
 import type { User } from './services/users/users.schema.js'
@@ -32,6 +33,7 @@ export interface ServiceTypes {
   authentication: AuthenticationService
   content: ContentService
   health: HealthService
+  ready: ReadyService
   sessions: SessionService
   users: UserService
 }

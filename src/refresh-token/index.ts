@@ -10,7 +10,7 @@ export { SessionStore } from './session-store.js'
 export type { SessionEvent, SessionEvents } from './session-events.js'
 export { present, type Device, type EndReason, type Session, type SessionRecord } from './session.js'
 export type { Settings } from './options.js'
-export type { UserChange } from './user-changes.js'
+export type { StreamState, UserChange, UserChanges } from './user-changes.js'
 export { publicKeySet, type KeySet } from './key-set.js'
 export {
   neededTill,

@@ -11,6 +11,9 @@ export interface UserChange {
   fields: string[]
 }
 
+/** Whether the stream is heard; `not needed` where there can be none, and the database is asked at each call. */
+export type StreamState = 'fresh' | 'silent' | 'not needed'
+
 export interface UserChangesEvents {
   /** A user changed. */
   changed: [UserChange]
@@ -77,6 +80,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   #ended: Promise<void> = Promise.resolve()
   #tick: NodeJS.Timeout | undefined
   #warned = false
+  #isUnsupported = false
 
   constructor(options: UserChangesOptions) {
     super()
@@ -86,6 +90,19 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   /** Whether all changes are known but those of the last `maxStale` ms. */
   get isFresh(): boolean {
     return performance.now() - this.#heardAt <= this.#options.maxStale
+  }
+
+  get state(): StreamState {
+    return this.isFresh
+      ? 'fresh'
+      : this.#isUnsupported || !this.#options.isFollowable
+        ? 'not needed'
+        : 'silent'
+  }
+
+  /** How long ago the stream was last heard from, ms; Infinity where it was not. */
+  get silence(): number {
+    return performance.now() - this.#heardAt
   }
 
   start(): void {
@@ -145,6 +162,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
         this.#heardAt = performance.now()
         this.#token = stream.resumeToken
         this.#warned = false
+        this.#isUnsupported = false
 
         if (change && !change.documentKey) {
           // The collection was dropped or renamed, and the stream ends with it
@@ -191,6 +209,8 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   /** Says so once, and how long to wait until the next attempt, ms. */
   #failed(error: unknown): number {
     const isUnsupported = (error as { code?: unknown }).code === noChangeStreams
+
+    this.#isUnsupported ||= isUnsupported
 
     if (!isUnreachable(error)) {
       // The oplog no longer goes back so far (ChangeStreamHistoryLost), say

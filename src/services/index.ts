@@ -1,6 +1,7 @@
 import type { Application } from '../declarations.js'
 import { content } from './content/content.js'
 import { health } from './health/health.js'
+import { ready } from './ready/ready.js'
 import { sessions } from './sessions/sessions.js'
 import { users } from './users/users.js'
 
@@ -9,4 +10,5 @@ export const services = (app: Application) => {
   app.configure(sessions)
   app.configure(content)
   app.configure(health)
+  app.configure(ready)
 }
