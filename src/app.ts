@@ -14,6 +14,7 @@ import { requireDatabase } from './hooks/require-database.js'
 import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
+import { metrics, publishedMetrics } from './metrics/metrics.js'
 import { mongodb } from './mongodb.js'
 import { openapi, publishedDocument } from './openapi/openapi.js'
 import { passwords } from './passwords.js'
@@ -65,6 +66,7 @@ export function createApp(
   )
   app.use(publishedKeys())
   app.use(publishedDocument())
+  app.use(publishedMetrics())
   app.use(clientAddress())
   app.use(notStored())
   app.use(
@@ -96,6 +98,7 @@ export function createApp(
   app.configure(channels)
   app.configure(usersElsewhere)
   app.configure(openapi)
+  app.configure(metrics)
 
   app.hooks({
     around: {

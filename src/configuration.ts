@@ -2,6 +2,7 @@ import configuration from '@feathersjs/configuration'
 import { Type, type Static } from '@feathersjs/typebox'
 import type { Application } from './declarations.js'
 import { limitsSetting } from './limits.js'
+import { metricsSetting, requireGuarded } from './metrics/settings.js'
 import { rateLimitSetting } from './rate-limits/settings.js'
 import { passwordsSchema } from './passwords.js'
 import { checkConfiguration } from './refresh-token/configuration-check.js'
@@ -49,6 +50,7 @@ const schema = Type.Object(
       description: 'write how many proxies are in front of the service, such as 1, or 0'
     }),
     limits: limitsSetting,
+    metrics: metricsSetting,
     workers: Type.Unsafe<number | 'auto'>({
       type: ['integer', 'string'],
       minimum: 1,
@@ -89,7 +91,14 @@ export function readConfiguration(): Unchecked {
 
   const settings: Unchecked = structuredClone({ ...configuration()() })
 
-  return { ...settings, port: toNumber(settings.port), workers: toNumber(settings.workers) }
+  const { port, workers, metrics } = settings
+
+  return {
+    ...settings,
+    port: toNumber(port),
+    workers: toNumber(workers),
+    ...(isObject(metrics) && { metrics: { ...metrics, port: toNumber(metrics.port) } })
+  }
 }
 
 /** From the environment numbers come as strings. */
@@ -113,7 +122,10 @@ function requireJson(variable = '{}'): void {
 export function checkedConfiguration(settings: Unchecked): Configuration {
   checkConfiguration(schema, settings, '')
 
-  const { authentication } = settings as { authentication: Unchecked }
+  const { authentication, metrics } = settings as { authentication: Unchecked } & Pick<
+    Configuration,
+    'metrics'
+  >
   const refreshToken = authentication['refresh-token']
 
   if (authentication.keys === undefined && isObject(refreshToken)) {
@@ -121,6 +133,7 @@ export function checkedConfiguration(settings: Unchecked): Configuration {
     requireSecret(refreshToken, 'authentication.refresh-token', 'REFRESH_TOKEN_SECRET')
   }
 
+  requireGuarded(metrics)
   readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
 
   return settings as Configuration

@@ -1,5 +1,6 @@
 import type { HookContext as FeathersHookContext, NextFunction } from '@feathersjs/feathers'
 import type { Application as FeathersApplication } from '@feathersjs/koa'
+import type { Registry } from 'prom-client'
 import type { Server } from 'socket.io'
 import type { Configuration as Settings } from './configuration.js'
 import type { Logger } from './logger.js'
@@ -26,6 +27,10 @@ export interface Configuration extends Settings {
   hasher: PasswordHasher
   rateLimits: RateLimits
   openapi: OpenApiDocument
+  /** What this process has counted; with `metrics` only. */
+  metricsRegistry: Registry
+  /** What all have counted, as Prometheus reads it; with `metrics` only. */
+  scrape: () => Promise<string>
 }
 
 /** The services, by path. */

@@ -9,6 +9,8 @@ export interface UserChange {
   operation: 'insert' | 'update' | 'replace' | 'delete'
   /** Of an update the fields that changed, with dots where they lie deeper. */
   fields: string[]
+  /** When, by the database's clock. */
+  at: Date | undefined
 }
 
 /** Whether the stream is heard; `not needed` where there can be none, and the database is asked at each call. */
@@ -64,7 +66,7 @@ const pipeline: Document[] = [
       ]
     }
   },
-  { $project: { operationType: 1, documentKey: 1, fields: changedFields } }
+  { $project: { operationType: 1, documentKey: 1, wallTime: 1, fields: changedFields } }
 ]
 
 /**
@@ -170,9 +172,9 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
           return
         }
         if (change) {
-          const { operationType: operation, documentKey, fields } = change
+          const { operationType: operation, documentKey, fields, wallTime: at } = change
 
-          this.emit('changed', { userId: String(documentKey!._id), operation, fields })
+          this.emit('changed', { userId: String(documentKey!._id), operation, fields, at })
         }
       }
     } finally {
@@ -230,5 +232,6 @@ interface RawChange {
   operationType: UserChange['operation']
   /** None where the collection was dropped or renamed. */
   documentKey?: { _id: unknown }
+  wallTime?: Date
   fields: string[]
 }
