@@ -20,6 +20,7 @@ import { openapi, publishedDocument } from './openapi/openapi.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
+import { requestIdHeader, requestIds } from './request-id.js'
 import { refuseOtherMethods } from './routes.js'
 import { services } from './services/index.js'
 import { usersElsewhere } from './services/users/users-elsewhere.js'
@@ -48,19 +49,23 @@ export function createApp(
   app.configure(configured(settings))
   app.set('now', now)
   app.set('logger', logger)
+  logger.level = settings.logLevel ?? logger.level
   // Koa believes what proxies say of the protocol and the host, too
   app.proxy = settings.proxies > 0
   app.maxIpsCount = settings.proxies
 
   // What Koa would print: connections that broke, or took too long
-  app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
+  app.on('error', (error, ctx) =>
+    logger.debug({ requestId: ctx?.feathers?.requestId, ...describe(error) }, 'A request failed')
+  )
+  app.use(requestIds())
   app.use(securityHeaders())
   app.use(errorHandler())
   app.use(
     cors({
       origin: allowedOrigin(settings.origins),
       credentials: () => app.service('authentication').settings.cookie !== undefined,
-      exposeHeaders: ['Retry-After'],
+      exposeHeaders: ['Retry-After', requestIdHeader],
       maxAge: preflightLife
     })
   )

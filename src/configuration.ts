@@ -9,6 +9,8 @@ import { checkConfiguration } from './refresh-token/configuration-check.js'
 import { ConfigurationError } from './refresh-token/errors.js'
 import { readSettings } from './refresh-token/options.js'
 
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
 const text = (description: string) => Type.String({ minLength: 1, description })
 const fieldName = text('write the name of a field, such as "email"')
 
@@ -44,6 +46,12 @@ const schema = Type.Object(
     ),
     passwords: passwordsSchema,
     rateLimit: rateLimitSetting,
+    logLevel: Type.Optional(
+      Type.Unsafe<Level>({
+        enum: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+        description: 'write "debug", which has a line for each request, "info", "warn", "error" or "silent"'
+      })
+    ),
     proxies: Type.Integer({
       minimum: 0,
       maximum: 10,

@@ -55,5 +55,7 @@ declare module '@feathersjs/feathers' {
     session?: Session
     /** The address of the client. */
     ip?: string
+    /** Names the request in the log; of a call over a socket, the socket. */
+    requestId?: string
   }
 }
