@@ -1,6 +1,7 @@
 import configuration from '@feathersjs/configuration'
 import { Type, type Static } from '@feathersjs/typebox'
 import type { Application } from './declarations.js'
+import { eventsSetting } from './events/settings.js'
 import { limitsSetting } from './limits.js'
 import { metricsSetting, requireGuarded } from './metrics/settings.js'
 import { rateLimitSetting } from './rate-limits/settings.js'
@@ -59,6 +60,7 @@ const schema = Type.Object(
     }),
     limits: limitsSetting,
     metrics: metricsSetting,
+    events: eventsSetting,
     workers: Type.Unsafe<number | 'auto'>({
       type: ['integer', 'string'],
       minimum: 1,

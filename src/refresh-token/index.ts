@@ -1,7 +1,7 @@
 export { AuthenticationService, type AuthenticationServiceOptions } from './authentication-service.js'
 export { RefreshTokenStrategy } from './refresh-token-strategy.js'
 export { SessionJwtStrategy } from './session-jwt-strategy.js'
-export { attachRefreshToken } from './hooks/attach-refresh-token.js'
+export { attachRefreshToken, deviceOf } from './hooks/attach-refresh-token.js'
 export { clearRefreshTokenCookie } from './hooks/clear-refresh-token-cookie.js'
 export { endSession } from './hooks/end-session.js'
 export { refreshTokenCookie } from './hooks/refresh-token-cookie.js'

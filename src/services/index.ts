@@ -1,5 +1,6 @@
 import type { Application } from '../declarations.js'
 import { content } from './content/content.js'
+import { events } from './events/events.js'
 import { health } from './health/health.js'
 import { ready } from './ready/ready.js'
 import { sessions } from './sessions/sessions.js'
@@ -9,6 +10,7 @@ export const services = (app: Application) => {
   app.configure(users)
   app.configure(sessions)
   app.configure(content)
+  app.configure(events)
   app.configure(health)
   app.configure(ready)
 }
