@@ -41,6 +41,8 @@ const wrong: [Settings, string, RegExp?][] = [
   [{ mongodb: 'postgres://localhost/x' }, 'mongodb', /such as mongodb:/],
   [{ mongodb: 27017 }, 'mongodb', /such as mongodb:/],
   [{ rateLimit: 'none' }, 'rateLimit', /write /],
+  [{ events: { keep: 'ever' } }, 'events.keep', /is "ever": write a duration/],
+  [{ events: true }, 'events', /write false, or an object with keep/],
   [{ logLevel: 'loud' }, 'logLevel', /is "loud": write "debug"/],
   [{ metrics: true }, 'metrics', /write false, or an object with port/],
   [{ metrics: {} }, 'metrics.port', /is missing: write a port .*, or a metrics\.token/],

@@ -49,7 +49,7 @@ describe('GET /metrics with a token', () => {
 
     return Object.fromEntries(
       Object.entries(now)
-        .filter(([name]) => name.startsWith('moult_') && !/stream|cache/.test(name))
+        .filter(([name]) => name.startsWith('moult_') && !/stream|cache|events/.test(name))
         .map(([name, value]) => [name, value - (before[name] ?? 0)] as const)
         .filter(([, value]) => value !== 0)
     )
@@ -157,6 +157,7 @@ describe('GET /metrics with a token', () => {
     assert.ok(now.moult_change_stream_silence_seconds! < 2)
     assert.ok(now.moult_change_stream_lag_seconds_count! > 0)
     assert.equal(now['moult_password_hashes{state="waiting"}'], 0)
+    assert.equal(now.moult_events_dropped_total, 0)
     assert.ok('nodejs_eventloop_lag_p99_seconds' in now)
   })
 

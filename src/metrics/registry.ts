@@ -18,6 +18,7 @@ export function makeRegistry(app: Application): Registry {
   watchStream(app, registry)
   watchHasher(app, registry)
   watchSockets(app, registry)
+  watchTrail(app, registry)
 
   return registry
 }
@@ -139,6 +140,27 @@ function watchHasher(app: Application, registry: Registry): void {
 
 function watchSockets(app: Application, registry: Registry): void {
   gauge('moult_sockets', 'Connected sockets', registry, () => app.io.engine.clientsCount)
+}
+
+function watchTrail(app: Application, registry: Registry): void {
+  if (!app.get('events')) {
+    return
+  }
+
+  const queue = app.get('eventQueue')
+
+  gauge('moult_events_waiting', 'Events to be noted in the audit trail', registry, () => queue.length)
+  registry.registerMetric(
+    new Counter({
+      name: 'moult_events_dropped_total',
+      help: 'Events that could not be noted',
+      registers: [],
+      collect() {
+        this.reset()
+        this.inc(queue.dropped)
+      }
+    })
+  )
 }
 
 /** A figure that is looked up when it is asked for. */
