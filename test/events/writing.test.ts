@@ -6,6 +6,7 @@ import { EventQueue } from '../../src/events/event-queue.js'
 import { createLogger } from '../../src/logger.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import { newPerson } from '../support/people.js'
+import { runScript } from '../support/process.js'
 import { atOnce, password, restClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
@@ -52,6 +53,19 @@ describe('what is written to the audit trail', () => {
       await atOnce(10, () => restClient(other.address).signIn(ada.email))
       await other.stop()
       assert.equal((await eventsIn(t, { type: 'signed-in', userId: ada.id })).length, 11)
+    })
+  })
+
+  it('is there of what the command line does, too', async () => {
+    await withApp({}, async (t) => {
+      const ada = await newPerson(t)
+      const env = { MONGODB_URL: t.url, NODE_ENV: 'test' }
+
+      assert.equal((await runScript('cli.ts', { args: ['users', 'role', ada.email, 'admin'], env })).code, 0)
+      const [event] = await eventsIn(t, { type: 'roles-changed' })
+
+      assert.deepEqual(event?.roles, ['admin'])
+      assert.deepEqual(event?.device, {})
     })
   })
 

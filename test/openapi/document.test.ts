@@ -145,6 +145,8 @@ describe('GET /openapi.json', () => {
     ['the boards', 'get', '/content', 200, () => client.ask('GET', '/content')],
     ['a board', 'get', '/content/{id}', 200, () => client.ask('GET', '/content/public')],
     ['a board of admins', 'get', '/content/{id}', 403, () => ada.ask('GET', '/content/admin')],
+    ['the events', 'get', '/events', 200, () => admin.ask('GET', '/events?userId=all')],
+    ["another's events", 'get', '/events', 403, () => ada.ask('GET', `/events?userId=${admin.id}`)],
     ['its health', 'get', '/health', 200, () => client.ask('GET', '/health')],
     [
       'its readiness',
