@@ -17,6 +17,7 @@ import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } fro
 import { metrics, publishedMetrics } from './metrics/metrics.js'
 import { mongodb } from './mongodb.js'
 import { openapi, publishedDocument } from './openapi/openapi.js'
+import { page } from './page.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
@@ -69,17 +70,19 @@ export function createApp(
       maxAge: preflightLife
     })
   )
-  app.use(publishedKeys())
-  app.use(publishedDocument())
-  app.use(publishedMetrics())
   app.use(clientAddress())
   app.use(notStored())
   app.use(
     bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })
   )
 
-  app.use(refuseOtherMethods())
+  app.configure(refuseOtherMethods)
   app.configure(rest())
+  // What is no service comes after them, so that they do not wait for it
+  app.use(publishedKeys())
+  app.use(publishedDocument())
+  app.use(publishedMetrics())
+  app.use(page())
   app.configure(
     socketio(
       {

@@ -1,5 +1,8 @@
-import helmet from 'koa-helmet'
+import type { Middleware } from '@feathersjs/koa'
+import helmet from 'helmet'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'socket.io'
+import type { Application } from './declarations.js'
 
 const year = 365 * 24 * 60 * 60 // s
 
@@ -23,23 +26,56 @@ const contentSecurityPolicy = {
  * tell other sites nothing. In production also to come by HTTPS alone; what else runs under the domain is not for us
  * to decide.
  */
-export const securityHeaders = () =>
-  helmet({
+function fixedHeaders(): [string, string][] {
+  const set: [string, string][] = []
+  const response = {
+    setHeader: (name: string, value: string) => set.push([name, value]),
+    removeHeader: () => undefined // X-Powered-By, which Koa does not send
+  }
+  const middleware = helmet({
     contentSecurityPolicy,
     xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
     strictTransportSecurity: process.env.NODE_ENV === 'production' && {
       maxAge: year,
       includeSubDomains: false
-    }
+    },
+    // Of browsers and plug-ins that are gone
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false
   })
+
+  // They are the same for every answer, so helmet is asked once
+  middleware({} as IncomingMessage, response as unknown as ServerResponse, () => undefined)
+  return set
+}
+
+const setter = () => {
+  const fixed = fixedHeaders()
+
+  return (response: ServerResponse) => {
+    for (const [name, value] of fixed) {
+      response.setHeader(name, value)
+    }
+  }
+}
+
+export const securityHeaders = (): Middleware<Application> => {
+  const setHeaders = setter()
+
+  return (ctx, next) => {
+    setHeaders(ctx.res)
+    return next()
+  }
+}
 
 /** The same for what Socket.IO answers over HTTP, which does not pass through Koa. */
 export const secureSockets = (io: Server) => {
-  const middleware = securityHeaders()
+  const setHeaders = setter()
 
-  io.engine.use((req: unknown, res: unknown, next: () => Promise<void>) =>
-    // koa-helmet takes no more of a context than these
-    middleware({ req, res } as never, next)
-  )
+  io.engine.use((_req: IncomingMessage, res: ServerResponse, next: () => void) => {
+    setHeaders(res)
+    next()
+  })
 }

@@ -53,12 +53,17 @@ function findRoutes(service: Service): Route[] {
  * Refuses what no service is called by before anything else is asked of the client. Feathers would make an entry of a
  * POST to another one's path, and ask for a token before it says that all entries at once can't be changed.
  */
-export const refuseOtherMethods = (): Middleware => (ctx, next) => {
-  const found = ctx.app.lookup(ctx.path)
+export const refuseOtherMethods = (app: Application) => {
+  app.mixins.push((_service: unknown, _path: string, options: { koa?: { before?: Middleware[] } }) => {
+    options.koa = { ...options.koa, before: [refuseOther, ...(options.koa?.before ?? [])] }
+  })
+}
+
+const refuseOther: Middleware = (ctx, next) => {
   const isCustom = ctx.method === 'POST' && ctx.get('X-Service-Method') !== ''
 
-  if (found && !isCustom) {
-    requireMethod(ctx, allowedAt(found))
+  if (!isCustom) {
+    requireMethod(ctx, allowedAt(ctx.lookup!))
   }
 
   return next()

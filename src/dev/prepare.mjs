@@ -1,28 +1,32 @@
-// Makes a fresh clone ready: installs the locked dependencies and builds lib/, each only when needed.
-// Runs before `npm start`, `npm test` and the like; plain JavaScript, because nothing is installed yet.
+// Makes a fresh clone ready: installs the locked dependencies, and builds lib/ and the page's script, each only when
+// needed. Runs before `npm start`, `npm test` and the like; plain JavaScript, because nothing is installed yet.
 //
-//   node src/dev/prepare.mjs              what `npm start` needs: in a production install, no more than lib/
+//   node src/dev/prepare.mjs              what `npm start` needs: in a production install, no more than what is built
 //   node src/dev/prepare.mjs --dev        the tools for development too
+//   node src/dev/prepare.mjs --page       the tools and the page's script, without lib/
 //   node src/dev/prepare.mjs --no-build   only the tools
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { alone } from './alone.mjs'
+import { bundle, isBundled } from './page-bundle.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 const stampFile = join(root, 'lib/.stamp')
-const wantsBuild = !process.argv.includes('--no-build')
+const wantsPage = !process.argv.includes('--no-build')
+const wantsBuild = wantsPage && !process.argv.includes('--page')
 const wantsTools = !wantsBuild || process.argv.includes('--dev')
 
 let running // the child process, for a signal to reach it
 
 async function prepare() {
-  if (isInstalled() && isBuilt()) return
+  if (isInstalled() && isBuilt() && hasPage()) return
   await alone(join(root, '.prepare.lock'), async () => {
     // asked again: another process may have done it while this one waited
     if (!isInstalled()) await install()
     if (!isBuilt()) await build()
+    if (!hasPage()) await buildPage()
   })
 }
 
@@ -35,7 +39,7 @@ function isInstalled() {
   const present = packages('node_modules/.package-lock.json')
   if (!locked) throw new Error('package-lock.json is missing or unreadable; restore it from the repository.')
   if (!present) return false
-  const needsTools = wantsTools || !isBuilt()
+  const needsTools = wantsTools || !isBuilt() || !hasPage()
   return Object.entries(locked).every(([path, entry]) => {
     if (path === '') return true // the project itself
     const found = present[path]
@@ -89,6 +93,15 @@ async function build() {
   removeStale()
   mkdirSync(join(root, 'lib'), { recursive: true })
   writeFileSync(stampFile, built)
+}
+
+function hasPage() {
+  return !wantsPage || isBundled(root)
+}
+
+async function buildPage() {
+  console.log('Building public/client.js from public/page/ …')
+  await bundle(root)
 }
 
 /** Removes what was built from sources that are gone. */

@@ -13,12 +13,13 @@ import { createHmac, randomUUID } from 'node:crypto'
 import type { MongoDBService } from '@feathersjs/mongodb'
 import type { Secret, SignOptions } from 'jsonwebtoken'
 import type { Document } from 'mongodb'
+import { AccessTokens } from './access-tokens.js'
 import { ConfigurationError, Refused } from './errors.js'
 import { readSettings, type Settings } from './options.js'
 import { newSessionId, type SessionRecord } from './session.js'
 import { LiveUsers } from './live-users.js'
 import type { SessionStore } from './session-store.js'
-import { mint, parseAccessToken, parseRefreshToken, type RefreshToken } from './token.js'
+import { mint, parseRefreshToken, type RefreshToken } from './token.js'
 import { UserDocuments, type OwnerFilter, type SessionOwner } from './user-documents.js'
 import { checkedBy } from './validation.js'
 import { answerKnownEntity, forgetEntity, knownEntity } from './hooks/entity.js'
@@ -59,6 +60,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   // Which password hash an entity had that a strategy answered: its session opens only while it still has it
   private readonly passwords = new WeakMap<object, unknown>()
   private readonly secretInFile: string
+  private readonly accessTokens: AccessTokens
 
   /**
    * @param configKey Where the app keeps the configuration
@@ -76,6 +78,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       now,
       warn
     })
+    this.accessTokens = new AccessTokens(this.settings.accessTokens)
     this.secretInFile = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
       .update('authentication.secret')
       .digest('base64url')
@@ -246,7 +249,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   ): Promise<Document> {
     return secretOverride
       ? super.verifyAccessToken(accessToken, options, secretOverride)
-      : parseAccessToken(this.settings.accessTokens, accessToken, this.now())
+      : this.accessTokens.parse(accessToken, this.now())
   }
 
   /** @throws Refused `invalid` or `expired` */

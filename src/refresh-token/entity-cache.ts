@@ -26,6 +26,7 @@ interface Entry extends KnownUser {
 }
 
 const entryOverhead = 1024 // bytes: about what an entry takes beside the document
+const sizeFactor = 3 // objects take about so much more than the bytes they came in
 
 /**
  * The users active here, in memory. Whoever hears that one changed has it forgotten; while changes are not heard it
@@ -101,14 +102,29 @@ export class EntityCache {
 }
 
 function entryOf({ sessions = [], ...user }: SessionOwner): Entry {
-  const bson = BSON.serialize(user)
-
   return {
-    // Parsed for each who asks: what one does to it is nothing to the others
-    user: () => BSON.deserialize(bson),
+    // Copied for each who asks: what one does to it is nothing to the others
+    user: () => copyOf(user),
     sessions: new Map(sessions.map((session) => [session.id, session])),
     views: new Map(),
-    bytes:
-      bson.length + sessions.reduce((sum, session) => sum + BSON.calculateObjectSize(session), entryOverhead)
+    bytes: entryOverhead + sizeFactor * BSON.calculateObjectSize({ user, sessions })
   }
+}
+
+/** Of objects and lists; what else MongoDB stores (ids, dates) is shared. */
+function copyOf<T>(value: T): T {
+  if (Array.isArray(value)) {
+    return value.map(copyOf) as T
+  }
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
+    return value
+  }
+
+  const copy: Record<string, unknown> = {}
+
+  for (const [name, member] of Object.entries(value)) {
+    copy[name] = copyOf(member)
+  }
+
+  return copy as T
 }

@@ -18,7 +18,7 @@ interface Flood {
   accessToken: string
 }
 
-const [address, accessToken] = process.argv.slice(2)
+const [address, accessToken] = process.argv.slice(2).filter((word) => !word.startsWith('-'))
 
 if (address && accessToken) {
   await flood({ address, accessToken })

@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 const root = resolve(import.meta.dirname, '../..')
 const installs = 'Installing the dependencies that package-lock.json lists …\n'
 const builds = 'Building lib/ from src/ …\n'
+const bundles = 'Building public/client.js from public/page/ …\n'
 
 let template: string
 let clone: string
@@ -35,7 +36,12 @@ before(async () => {
   template = await mkdtemp(join(tmpdir(), 'moult-prepare-'))
   clone = join(template, 'clone')
   await mkdir(path('src', 'dev'), { recursive: true })
-  for (const file of ['tsconfig.json', 'src/dev/prepare.mjs', 'src/dev/alone.mjs']) {
+  for (const file of [
+    'tsconfig.json',
+    'src/dev/prepare.mjs',
+    'src/dev/alone.mjs',
+    'src/dev/page-bundle.mjs'
+  ]) {
     await cp(join(root, file), path(file))
   }
   const modules = join(root, 'node_modules')
@@ -49,6 +55,7 @@ before(async () => {
     'index.d.ts',
     `/// <reference path="${modules}/@types/node/index.d.ts" />`
   )
+  await pack('esbuild', '1.0.0', 'index.js', `module.exports = require('${modules}/esbuild')`)
   await makeLock('1.0.0')
   await makeLock('2.0.0')
 })
@@ -79,7 +86,8 @@ async function makeLock(version: string): Promise<void> {
       dependencies: { tiny: `file:vendor/tiny-${version}.tgz` },
       devDependencies: {
         typescript: 'file:vendor/typescript-1.0.0.tgz',
-        '@types/node': 'file:vendor/types-node-1.0.0.tgz'
+        '@types/node': 'file:vendor/types-node-1.0.0.tgz',
+        esbuild: 'file:vendor/esbuild-1.0.0.tgz'
       }
     })
   )
@@ -161,6 +169,37 @@ describe('the preparation of a clone', () => {
     await assert.rejects(prepare(), { code: 1 })
     await write('src/greeting.ts', "export const greeting: string = 'hello'\n")
     assert.equal(await prepare(), builds)
+  })
+
+  it("builds the page's script, when it has changed or is lost", async () => {
+    const script = () => readFile(path('public/client.js'), 'utf8')
+
+    await prepare()
+    await mkdir(path('public/page'), { recursive: true })
+    await write('public/page/main.ts', "import { word } from './word.ts'\n\nconsole.log(word as string)\n")
+    await write('public/page/word.ts', "export const word: unknown = 'first'\n")
+
+    try {
+      assert.equal(await prepare(), bundles)
+      assert.match(await script(), /"first"/)
+      assert.equal(await prepare(), '')
+
+      await write('public/page/word.ts', "export const word: unknown = 'second'\n")
+      assert.equal(await prepare('--page'), bundles)
+      assert.match(await script(), /"second"/)
+      assert.equal(await prepare('--no-build'), '')
+
+      await rm(path('public/client.js'))
+      assert.equal(await prepare('--no-build'), '')
+      assert.equal(await prepare(), bundles)
+
+      await write('public/page/word.ts', 'export const word = (\n')
+      await assert.rejects(prepare(), { code: 1 })
+      await write('public/page/word.ts', "export const word: unknown = 'third'\n")
+      assert.equal(await prepare(), bundles)
+    } finally {
+      await rm(path('public'), { recursive: true })
+    }
   })
 
   it('is done once by three that start at once', async () => {

@@ -19,6 +19,12 @@ export interface UserParams extends MongoDBAdapterParams<UserQuery>, Omit<Params
 
 const hidden = { password: 0, sessions: 0 }
 
+/** The index on email is of this collation. */
+const collated = (params: UserParams): UserParams => ({
+  ...params,
+  mongodb: { collation: caseInsensitive, ...params.mongodb }
+})
+
 /** Users without their passwords and sessions: those are not even read. */
 export class UserService extends MongoDBService<User, UserData, UserParams, UserPatch> {
   private readonly sessions: SessionStore
@@ -33,13 +39,14 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
   }
 
   override async findRaw(params: UserParams) {
-    // The index on email is of this collation
-    const cursor = await super.findRaw({
-      ...params,
-      mongodb: { collation: caseInsensitive, ...params.mongodb }
-    })
+    const cursor = await super.findRaw(collated(params))
 
     return params.query?.$select ? cursor : cursor.project<WithId<Document>>(hidden)
+  }
+
+  /** The `total` of what `findRaw` finds. */
+  override countDocuments(params: UserParams) {
+    return super.countDocuments(collated(params))
   }
 
   /** A new password or a disabled account ends sessions, in the same atomic update. */

@@ -55,7 +55,15 @@ async function signedInSocket(address: string, { accessToken }: Session): Promis
 }
 
 /** Runs a load for as long as it says, and waits for the last answers. */
-async function run({ kind, address, sessions, duration, pause = 0, turns = false }: Load): Promise<Outcome> {
+async function run({
+  kind,
+  address,
+  sessions,
+  duration,
+  most = Infinity,
+  pause = 0,
+  turns = false
+}: Load): Promise<Outcome> {
   agent.destroy()
   agent = newAgent()
 
@@ -67,7 +75,7 @@ async function run({ kind, address, sessions, duration, pause = 0, turns = false
   const loop = async (index: number) => {
     let turn = index
 
-    for (let asked = start; asked < end; asked = performance.now()) {
+    for (let asked = start; asked < end && times.length < most; asked = performance.now()) {
       await calls[kind](address, index, own[turn]!)
       times.push(performance.now() - asked)
 

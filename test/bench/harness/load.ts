@@ -13,6 +13,8 @@ export interface Load {
   sessions: number
   /** ms */
   duration: number
+  /** Requests after which it ends sooner. */
+  most?: number
   /** ms between an answer and the next request */
   pause?: number
   /** Whether all sessions that the driver has take turns, and not only so many of them ask. */

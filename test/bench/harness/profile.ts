@@ -25,31 +25,8 @@ interface Frame {
   file: string
 }
 
-/** Adds a profile up by what the functions belong to. */
-export function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Shares {
-  const parents = new Map<number, number>()
-  const byId = new Map(nodes.map((node) => [node.id, node]))
-
-  nodes.forEach(({ id, children = [] }) => children.forEach((child) => parents.set(child, id)))
-
-  const stacks = new Map<number, Frame[]>()
-  const stackOf = (id: number): Frame[] => {
-    const known = stacks.get(id)
-
-    if (known) {
-      return known
-    }
-
-    const { functionName, url, lineNumber } = byId.get(id)!.callFrame
-    const file = fileOf(url)
-    const frame = { name: functionName || `(anonymous, line ${lineNumber + 1})`, file }
-    const parent = parents.get(id)
-    const stack = parent === undefined ? [frame] : [frame, ...stackOf(parent)]
-
-    stacks.set(id, stack)
-    return stack
-  }
-
+/** Adds profiles up by what the functions belong to. */
+export function sharesOf(profiles: Profiler.Profile[]): Shares {
   const shares: Shares = {
     total: 0,
     byPackage: new Map(),
@@ -57,6 +34,14 @@ export function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Prof
     byFile: new Map(),
     inclusive: new Map()
   }
+
+  profiles.forEach((profile) => addProfile(shares, profile))
+
+  return shares
+}
+
+function addProfile(shares: Shares, { nodes, samples = [], timeDeltas = [] }: Profiler.Profile): void {
+  const stackOf = stacksOf(nodes)
 
   samples.forEach((id, index) => {
     const stack = stackOf(id)
@@ -85,8 +70,34 @@ export function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Prof
       add(shares.inclusive, name, time)
     }
   })
+}
 
-  return shares
+/** The stack of a node of a profile, the innermost frame first. */
+function stacksOf(nodes: Profiler.ProfileNode[]): (id: number) => Frame[] {
+  const parents = new Map<number, number>()
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+
+  nodes.forEach(({ id, children = [] }) => children.forEach((child) => parents.set(child, id)))
+
+  const stacks = new Map<number, Frame[]>()
+  const stackOf = (id: number): Frame[] => {
+    const known = stacks.get(id)
+
+    if (known) {
+      return known
+    }
+
+    const { functionName, url, lineNumber } = byId.get(id)!.callFrame
+    const file = fileOf(url)
+    const frame = { name: functionName || `(anonymous, line ${lineNumber + 1})`, file }
+    const parent = parents.get(id)
+    const stack = parent === undefined ? [frame] : [frame, ...stackOf(parent)]
+
+    stacks.set(id, stack)
+    return stack
+  }
+
+  return stackOf
 }
 
 function add(shares: Map<string, number>, key: string, time: number): void {

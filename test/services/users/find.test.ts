@@ -140,6 +140,19 @@ describe('GET /users', () => {
       }
     })
 
+    it('counts what it finds: names and emails of any case', async () => {
+      for (const query of [
+        'name=ADA',
+        'name[$gte]=aD&name[$lt]=aE',
+        `email[$gte]=${ada.email.toUpperCase()}`
+      ]) {
+        const { body } = await admin.ask('GET', `/users?${query}`)
+
+        assert.ok(body.total > 0, query)
+        assert.equal(body.total, body.data.length, query)
+      }
+    })
+
     it('sorts', async () => {
       const byAge = [admin.email, ada.email, bob.email]
 

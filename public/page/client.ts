@@ -1,0 +1,75 @@
+import authentication from '@feathersjs/authentication-client'
+import { feathers, type Application } from '@feathersjs/feathers'
+import socketio from '@feathersjs/socketio-client'
+import { io, type Socket } from 'socket.io-client'
+import { RefreshTokenClient } from '../../src/client/index.js'
+
+export interface Device {
+  id?: string
+  name?: string
+  userAgent?: string
+  ip?: string
+}
+
+/** A session, as its owner sees it. */
+export interface Session {
+  id: string
+  current: boolean
+  device: Device
+  strategy: string
+  createdAt: string
+  refreshedAt: string
+  expiresAt: string
+}
+
+export type Role = 'user' | 'moderator' | 'admin'
+
+export interface User {
+  _id: string
+  email: string
+  name?: string
+  roles: Role[]
+  disabled: boolean
+  createdAt: string
+}
+
+export interface Page<T> {
+  total: number
+  limit: number
+  skip: number
+  data: T[]
+}
+
+interface SessionService {
+  find(params?: { query: { userId?: string } }): Promise<Session[]>
+  patch(id: string, data: { device: { name: string } }): Promise<Session>
+  remove(id: string, params?: { query: { userId?: string } }): Promise<Session>
+  remove(id: null, params: { query: { current: false } }): Promise<Session[]>
+}
+
+interface UserService {
+  find(params: { query: object }): Promise<Page<User>>
+  create(data: { email: string; password: string; name?: string }): Promise<User>
+  patch(id: string, data: object): Promise<User>
+}
+
+export type Client = Application<{ sessions: SessionService; users: UserService }> & {
+  authentication: RefreshTokenClient
+}
+
+/** What a sign-in and a refresh answer, as far as the page shows it. */
+export interface Login {
+  user: User
+  authentication: { payload: { exp: number; iat: number; jti: string } }
+}
+
+/** The official client, over a socket, that keeps its session. */
+export function createClient(): { app: Client; socket: Socket } {
+  const socket = io({ transports: ['websocket', 'polling'] })
+  const app = feathers() as Client
+
+  app.configure(socketio(socket))
+  app.configure(authentication({ storage: localStorage, Authentication: RefreshTokenClient }))
+
+  return { app, socket }
+}

@@ -1,0 +1,147 @@
+import { account } from './account.js'
+import { createClient, type Login, type User } from './client.js'
+import { deviceList } from './devices.js'
+import { door } from './door.js'
+import { onClick, part, setText, setVisible } from './dom.js'
+import { tokenLife } from './life.js'
+import { notifyError, setLine } from './notices.js'
+import { people } from './people.js'
+import { explain, farewell, type ServiceError } from './words.js'
+
+const patience = 1500 // ms: a connection that is back by then was not worth a word
+
+const { app, socket } = createClient()
+const signOut = () => app.logout().then(() => undefined, notifyError)
+const entrance = door(app)
+const devices = deviceList(app, { signOut })
+const life = tokenLife(() => app.authentication.expiresAt)
+const self = account(app)
+const admin = people(app)
+
+let user: User | undefined // who is signed in
+let line: ReturnType<typeof setTimeout>
+
+onClick(part('sign-out'), signOut)
+onClick(part('retry'), begin)
+app.on('login', enter)
+app.on('refreshed', (login: Login) => life.take(login))
+app.on('logout', () => leave('logout'))
+app.on('session-ended', leave)
+app.service('users').on('patched', (changed: User) => changed._id === user?._id && follow(changed))
+socket.on('connect', back)
+socket.on('disconnect', lost)
+socket.on('connect_error', lost)
+addEventListener('offline', lost)
+addEventListener('online', () => socket.connected && setLine(''))
+
+void begin()
+
+/** Goes on with the session that is kept, or asks to sign in. */
+async function begin(): Promise<void> {
+  show('waiting')
+
+  try {
+    await app.reAuthenticate()
+  } catch (error) {
+    // Another try may have been let in meanwhile
+    if (!user) {
+      stayOutside(error as ServiceError)
+    }
+  }
+}
+
+function stayOutside(error: ServiceError): void {
+  if (error.code === 401) {
+    show('door')
+    entrance.open(error.data?.reason && farewell(error.data.reason))
+  } else {
+    setText(explain(error), 'waiting-text')
+    setVisible(true, 'retry')
+  }
+}
+
+/** Somebody has signed in, here or in another tab. */
+function enter(login: Login): void {
+  if (user && user._id !== login.user._id) {
+    clear()
+  }
+
+  const isNew = !user
+
+  life.take(login)
+  follow(login.user)
+  loadLists()
+
+  if (isNew) {
+    entrance.close()
+    show('home')
+    part('greeting').focus()
+  }
+}
+
+function loadLists(): void {
+  void Promise.all([devices.load(), admin.show(user!)]).catch(notifyError)
+}
+
+/** The own account has changed: its name, or what it may do. */
+function follow(changed: User): void {
+  const hasOtherRole = user !== undefined && String(user.roles) !== String(changed.roles)
+
+  user = changed
+  self.show(changed)
+
+  if (hasOtherRole) {
+    void admin.show(changed)
+  }
+}
+
+function leave(reason?: string): void {
+  if (user) {
+    clear()
+    show('door')
+    entrance.open(farewell(reason))
+  }
+}
+
+function clear(): void {
+  user = undefined
+  devices.clear()
+  life.clear()
+  self.clear()
+  admin.clear()
+}
+
+function lost(): void {
+  clearTimeout(line)
+  line = setTimeout(() => {
+    if (!navigator.onLine) {
+      setLine('You are offline. What you see may be old, and is brought up to date when the network is back.')
+    } else if (!socket.connected) {
+      setLine('The connection to the service is lost. It is tried again …')
+    }
+  }, patience)
+}
+
+/** The connection is there again: what happened meanwhile was not heard. */
+function back(): void {
+  clearTimeout(line)
+  setLine('')
+
+  if (user) {
+    loadLists()
+  }
+}
+
+function show(scene: 'waiting' | 'door' | 'home'): void {
+  for (const name of ['waiting', 'door', 'home']) {
+    setVisible(name === scene, name)
+  }
+
+  setVisible(scene === 'home', 'who')
+  setVisible(false, 'retry')
+  setText('One moment …', 'waiting-text')
+
+  if (scene === 'home') {
+    document.title = 'Your devices · Moult'
+  }
+}

@@ -1,0 +1,251 @@
+import type { Client, Role, Session, User } from './client.js'
+import { deviceRow, showSession } from './devices.js'
+import { copyOf, fadeOut, onClick, part, setText, setVisible } from './dom.js'
+import { ask, notify, notifyError } from './notices.js'
+import { nameOf, plural } from './words.js'
+
+const perPage = 8
+const pause = 250 // ms between what is typed and what is asked
+const ranks: Role[] = ['admin', 'moderator', 'user']
+// Of those that signed up at once, too: else one could be on two pages
+const newestFirst = { createdAt: -1, _id: -1 }
+const last = '\uffff' // sorts behind all letters
+
+const rankOf = ({ roles }: User): Role => ranks.find((role) => roles.includes(role)) ?? 'user'
+const calledBy = ({ name, email }: User): string => name ?? email
+
+/** For admins: all users, their roles and their devices. */
+export function people(app: Client) {
+  const users = app.service('users')
+  const rows = new Map<string, HTMLElement>()
+  const list = part('people-list')
+  const input = part('search').querySelector('input')!
+  let self: User | undefined
+  let skip = 0
+  let asked = 0
+  let timer: ReturnType<typeof setTimeout>
+
+  users.on('patched', (user: User) => showIfListed(user))
+  users.on('created', () => soon())
+  users.on('removed', () => soon())
+  input.addEventListener('input', () => {
+    skip = 0
+    soon()
+  })
+  part('search').addEventListener('submit', (event) => event.preventDefault())
+  onClick(part('previous'), () => turn(-perPage))
+  onClick(part('next'), () => turn(perPage))
+
+  function turn(by: number): Promise<void> {
+    skip = Math.max(0, skip + by)
+
+    return load()
+  }
+
+  function soon(): void {
+    clearTimeout(timer)
+    timer = setTimeout(() => self && void load(), pause)
+  }
+
+  async function load(): Promise<void> {
+    const turn = ++asked
+    const query = {
+      $limit: perPage,
+      $skip: skip,
+      $sort: newestFirst,
+      ...startingWith(input.value.trim())
+    }
+
+    list.setAttribute('aria-busy', 'true')
+
+    try {
+      const { data, total } = await users.find({ query })
+
+      // Of two answers, the one to the later question counts
+      if (turn === asked && self) {
+        show(data, total)
+      }
+    } catch (error) {
+      notifyError(error as Error)
+    }
+  }
+
+  function show(data: User[], total: number): void {
+    const kept = new Set(data.map(({ _id }) => _id))
+
+    rows.forEach((row, id) => kept.has(id) || (row.remove(), rows.delete(id)))
+    data.forEach((user) => {
+      const row = rows.get(user._id) ?? newRow(user)
+
+      rows.set(user._id, row)
+      showUser(row, user)
+    })
+    // Those that are in their place stay there, and keep the focus
+    data.forEach(({ _id }, index) => {
+      const row = rows.get(_id)!
+
+      if (list.children[index] !== row) {
+        list.insertBefore(row, list.children[index] ?? null)
+      }
+    })
+
+    list.setAttribute('aria-busy', 'false')
+    setText(input.value.trim() ? `${total} found` : plural(total, 'account'), 'people-count')
+    setVisible(total === 0, 'nobody')
+    setVisible(total > perPage, 'pages')
+    setText(`${Math.floor(skip / perPage) + 1} of ${Math.ceil(total / perPage)}`, 'page')
+    setEnabled('previous', skip > 0)
+    setEnabled('next', skip + perPage < total)
+  }
+
+  function showIfListed(user: User): void {
+    const row = rows.get(user._id)
+
+    if (row) {
+      showUser(row, user)
+    }
+  }
+
+  function newRow(user: User): HTMLElement {
+    const row = copyOf('person')
+    const role = part<HTMLSelectElement>('role', row)
+    const button = part('sessions', row)
+    const inner = part('session-list', row)
+
+    role.addEventListener('change', () => void change(row, { roles: [role.value as Role] }))
+    onClick(part('disable', row), () => toggleDisabled(row))
+    onClick(button, async () => {
+      const open = inner.hidden
+
+      if (open) {
+        await listSessions(inner, user)
+      }
+      inner.hidden = !open
+      button.setAttribute('aria-expanded', String(open))
+    })
+
+    return row
+  }
+
+  const shown = new WeakMap<HTMLElement, User>()
+
+  function showUser(row: HTMLElement, user: User): void {
+    const { _id, email, disabled } = user
+    const name = calledBy(user)
+    const isSelf = _id === self?._id
+    const role = part<HTMLSelectElement>('role', row)
+
+    shown.set(row, user)
+    setText(name, 'name', row)
+    setText(email, 'email', row)
+    part('email', row).hidden = name === email
+    setText(Array.from(name)[0]!.toUpperCase(), 'initial', row)
+    setVisible(isSelf, 'self', row)
+    setVisible(disabled, 'disabled', row)
+    row.classList.toggle('is-disabled', disabled)
+    setText(disabled ? 'Enable' : 'Disable', 'disable', row)
+    role.value = rankOf(user)
+    role.setAttribute('aria-label', `Role of ${name}`)
+    // Nobody locks themselves out by a slip
+    role.disabled = isSelf
+    setVisible(!isSelf, 'disable', row)
+    part('disable', row).setAttribute('aria-label', `${disabled ? 'Enable' : 'Disable'} ${name}`)
+    part('sessions', row).setAttribute('aria-label', `Devices of ${name}`)
+  }
+
+  async function change(row: HTMLElement, data: { roles?: Role[]; disabled?: boolean }): Promise<void> {
+    const user = shown.get(row)!
+
+    try {
+      const changed = await users.patch(user._id, data)
+
+      showUser(row, changed)
+      notify(
+        data.roles
+          ? `${calledBy(changed)} is ${{ user: 'a user', moderator: 'a moderator', admin: 'an admin' }[rankOf(changed)]} now.`
+          : `${calledBy(changed)} is ${changed.disabled ? 'disabled' : 'enabled'} now.`
+      )
+    } catch (error) {
+      showUser(row, user)
+      notifyError(error as Error)
+    }
+  }
+
+  async function toggleDisabled(row: HTMLElement): Promise<void> {
+    const user = shown.get(row)!
+    const sure =
+      user.disabled ||
+      (await ask({
+        title: `Disable ${calledBy(user)}?`,
+        text: 'All devices of the account are signed out at once, and it can not sign in until it is enabled.',
+        yes: 'Disable'
+      }))
+
+    if (sure) {
+      await change(row, { disabled: !user.disabled })
+    }
+  }
+
+  async function listSessions(inner: HTMLElement, user: User): Promise<void> {
+    const query = { userId: user._id }
+    const sessions = app.service('sessions')
+
+    const end = async (session: Session, row: HTMLElement) => {
+      try {
+        await sessions.remove(session.id, { query })
+        notify(`${nameOf(session.device)} of ${calledBy(user)} was signed out.`)
+        part('sessions', inner.parentElement!).focus()
+        fadeOut(row)
+      } catch (error) {
+        notifyError(error as Error)
+      }
+    }
+    const rowOf = (session: Session) => {
+      const row = deviceRow({ end: () => end(session, row) })
+
+      showSession(row, session)
+      return row
+    }
+
+    try {
+      const found = await sessions.find({ query })
+      const none = document.createElement('li')
+
+      none.className = 'empty'
+      none.textContent = 'Signed in nowhere.'
+      inner.replaceChildren(...(found.length > 0 ? found.map(rowOf) : [none]))
+    } catch (error) {
+      notifyError(error as Error)
+    }
+  }
+
+  return {
+    /** Shows the list to an admin, and hides it from everybody else. */
+    async show(user: User): Promise<void> {
+      const isAdmin = rankOf(user) === 'admin'
+
+      part('people').hidden = !isAdmin
+      self = isAdmin ? user : undefined
+
+      if (isAdmin) {
+        await load()
+      }
+    },
+    clear(): void {
+      self = undefined
+      skip = 0
+      input.value = ''
+      part('people').hidden = true
+      rows.clear()
+      list.replaceChildren()
+    }
+  }
+}
+
+/** Feathers' queries have no search for parts, but what begins with a word is a range. */
+const startingWith = (text: string): object =>
+  text ? { $or: ['name', 'email'].map((field) => ({ [field]: { $gte: text, $lt: text + last } })) } : {}
+
+function setEnabled(name: string, enabled: boolean): void {
+  part<HTMLButtonElement>(name).disabled = !enabled
+}
