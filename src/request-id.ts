@@ -5,6 +5,7 @@ import type { Application } from './declarations.js'
 export const requestIdHeader = 'X-Request-Id'
 
 const usable = /^[\w.:+/=@-]{1,128}$/ // nothing that could be more than one word in a log
+const debug = 20 // pino's number for that level
 const longSegment = /[^/]{65,}/g // of a path: ids are shorter, tokens longer
 
 /** The id that a proxy gave to a request, if that can be used as one; else a new one. */
@@ -17,12 +18,13 @@ export function requestIdOf(header: unknown): string {
  * request at the level `debug`; where that is off, nothing is done for it.
  */
 export const requestIds = (): KoaMiddleware<Application> => (ctx, next) => {
-  const requestId = requestIdOf(ctx.headers['x-request-id'])
+  const requestId = requestIdOf(ctx.req.headers['x-request-id'])
 
-  ctx.feathers = { ...ctx.feathers, requestId }
-  ctx.set(requestIdHeader, requestId)
+  // The first middleware: nothing else is in there yet, nor has anything been sent
+  ctx.feathers = { requestId }
+  ctx.res.setHeader(requestIdHeader, requestId)
 
-  return ctx.app.get('logger').isLevelEnabled('debug') ? logged(ctx, next) : next()
+  return ctx.app.get('logger').levelVal <= debug ? logged(ctx, next) : next()
 }
 
 type Context = Parameters<KoaMiddleware<Application>>[0]
