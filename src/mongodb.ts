@@ -47,6 +47,7 @@ export class Database {
   readonly #log: Logger
   #prepared = false
   #closed = false
+  readonly #lastWork: (() => Promise<void>)[] = []
   #retry: NodeJS.Timeout | undefined
 
   /** @throws ConfigurationError when the URL is none */
@@ -119,7 +120,13 @@ export class Database {
     }
   }
 
+  /** Has something done while there still is a connection, when the service stops. */
+  beforeClose(work: () => Promise<void>): void {
+    this.#lastWork.push(work)
+  }
+
   async close(): Promise<void> {
+    await Promise.all(this.#lastWork.map((work) => work()))
     this.#closed = true
     clearTimeout(this.#retry)
     await this.#client.close()
