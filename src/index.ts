@@ -53,13 +53,13 @@ async function serve(settings: Configuration, count: number): Promise<RunningSer
 }
 
 try {
-  const { address, stop } = await start()
+  const service = await start()
 
   stopOnSignals(async () => {
-    await stop()
+    await service.stop()
     logger.info('Moult has stopped')
   })
-  logger.info(`Moult listens on ${address}`)
+  logger.info(`Moult listens on ${service.address}`)
 } catch (error) {
   const expected = error instanceof ConfigurationError || error instanceof DevelopmentError
 
