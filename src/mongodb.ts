@@ -1,5 +1,5 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
-import { MongoClient, type Collection, type Db } from 'mongodb'
+import { MongoClient, type Collection, type Db, type Document } from 'mongodb'
 import type { Application } from './declarations.js'
 import { rateLimitsCollection } from './rate-limits/settings.js'
 import type { Logger } from './logger.js'
@@ -26,10 +26,11 @@ export const caseInsensitive = { locale: 'en', strength: 2 }
 /** An index that the service needs. */
 export interface NeededIndex {
   collection: string
-  key: Record<string, 1>
+  key: Record<string, 1 | -1>
   unique?: true
   collation?: typeof caseInsensitive
   expireAfterSeconds?: number
+  partialFilterExpression?: Document
 }
 
 /** Those that are made at each start, where they are not there yet. */

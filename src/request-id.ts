@@ -20,8 +20,7 @@ export function requestIdOf(header: unknown): string {
 export const requestIds = (): KoaMiddleware<Application> => (ctx, next) => {
   const requestId = requestIdOf(ctx.req.headers['x-request-id'])
 
-  // The first middleware: nothing else is in there yet, nor has anything been sent
-  ctx.feathers = { requestId }
+  ctx.feathers = { ...ctx.feathers, requestId }
   ctx.res.setHeader(requestIdHeader, requestId)
 
   return ctx.app.get('logger').levelVal <= debug ? logged(ctx, next) : next()

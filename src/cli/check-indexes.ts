@@ -1,4 +1,5 @@
 import { MongoServerError, type Db, type IndexDescriptionInfo } from 'mongodb'
+import { eventIndexes } from '../events/event-store.js'
 import { caseInsensitive, indexes as madeAtStart, type NeededIndex } from '../mongodb.js'
 import { endReasonsIndex } from '../refresh-token/index.js'
 import { ok, wrong, type Finding } from './finding.js'
@@ -6,8 +7,8 @@ import { ok, wrong, type Finding } from './finding.js'
 const namespaceNotFound = 26
 const longest = 20_000 // ms, of looking for emails that are there twice
 
-/** All that running services make. */
-export const neededIndexes: NeededIndex[] = [...madeAtStart, { ...endReasonsIndex }]
+/** All that running services make, but for the one by which events expire: its time is a setting, set at each start. */
+export const neededIndexes: NeededIndex[] = [...madeAtStart, { ...endReasonsIndex }, ...eventIndexes]
 
 /** Whether the indexes are there, and as they should be. Collections that are not there yet come with theirs. */
 export async function checkIndexes(db: Db): Promise<Finding | Finding[]> {

@@ -1,8 +1,18 @@
 import { MongoServerError, type Collection, type Filter } from 'mongodb'
-import { isDuplicate } from '../mongodb.js'
+import { isDuplicate, type NeededIndex } from '../mongodb.js'
 import type { AuditEvent, StoredEvent } from './event.js'
 
 export const eventsCollection = 'events'
+
+/** What it is searched by; beside these it has the one that takes events away after the time that is set. */
+export const eventIndexes: NeededIndex[] = [
+  { collection: eventsCollection, key: { userId: 1, createdAt: -1, _id: -1 } },
+  {
+    collection: eventsCollection,
+    key: { userId: 1, deviceKey: 1 },
+    partialFilterExpression: { deviceKey: { $exists: true } }
+  }
+]
 
 const otherOptions = 85 // the server's code for an index that is there with other options
 const byAge = 'createdAt_1'
@@ -68,10 +78,7 @@ export class EventStore {
   }
 
   async #makeIndexes(): Promise<void> {
-    await this.#collection.createIndexes([
-      { key: { userId: 1, createdAt: -1, _id: -1 } },
-      { key: { userId: 1, deviceKey: 1 }, partialFilterExpression: { deviceKey: { $exists: true } } }
-    ])
+    await this.#collection.createIndexes(eventIndexes.map(({ collection: _, ...index }) => index))
 
     const expireAfterSeconds = Math.floor(this.#keep / 1000)
 

@@ -35,7 +35,7 @@ describe('moult check', { concurrency: 2 }, () => {
     withApp({}, async (t) => {
       const names = async () => (await t.db.listCollections().toArray()).map(({ name }) => name).sort()
 
-      await poll(async () => (await names()).includes('endedSessions'), 'all collections')
+      await poll(async () => (await names()).length >= 5, 'all collections')
 
       const before = await names()
       const [people, programs] = await Promise.all([
@@ -127,7 +127,7 @@ describe('moult check, of a database', () => {
 
   before(async () => {
     t = await startApp()
-    await poll(async () => (await t.db.listCollections().toArray()).length >= 4, 'all collections')
+    await poll(async () => (await t.db.listCollections().toArray()).length >= 5, 'all collections')
   })
   after(() => t.stop())
 
@@ -147,7 +147,7 @@ describe('moult check, of a database', () => {
     assert.deepEqual(
       made
         .flat()
-        .filter((index) => !index.endsWith('{"_id":1}'))
+        .filter((index) => !index.endsWith('{"_id":1}') && index !== 'events {"createdAt":1}')
         .sort(),
       neededIndexes.map(({ collection, key }) => `${collection} ${JSON.stringify(key)}`).sort()
     )
