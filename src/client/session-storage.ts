@@ -1,5 +1,4 @@
 import type { Storage } from '@feathersjs/authentication-client'
-import { surroundings } from './surroundings.js'
 
 /** What is kept of a session. */
 export interface Kept {
@@ -12,8 +11,8 @@ export interface Kept {
   refreshToken?: string
 }
 
-/** It is no secret (docs/sessions.md), so where there is no cryptography chance will do. */
-export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`
+/** It is no secret (docs/sessions.md), and has to be another one each time: chance will do. */
+export const newKey = (): string => `${Math.random()}${Math.random()}`
 
 /** Keeps a session in a Feathers storage, in one item. Where that fails (full, forbidden), for as long as we live. */
 export class SessionStorage {
@@ -28,11 +27,17 @@ export class SessionStorage {
   }
 
   async read(): Promise<Kept | undefined> {
-    try {
-      return this.#failed ? this.#memory : (this.#memory = parsed(await this.#storage.getItem(this.#item)))
-    } catch {
-      return this.#memory
+    if (!this.#failed) {
+      try {
+        const kept = JSON.parse((await this.#storage.getItem(this.#item)) || null)
+
+        this.#memory = kept?.key ? kept : undefined
+      } catch {
+        // What we know is as good
+      }
     }
+
+    return this.#memory
   }
 
   /** @param kept `undefined`: nothing any more */
@@ -47,15 +52,5 @@ export class SessionStorage {
     } catch {
       this.#failed = true
     }
-  }
-}
-
-function parsed(item: unknown): Kept | undefined {
-  try {
-    const kept = JSON.parse(String(item))
-
-    return typeof kept?.key === 'string' ? kept : undefined
-  } catch {
-    return undefined
   }
 }

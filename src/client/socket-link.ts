@@ -1,5 +1,5 @@
-import { Unavailable } from '@feathersjs/errors'
-import { backoff, within } from './alarm.js'
+import { Unavailable } from './answers.js'
+import { backoff, within } from './time.js'
 import type { Clock } from './options.js'
 
 const longestQueue = 500 // calls
@@ -26,15 +26,17 @@ export class SocketLink {
   #connectedAt = 0
   /** The access token that the connection is signed in with. */
   token: string | undefined
+  readonly signIn: () => void
 
-  constructor(socket: Socket, clock: Clock, onConnect: () => void) {
+  /** @param signIn Signs the connection in, if it is not yet */
+  constructor(socket: Socket, clock: Clock, signIn: () => void) {
     this.#socket = socket
     this.#clock = clock
+    this.signIn = signIn
 
     socket.on('connect', () => {
-      this.token = undefined
       this.#connectedAt = clock.now()
-      onConnect()
+      this.signInAnew()
     })
     // Socket.IO comes back by itself unless it was sent away, or the app disconnected
     socket.on('disconnect', (reason: string) => {
@@ -55,8 +57,14 @@ export class SocketLink {
     return this.#socket.io.uri
   }
 
+  /** Whoever it is signed in as. */
+  signInAnew(): void {
+    this.token = undefined
+    this.signIn()
+  }
+
   /** @throws Unavailable when there is no connection for long */
-  async connected(): Promise<void> {
+  async connected(): Promise<undefined> {
     if (!this.#socket.connected) {
       const connection = new Promise<void>((resolve) => this.#socket.once('connect', resolve))
 

@@ -20,8 +20,6 @@ export interface Tokens {
 /** What tabs tell each other: new tokens, or that the session is over. */
 export type News = Tokens | { key: null; reason: SessionEndReason | null }
 
-type Message = { news: News } | { fence: string }
-
 /** The tabs of a browser that share a storage. */
 export class Tabs {
   readonly #name: string
@@ -34,39 +32,28 @@ export class Tabs {
 
   /**
    * @param name Of the item in the storage, too
-   * @param onNews Another tab has told, or stored, something
+   * @param onNews Another tab has told something
    */
   constructor(name: string, onNews: () => void) {
-    const { BroadcastChannel, addEventListener } = surroundings
+    const { BroadcastChannel } = surroundings
 
     this.#name = name
 
-    if (isPage) {
-      addEventListener?.('storage', ({ key }) => {
-        if (key === name || key === null) {
-          onNews()
-        }
-      })
-    }
     if (isPage && BroadcastChannel) {
       this.#inbox = new BroadcastChannel(name)
       this.#outbox = new BroadcastChannel(name)
       this.#inbox.addEventListener('message', ({ data }) => {
-        if ((data as { news?: News }).news) {
-          this.news = (data as { news: News }).news
+        if ((data as Partial<News>).key !== undefined) {
+          this.news = data as News
           onNews()
         }
       })
     }
   }
 
-  tell(news: News): void {
-    this.#post({ news })
-  }
-
-  #post(message: Message): void {
+  tell(news: News | string): void {
     // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-    this.#outbox?.postMessage(message)
+    this.#outbox?.postMessage(news)
   }
 
   /** Whether another tab tells, now or soon, of what it stored under a key, or removed. */
@@ -80,20 +67,20 @@ export class Tabs {
   /** Waits until all that other tabs have told before is heard. */
   #catchUp(): Promise<void> {
     const fence = newKey()
-    const caughtUp = this.#hear((data) => data && 'fence' in data && data.fence === fence)
+    const caughtUp = this.#hear((data) => data === fence)
 
-    this.#post({ fence })
+    this.tell(fence)
     return caughtUp
   }
 
   /** Waits for a message, though not for long. */
-  async #hear(isIt: (data?: Message) => unknown): Promise<void> {
+  async #hear(isIt: (data?: unknown) => boolean): Promise<void> {
     const inbox = this.#inbox
 
     if (inbox && !isIt()) {
       await new Promise<void>((resolve) => {
         const listen: Parameters<Channel['addEventListener']>[1] = ({ data }) => {
-          if (isIt(data as Message)) {
+          if (isIt(data)) {
             done()
           }
         }
