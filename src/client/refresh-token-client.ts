@@ -6,6 +6,7 @@ import { call, ready } from './calls.js'
 import type { Core } from './core.js'
 import { follow } from './following.js'
 import type { SessionEndReason } from './options.js'
+import { renew } from './renewal.js'
 import { wake } from './schedule.js'
 import { SessionStorage } from './session-storage.js'
 import { end } from './session.js'
@@ -58,8 +59,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     }
   }
 
-  /** When the access token expires, in ms since 1970 by this device's clock; `undefined` when nobody is signed in. */
-  get expiresAt(): number | undefined {
+  override get expiresAt(): number | undefined {
     const { kept, result, expiresAt } = this.#core
 
     return kept && result && expiresAt
@@ -68,10 +68,14 @@ export class RefreshTokenClient extends AuthenticationClient {
   /** Our own way is taken in the constructor: here, that of the stock client would be. */
   override handleSocket(): void {}
 
-  /** Looks at the clock and the storage: timers stand still while a device sleeps. Pages do this by themselves. */
-  wake(): void {
+  override wake(): void {
     wake(this.#core)
     void follow(this.#core)
+  }
+
+  override async renew(): Promise<AuthenticationResult> {
+    await renew(this.#core)
+    return this.#core.result!
   }
 
   /**

@@ -1,5 +1,4 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
-import type { AuthenticationClientOptions } from '@feathersjs/authentication-client'
 import type { Params } from '@feathersjs/feathers'
 import { convert } from './answers.js'
 import type { Core } from './core.js'
@@ -7,15 +6,18 @@ import type { Kept } from './session-storage.js'
 
 /** Signs in, and a socket too. */
 export async function create(
-  { client: { options, service }, link }: Core,
+  core: Core,
   data: AuthenticationRequest,
   params?: Params
 ): Promise<AuthenticationResult> {
-  if (options.cookie && link && data.strategy !== options.jwtStrategy) {
-    return byFetch(link.uri, options, data)
+  const { cookie, jwtStrategy } = core.client.options
+  const { link } = core
+
+  if (cookie && link && data.strategy !== jwtStrategy) {
+    return byFetch(core, data)
   }
 
-  const answer = await service.create(data, withCookies(options, params))
+  const answer = await core.client.service.create(data, withCookies(core, params))
 
   if (link) {
     link.token = answer.accessToken
@@ -33,29 +35,26 @@ export const refresh = (core: Core, { key, refreshToken }: Kept): Promise<Authen
   })
 
 /** Ends the session of an access token; on a socket, the one that it is signed in with. */
-export async function remove(
-  { client: { options, service }, link }: Core,
-  accessToken: string
-): Promise<AuthenticationResult> {
+export async function remove(core: Core, accessToken: string): Promise<AuthenticationResult> {
   const params: Params & { accessToken: string } = { accessToken }
 
-  return options.cookie && link
-    ? byFetch(link.uri, options, undefined, accessToken)
-    : service.remove(null as never, withCookies(options, params))
+  return core.client.options.cookie && core.link
+    ? byFetch(core, undefined, accessToken)
+    : core.client.service.remove(null as never, withCookies(core, params))
 }
 
 /** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
-const withCookies = ({ cookie }: AuthenticationClientOptions, params?: Params): Params | undefined =>
-  cookie ? { ...params, connection: { credentials: 'include' } } : params
+const withCookies = (core: Core, params?: Params): Params | undefined =>
+  core.client.options.cookie ? { ...params, connection: { credentials: 'include' } } : params
 
 /** Signs in or, without data, out over HTTP, where the app itself has a socket: that brings no cookies. */
 async function byFetch(
-  address: string,
-  { path, header, scheme }: AuthenticationClientOptions,
+  core: Core,
   data?: AuthenticationRequest,
   accessToken?: string
 ): Promise<AuthenticationResult> {
-  const response = await fetch(new URL(path, address), {
+  const { path, header, scheme } = core.client.options
+  const response = await fetch(new URL(path, core.client.app.io.io.uri), {
     method: data ? 'POST' : 'DELETE',
     credentials: 'include',
     headers: {

@@ -10,7 +10,6 @@ const steadyAfter = 10_000 // ms: a connection that lived for so long is no reas
 export interface Socket {
   connected: boolean
   active: boolean
-  io: { uri: string }
   connect(): void
   on(event: string, listener: (...args: never[]) => void): void
   once(event: string, listener: () => void): void
@@ -51,10 +50,6 @@ export class SocketLink {
         this.#comeBack()
       }
     })
-  }
-
-  get uri(): string {
-    return this.#socket.io.uri
   }
 
   /** Whoever it is signed in as. */

@@ -4,7 +4,7 @@ import { feathers, type Application, type Params } from '@feathersjs/feathers'
 import rest from '@feathersjs/rest-client'
 import socketio from '@feathersjs/socketio-client'
 import { io } from 'socket.io-client'
-import { RefreshTokenClient, type ClientOptions } from '../../src/client/index.js'
+import { RefreshTokenClient, type ClientOptions, type SessionKeeper } from '../../src/client/index.js'
 import type { TestApp } from './app.js'
 import { newPerson, type Person } from './people.js'
 import { password } from './rest.js'
@@ -21,7 +21,7 @@ interface AnyService {
 export interface RefreshClient {
   client: Application<Record<string, AnyService>>
   /** `client.authentication`. */
-  authentication: RefreshTokenClient
+  authentication: SessionKeeper
   storage: NonNullable<ClientOptions['storage']>
   /** What the app has heard: `['login', result]`. */
   events: [string, any][]
@@ -80,7 +80,7 @@ function configured(
 
   return {
     client,
-    authentication: client.authentication as RefreshTokenClient,
+    authentication: client.authentication,
     storage,
     events,
     heard: (name) => events.filter(([heard]) => heard === name).length,
