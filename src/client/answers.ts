@@ -15,6 +15,9 @@ export function refusalOf(error: unknown, unsaid?: RefusalReason): RefusalReason
   return code === 401 ? (data?.reason ?? unsaid) : undefined
 }
 
+/** The answer was lost with the connection, which comes back. */
+export const isLost = (error: unknown): boolean => ((error ?? {}) as Failure).data?.comesBack === true
+
 /** What the stock client takes for a refusal: 401 to 407. */
 export function isRefused(error: unknown): boolean {
   const { code = 0 } = (error ?? {}) as Failure

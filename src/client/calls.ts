@@ -1,5 +1,5 @@
 import type { Params } from '@feathersjs/feathers'
-import { isRefused, refusalOf } from './answers.js'
+import { isLost, isRefused, refusalOf } from './answers.js'
 import { isExpired, type Core } from './core.js'
 import { renew } from './renewal.js'
 import { create } from './requests.js'
@@ -7,31 +7,32 @@ import { forget } from './session.js'
 import type { Send } from './transport.js'
 
 /**
- * A call of a service. One that is refused because of its access token is repeated, once.
+ * A call of a service. One that is refused because of its access token is repeated, once; so is one whose answer was
+ * lost with the connection, if it is safe to.
  *
  * @param isSigning Of the authentication service: this waits for a connection, and for no token
  */
-export async function call<T>(core: Core, send: Send<T>, isSigning: boolean): Promise<T> {
+export async function call<T>(core: Core, send: Send<T>, isSigning: boolean, isSafe = false): Promise<T> {
   const { link } = core
   const wait = async () => (isSigning ? link?.connected() : ready(core))
-  const token = await (link ? link.queue(wait) : wait())
+  const turn = () => (link ? link.queue(wait) : wait())
+  const sent = (token?: string) => (link ? link.send(send) : send(core.kept && token))
+  const token = await turn()
 
   try {
-    return await sent(core, send, token)
+    return await sent(token)
   } catch (error) {
-    if (!core.kept || !token || !refusalOf(error)) {
+    if (core.kept && token && refusalOf(error)) {
+      if (token === core.result?.accessToken) {
+        core.expiresAt = 0 // whatever our clock says
+      }
+    } else if (!isSafe || !isLost(error)) {
       throw error
     }
-    if (token === core.result?.accessToken) {
-      await renew(core)
-    }
 
-    return sent(core, send, await ready(core))
+    return sent(await turn())
   }
 }
-
-const sent = <T>({ kept, link }: Core, send: Send<T>, token?: string): Promise<T> =>
-  link ? link.send(() => send()) : send(kept && token)
 
 /** Waits until calls can be made: with a valid access token, and on a socket that is signed in with it. */
 export async function ready(core: Core): Promise<string | undefined> {

@@ -8,12 +8,12 @@ import { follow } from './following.js'
 import type { SessionEndReason } from './options.js'
 import { renew } from './renewal.js'
 import { wake } from './schedule.js'
-import { SessionStorage } from './session-storage.js'
+import { sessionStorage } from './session-storage.js'
 import { end } from './session.js'
 import { resume, signIn, signOut } from './signing.js'
-import { SocketLink } from './socket-link.js'
+import { socketLink } from './socket-link.js'
 import { isPage, surroundings } from './surroundings.js'
-import { Tabs } from './tabs.js'
+import { otherTabs } from './tabs.js'
 import { guardTransport } from './transport.js'
 
 /**
@@ -34,9 +34,9 @@ export class RefreshTokenClient extends AuthenticationClient {
     const core: Core = (this.#core = {
       client: this,
       clock,
-      storage: new SessionStorage(this.storage, item),
-      tabs: new Tabs(item, () => void follow(core)),
-      link: app.io && new SocketLink(app.io, clock, () => void ready(core).catch(ignored)),
+      storage: sessionStorage(this.storage, item),
+      tabs: otherTabs(item, () => void follow(core)),
+      link: app.io && socketLink(app.io, clock, () => void ready(core).catch(ignored)),
       expiresAt: Infinity,
       renewAt: Infinity,
       failures: 0,
@@ -44,7 +44,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     })
 
     app.mixins.push((service) =>
-      guardTransport(service, (send) => call(core, send, service === this.service), options)
+      guardTransport(service, (send, isSafe) => call(core, send, service === this.service, isSafe), options)
     )
     app.io?.on('sessions removed', ({ id, reason }: { id: string; reason: SessionEndReason }) => {
       if (id === core.result?.session?.id) {

@@ -11,46 +11,41 @@ export interface Kept {
   refreshToken?: string
 }
 
+export type SessionStorage = ReturnType<typeof sessionStorage>
+
 /** It is no secret (docs/sessions.md), and has to be another one each time: chance will do. */
 export const newKey = (): string => `${Math.random()}${Math.random()}`
 
-/** Keeps a session in a Feathers storage, in one item. Where that fails (full, forbidden), for as long as we live. */
-export class SessionStorage {
-  readonly #storage: Storage
-  readonly #item: string
-  #memory: Kept | undefined
-  #failed = false
+/** Keeps a session in an item of a Feathers storage. Where that fails (full, forbidden), for as long as we live. */
+export function sessionStorage(storage: Storage, item: string) {
+  let memory: Kept | undefined
+  let failed = false
 
-  constructor(storage: Storage, item: string) {
-    this.#storage = storage
-    this.#item = item
-  }
+  return {
+    async read(): Promise<Kept | undefined> {
+      if (!failed) {
+        try {
+          const kept = JSON.parse((await storage.getItem(item)) || null)
 
-  async read(): Promise<Kept | undefined> {
-    if (!this.#failed) {
-      try {
-        const kept = JSON.parse((await this.#storage.getItem(this.#item)) || null)
-
-        this.#memory = kept?.key ? kept : undefined
-      } catch {
-        // What we know is as good
+          memory = kept?.key ? kept : undefined
+        } catch {
+          // What we know is as good
+        }
       }
-    }
 
-    return this.#memory
-  }
+      return memory
+    },
 
-  /** @param kept `undefined`: nothing any more */
-  async write(kept: Kept | undefined): Promise<void> {
-    this.#memory = kept
-    this.#failed = false
+    /** @param kept `undefined`: nothing any more */
+    async write(kept: Kept | undefined): Promise<void> {
+      memory = kept
+      failed = false
 
-    try {
-      await (kept
-        ? this.#storage.setItem!(this.#item, JSON.stringify(kept))
-        : this.#storage.removeItem!(this.#item))
-    } catch {
-      this.#failed = true
+      try {
+        await (kept ? storage.setItem!(item, JSON.stringify(kept)) : storage.removeItem!(item))
+      } catch {
+        failed = true
+      }
     }
   }
 }
