@@ -43,9 +43,12 @@ export class RefreshTokenClient extends AuthenticationClient {
       blockedUntil: 0
     })
 
-    app.mixins.push((service) =>
+    const guard = (service: object) =>
       guardTransport(service, (send, isSafe) => call(core, send, service === this.service, isSafe), options)
-    )
+
+    // Those that the app has already, and those to come
+    Object.values<object>(app.services).forEach(guard)
+    app.mixins.push(guard)
     app.io?.on('sessions removed', ({ id, reason }: { id: string; reason: SessionEndReason }) => {
       if (id === core.result?.session?.id) {
         void end(core, reason === 'logout' ? null : reason)

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
-import { refreshTransports, sessionItem, signedIn, type RefreshClient } from '../support/refresh-clients.js'
+import {
+  refreshTransports,
+  sessionItem,
+  signedIn,
+  type Connect,
+  type RefreshClient
+} from '../support/refresh-clients.js'
 import { atOnce } from '../support/rest.js'
 import { until } from '../support/until.js'
 
@@ -18,8 +24,11 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     afterEach(() => open.splice(0).forEach(({ close }) => close()))
     after(() => t.stop())
 
-    const connect = (options = {}) => {
-      const one = connectTo(t.address, { options: { clock: { now: () => t.clock.now }, ...options } })
+    const connect = (options = {}, between?: Connect['between']) => {
+      const one = connectTo(t.address, {
+        options: { clock: { now: () => t.clock.now }, ...options },
+        between
+      })
 
       open.push(one)
       return one
@@ -81,6 +90,20 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
 
       assert.ok(answers.every((sessions) => sessions.length === 2))
       assert.equal(one.heard('refreshed'), 1)
+    })
+
+    it('serves services, too, that were there before it', async () => {
+      const heard: string[] = []
+      const one = connect({}, (client) => {
+        client.service('authentication')
+        client.service('sessions').hooks({ error: { all: [async () => void heard.push('error')] } })
+      })
+
+      await signedIn(t, one)
+      t.clock.advance(15 * minutes)
+      assert.equal((await one.client.service('sessions').find()).length, 2)
+      assert.equal(one.heard('refreshed'), 1)
+      assert.deepEqual(heard, [])
     })
 
     it('renews when it is asked to: once for all who ask at a time, and for calls', async () => {

@@ -36,6 +36,8 @@ export const sessionItem = 'feathers-jwt-session'
 export interface Connect {
   options?: ClientOptions
   fetch?: typeof globalThis.fetch
+  /** What the app does between its transport and its authentication. */
+  between?: (client: RefreshClient['client']) => void
 }
 
 export const refreshTransports = {
@@ -43,14 +45,18 @@ export const refreshTransports = {
   'socketio-client': socketRefreshClient
 }
 
-export function restRefreshClient(address: string, { options, fetch = globalThis.fetch }: Connect = {}) {
+export function restRefreshClient(
+  address: string,
+  { options, fetch = globalThis.fetch, between }: Connect = {}
+) {
   const client = feathers<Record<string, AnyService>>()
 
   client.configure(rest.default<Record<string, AnyService>>(address).fetch(fetch))
+  between?.(client)
   return configured(client, options, () => {})
 }
 
-export function socketRefreshClient(address: string, { options }: Connect = {}) {
+export function socketRefreshClient(address: string, { options, between }: Connect = {}) {
   const client = feathers<Record<string, AnyService>>()
   const socket = io(address, {
     transports: ['websocket'],
@@ -61,6 +67,7 @@ export function socketRefreshClient(address: string, { options }: Connect = {}) 
 
   // To TypeScript, the sockets of a module and of a CommonJS package are two classes
   client.configure(socketio.default<Record<string, AnyService>>(socket as never))
+  between?.(client)
   return configured(client, options, () => socket.disconnect())
 }
 
