@@ -1,5 +1,6 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import { ignored, within } from './time.js'
+import type { RefusalReason } from '../refresh-token/errors.js'
 import { NotAuthenticated, refusalOf } from './answers.js'
 import type { Core } from './core.js'
 import { refresh, remove } from './requests.js'
@@ -78,7 +79,7 @@ async function read(core: Core): Promise<Kept> {
 async function use(core: Core, kept: Kept): Promise<boolean> {
   const askedAt = core.clock.now()
   let answer
-  let reason
+  let reason: RefusalReason | undefined
   let refusal
 
   try {

@@ -1,4 +1,5 @@
 import type { Storage } from '@feathersjs/authentication-client'
+import { surroundings } from './surroundings.js'
 
 /** What is kept of a session. */
 export interface Kept {
@@ -13,8 +14,8 @@ export interface Kept {
 
 export type SessionStorage = ReturnType<typeof sessionStorage>
 
-/** It is no secret (docs/sessions.md), and has to be another one each time: chance will do. */
-export const newKey = (): string => `${Math.random()}${Math.random()}`
+/** It is no secret (docs/sessions.md), so where there is no cryptography chance will do. */
+export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`
 
 /** Keeps a session in an item of a Feathers storage. Where that fails (full, forbidden), for as long as we live. */
 export function sessionStorage(storage: Storage, item: string) {

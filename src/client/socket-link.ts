@@ -45,14 +45,14 @@ export function socketLink(socket: Socket, clock: Clock, signIn: () => void) {
       if (!socket.connected) {
         const connection = new Promise<void>((resolve) => socket.once('connect', resolve))
 
-        await within(clock, longestWait, connection, 'There is no connection')
+        await within(clock, longestWait, connection, 'No connection')
       }
     },
 
     /** Waits for something, unless too many calls do already. @throws Unavailable */
     async queue<T>(wait: () => Promise<T>): Promise<T> {
       if (waiting >= longestQueue) {
-        throw new Unavailable('Too many calls wait for the connection')
+        throw new Unavailable('Too many calls wait')
       }
 
       waiting++

@@ -14,6 +14,7 @@ interface Surroundings {
   navigator?: {
     locks?: { request(name: string, options: object, work: () => Promise<unknown>): Promise<unknown> }
   }
+  crypto?: { randomUUID?(): string }
   BroadcastChannel?: new (name: string) => Channel
 }
 
