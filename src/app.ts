@@ -14,12 +14,14 @@ import { requireDatabase } from './hooks/require-database.js'
 import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
 import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
+import { metrics, publishedMetrics } from './metrics/metrics.js'
 import { mongodb } from './mongodb.js'
 import { openapi, publishedDocument } from './openapi/openapi.js'
 import { page } from './page.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
+import { requestIdHeader, requestIds } from './request-id.js'
 import { refuseOtherMethods } from './routes.js'
 import { services } from './services/index.js'
 import { usersElsewhere } from './services/users/users-elsewhere.js'
@@ -48,25 +50,26 @@ export function createApp(
   app.configure(configured(settings))
   app.set('now', now)
   app.set('logger', logger)
+  logger.level = settings.logLevel ?? logger.level
   // Koa believes what proxies say of the protocol and the host, too
   app.proxy = settings.proxies > 0
   app.maxIpsCount = settings.proxies
 
   // What Koa would print: connections that broke, or took too long
-  app.on('error', (error) => logger.debug(describe(error), 'A request failed'))
+  app.on('error', (error, ctx) =>
+    logger.debug({ requestId: ctx?.feathers?.requestId, ...describe(error) }, 'A request failed')
+  )
+  app.use(requestIds())
   app.use(securityHeaders())
   app.use(errorHandler())
   app.use(
     cors({
       origin: allowedOrigin(settings.origins),
       credentials: () => app.service('authentication').settings.cookie !== undefined,
-      exposeHeaders: ['Retry-After'],
+      exposeHeaders: ['Retry-After', requestIdHeader],
       maxAge: preflightLife
     })
   )
-  app.use(publishedKeys())
-  app.use(publishedDocument())
-  app.use(page())
   app.use(clientAddress())
   app.use(notStored())
   app.use(
@@ -75,6 +78,11 @@ export function createApp(
 
   app.configure(refuseOtherMethods)
   app.configure(rest())
+  // What is no service comes after them, so that they do not wait for it
+  app.use(publishedKeys())
+  app.use(publishedDocument())
+  app.use(publishedMetrics())
+  app.use(page())
   app.configure(
     socketio(
       {
@@ -98,6 +106,7 @@ export function createApp(
   app.configure(channels)
   app.configure(usersElsewhere)
   app.configure(openapi)
+  app.configure(metrics)
 
   app.hooks({
     around: {

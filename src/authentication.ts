@@ -1,3 +1,4 @@
+import { reportAttempts } from './attempts.js'
 import type { Application } from './declarations.js'
 import { limitSignIns } from './hooks/limit-attempts.js'
 import { Argon2Strategy } from './local-strategy.js'
@@ -29,7 +30,7 @@ export const authentication = (app: Application) => {
   })
   app.service('authentication').hooks({
     around: {
-      create: [limitSignIns(), refreshTokenCookie()]
+      create: [reportAttempts(), limitSignIns(), refreshTokenCookie()]
     },
     after: {
       create: [attachRefreshToken()],

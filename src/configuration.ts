@@ -1,12 +1,16 @@
 import configuration from '@feathersjs/configuration'
 import { Type, type Static } from '@feathersjs/typebox'
 import type { Application } from './declarations.js'
+import { eventsSetting } from './events/settings.js'
 import { limitsSetting } from './limits.js'
+import { metricsSetting, requireGuarded } from './metrics/settings.js'
 import { rateLimitSetting } from './rate-limits/settings.js'
 import { passwordsSchema } from './passwords.js'
 import { checkConfiguration } from './refresh-token/configuration-check.js'
 import { ConfigurationError } from './refresh-token/errors.js'
 import { readSettings } from './refresh-token/options.js'
+
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 const text = (description: string) => Type.String({ minLength: 1, description })
 const fieldName = text('write the name of a field, such as "email"')
@@ -43,12 +47,20 @@ const schema = Type.Object(
     ),
     passwords: passwordsSchema,
     rateLimit: rateLimitSetting,
+    logLevel: Type.Optional(
+      Type.Unsafe<Level>({
+        enum: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+        description: 'write "debug", which has a line for each request, "info", "warn", "error" or "silent"'
+      })
+    ),
     proxies: Type.Integer({
       minimum: 0,
       maximum: 10,
       description: 'write how many proxies are in front of the service, such as 1, or 0'
     }),
     limits: limitsSetting,
+    metrics: metricsSetting,
+    events: eventsSetting,
     workers: Type.Unsafe<number | 'auto'>({
       type: ['integer', 'string'],
       minimum: 1,
@@ -89,7 +101,14 @@ export function readConfiguration(): Unchecked {
 
   const settings: Unchecked = structuredClone({ ...configuration()() })
 
-  return { ...settings, port: toNumber(settings.port), workers: toNumber(settings.workers) }
+  const { port, workers, metrics } = settings
+
+  return {
+    ...settings,
+    port: toNumber(port),
+    workers: toNumber(workers),
+    ...(isObject(metrics) && { metrics: { ...metrics, port: toNumber(metrics.port) } })
+  }
 }
 
 /** From the environment numbers come as strings. */
@@ -113,7 +132,10 @@ function requireJson(variable = '{}'): void {
 export function checkedConfiguration(settings: Unchecked): Configuration {
   checkConfiguration(schema, settings, '')
 
-  const { authentication } = settings as { authentication: Unchecked }
+  const { authentication, metrics } = settings as { authentication: Unchecked } & Pick<
+    Configuration,
+    'metrics'
+  >
   const refreshToken = authentication['refresh-token']
 
   if (authentication.keys === undefined && isObject(refreshToken)) {
@@ -121,6 +143,7 @@ export function checkedConfiguration(settings: Unchecked): Configuration {
     requireSecret(refreshToken, 'authentication.refresh-token', 'REFRESH_TOKEN_SECRET')
   }
 
+  requireGuarded(metrics)
   readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
 
   return settings as Configuration

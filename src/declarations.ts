@@ -1,7 +1,11 @@
 import type { HookContext as FeathersHookContext, NextFunction } from '@feathersjs/feathers'
 import type { Application as FeathersApplication } from '@feathersjs/koa'
+import type { Registry } from 'prom-client'
 import type { Server } from 'socket.io'
 import type { Configuration as Settings } from './configuration.js'
+import type { EventDraft } from './events/event.js'
+import type { EventQueue } from './events/event-queue.js'
+import type { EventStore } from './events/event-store.js'
 import type { Logger } from './logger.js'
 import type { Database } from './mongodb.js'
 import type { OpenApiDocument } from './openapi/document.js'
@@ -9,7 +13,9 @@ import type { PasswordHasher } from './passwords.js'
 import type { RateLimits } from './rate-limits/rate-limits.js'
 import type { AuthenticationService, Session } from './refresh-token/index.js'
 import type { ContentService } from './services/content/content.class.js'
+import type { EventService } from './services/events/events.class.js'
 import type { HealthService } from './services/health/health.class.js'
+import type { ReadyService } from './services/ready/ready.class.js'
 import type { SessionService } from './services/sessions/sessions.class.js'
 import type { UserService } from './services/users/users.class.js'
 import type { User } from './services/users/users.schema.js'
@@ -25,13 +31,23 @@ export interface Configuration extends Settings {
   hasher: PasswordHasher
   rateLimits: RateLimits
   openapi: OpenApiDocument
+  /** The audit trail, and what is on the way to it; with `events` only. */
+  eventStore: EventStore
+  eventQueue: EventQueue<EventDraft>
+  /** What this process has counted; with `metrics` only. */
+  metricsRegistry: Registry
+  /** What all have counted, as Prometheus reads it; with `metrics` only. */
+  scrape: () => Promise<string>
 }
 
 /** The services, by path. */
 export interface ServiceTypes {
   authentication: AuthenticationService
   content: ContentService
+  /** With `events` only. */
+  events: EventService
   health: HealthService
+  ready: ReadyService
   sessions: SessionService
   users: UserService
 }
@@ -48,5 +64,7 @@ declare module '@feathersjs/feathers' {
     session?: Session
     /** The address of the client. */
     ip?: string
+    /** Names the request in the log; of a call over a socket, the socket. */
+    requestId?: string
   }
 }

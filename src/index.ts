@@ -12,8 +12,8 @@ import { startWorkers } from './workers/primary.js'
 const logger = createLogger()
 const load = () => [import('./app.js'), import('./server.js')] as const
 
-/** Starts the service, with a MongoDB of its own where none is configured. Returns how to stop both. */
-async function start(): Promise<() => Promise<void>> {
+/** Starts the service, with a MongoDB of its own where none is configured, which stops with it. */
+async function start(): Promise<RunningServer> {
   const settings = await loadSettings()
   const count = workerCount(settings.workers)
   const log = (sentence: string) => logger.info(sentence)
@@ -28,11 +28,12 @@ async function start(): Promise<() => Promise<void>> {
   try {
     const server = await serve({ ...settings, mongodb: settings.mongodb ?? mongod!.url }, count)
 
-    logger.info(`Moult listens on ${server.address}`)
-
-    return async () => {
-      await server.stop()
-      await mongod?.stop()
+    return {
+      address: server.address,
+      async stop() {
+        await server.stop()
+        await mongod?.stop()
+      }
     }
   } catch (error) {
     await mongod?.stop()
@@ -52,12 +53,13 @@ async function serve(settings: Configuration, count: number): Promise<RunningSer
 }
 
 try {
-  const stop = await start()
+  const service = await start()
 
   stopOnSignals(async () => {
-    await stop()
+    await service.stop()
     logger.info('Moult has stopped')
   })
+  logger.info(`Moult listens on ${service.address}`)
 } catch (error) {
   const expected = error instanceof ConfigurationError || error instanceof DevelopmentError
 

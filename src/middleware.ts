@@ -18,7 +18,12 @@ export const errorHandler = (): Middleware => async (ctx, next) => {
     const { code, ...answer } = toFeathersError(error).toJSON()
 
     if (code === 500 && !ctx.hook) {
-      ctx.app.get('logger').error(describe(error), `${ctx.method} failed before a service was called`)
+      ctx.app
+        .get('logger')
+        .error(
+          { requestId: ctx.feathers?.requestId, ...describe(error) },
+          `${ctx.method} failed before a service was called`
+        )
     }
 
     // Feathers sends them with a result only: a refusal may take a cookie away

@@ -6,7 +6,7 @@ import type { Logger } from './logger.js'
 import { ConfigurationError, isUnreachable, unavailable } from './refresh-token/errors.js'
 
 // A call waits for a socket that is silent, and is then tried once more while a server is looked for: 9 s in all
-const options = {
+export const clientOptions = {
   appName: 'moult',
   serverSelectionTimeoutMS: 4000,
   connectTimeoutMS: 4000,
@@ -18,10 +18,27 @@ const options = {
 const pingTimeout = 2000 // ms
 
 const retryDelay = 1000 // ms between attempts to prepare a database that was away at the start
-const leastVersion = 6 // the first whose updates can sort an array and that is still maintained
+export const leastVersion = 6 // the first whose updates can sort an array and that is still maintained
 
 /** Emails are unique whatever their case: strength 2 tells accents apart, but not cases. */
 export const caseInsensitive = { locale: 'en', strength: 2 }
+
+/** An index that the service needs. */
+export interface NeededIndex {
+  collection: string
+  key: Record<string, 1>
+  unique?: true
+  collation?: typeof caseInsensitive
+  expireAfterSeconds?: number
+}
+
+/** Those that are made at each start, where they are not there yet. */
+export const indexes: NeededIndex[] = [
+  { collection: 'users', key: { email: 1 }, unique: true, collation: caseInsensitive },
+  // One count for one key, also when it is begun twice at once
+  { collection: rateLimitsCollection, key: { key: 1 }, unique: true },
+  { collection: rateLimitsCollection, key: { expire: 1 }, expireAfterSeconds: 0 }
+]
 
 /** The database: its client, and whether it has been prepared. */
 export class Database {
@@ -30,12 +47,13 @@ export class Database {
   readonly #log: Logger
   #prepared = false
   #closed = false
+  readonly #lastWork: (() => Promise<void>)[] = []
   #retry: NodeJS.Timeout | undefined
 
   /** @throws ConfigurationError when the URL is none */
   constructor(url: string, log: Logger) {
     try {
-      this.#client = new MongoClient(url, options)
+      this.#client = new MongoClient(url, clientOptions)
     } catch (error) {
       // The driver's sentence names the mistake, but at times with all of the URL
       const mistake = (error as Error).message.replace(/\/\/[^\s"]*/g, '//…')
@@ -84,11 +102,11 @@ export class Database {
       // Said outright: a client whose first call connects, and fails at it, never tries again
       await this.#client.connect()
       await this.#checkVersion()
-      await this.collection('users').createIndex({ email: 1 }, { unique: true, collation: caseInsensitive })
-      await this.collection(rateLimitsCollection).createIndexes([
-        { key: { key: 1 }, unique: true }, // one count for one key, also when it is begun twice at once
-        { key: { expire: 1 }, expireAfterSeconds: 0 }
-      ])
+
+      for (const { collection, key, ...options } of indexes) {
+        await this.collection(collection).createIndex(key, options)
+      }
+
       this.#prepared = true
     } catch (error) {
       if (!isUnreachable(error)) {
@@ -102,7 +120,13 @@ export class Database {
     }
   }
 
+  /** Has something done while there still is a connection, when the service stops. */
+  beforeClose(work: () => Promise<void>): void {
+    this.#lastWork.push(work)
+  }
+
   async close(): Promise<void> {
+    await Promise.all(this.#lastWork.map((work) => work()))
     this.#closed = true
     clearTimeout(this.#retry)
     await this.#client.close()
@@ -147,7 +171,7 @@ export const mongodb = (app: Application) => {
 }
 
 /** The name of the database in a connection string; where it names none, ours. */
-function nameIn(url: string): string {
+export function nameIn(url: string): string {
   return /^[^/]+\/\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? 'moult'
 }
 

@@ -59,6 +59,16 @@ export class PasswordHasher {
     this.#nobodys = this.#hash(randomUUID())
   }
 
+  /** How many passwords are being hashed. */
+  get active(): number {
+    return this.#limit.activeCount
+  }
+
+  /** How many wait for that. */
+  get waiting(): number {
+    return this.#limit.pendingCount
+  }
+
   /** @throws Unavailable when too many are waiting */
   async hash(password: string): Promise<string> {
     return this.#inTurn(() => this.#hash(password))
@@ -84,7 +94,7 @@ export class PasswordHasher {
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#limit.activeCount + this.#limit.pendingCount >= this.#most) {
+    if (this.active + this.waiting >= this.#most) {
       throw new Unavailable('Too many passwords are being checked, try again later', { retryAfter })
     }
 

@@ -6,6 +6,7 @@ import type { AllowRequest } from './connections.js'
 import type { Application } from './declarations.js'
 import { secureSockets } from './headers.js'
 import { isKnownOrigin } from './refresh-token/origin.js'
+import { requestIdOf } from './request-id.js'
 import { limitCalls } from './socket-calls.js'
 
 /** What Feathers leaves out for sockets: the client's address, and an answer to calls that reach no service. */
@@ -15,12 +16,13 @@ export const guardSockets = (app: Application) => (io: Server) => {
   )
 
   io.use((socket, next) => {
-    const { feathers } = socket as Socket & { feathers: { ip?: string } }
+    const { feathers } = socket as Socket & { feathers: { ip?: string; requestId?: string } }
 
     feathers.ip = addressOf(
       { headers: socket.handshake.headers, remoteAddress: socket.handshake.address },
       app.get('proxies')
     )
+    feathers.requestId = requestIdOf(socket.handshake.headers['x-request-id'])
     next()
   })
   secureSockets(io)
@@ -38,7 +40,11 @@ export const guardSockets = (app: Application) => (io: Server) => {
       }
     })
     limitCalls(socket, app.get('limits').callsPerSocket)
-    socket.on('error', () => app.get('logger').warn('A socket failed'))
+    socket.on('error', () => {
+      const { requestId } = (socket as Socket & { feathers: { requestId?: string } }).feathers
+
+      app.get('logger').warn({ requestId }, 'A socket failed')
+    })
   })
 }
 

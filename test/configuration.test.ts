@@ -41,6 +41,13 @@ const wrong: [Settings, string, RegExp?][] = [
   [{ mongodb: 'postgres://localhost/x' }, 'mongodb', /such as mongodb:/],
   [{ mongodb: 27017 }, 'mongodb', /such as mongodb:/],
   [{ rateLimit: 'none' }, 'rateLimit', /write /],
+  [{ events: { keep: 'ever' } }, 'events.keep', /is "ever": write a duration/],
+  [{ events: true }, 'events', /write false, or an object with keep/],
+  [{ logLevel: 'loud' }, 'logLevel', /is "loud": write "debug"/],
+  [{ metrics: true }, 'metrics', /write false, or an object with port/],
+  [{ metrics: {} }, 'metrics.port', /is missing: write a port .*, or a metrics\.token/],
+  [{ metrics: { port: '9464x' } }, 'metrics.port', /is "9464x": write a port/],
+  [{ metrics: { token: 'hunter2' } }, 'metrics.token', /can not be used: write at least 16/],
 
   [{ authentication: undefined }, 'authentication', /is missing/],
   [{ authentication: 'jwt' }, 'authentication', /: write an object/],

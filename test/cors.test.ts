@@ -55,7 +55,7 @@ for (const cookies of [true, false]) {
       assert.deepEqual(allowed(answer), {
         'access-control-allow-origin': listed,
         ...credentials,
-        'access-control-expose-headers': 'Retry-After'
+        'access-control-expose-headers': 'Retry-After,X-Request-Id'
       })
     })
 

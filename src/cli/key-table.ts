@@ -5,6 +5,8 @@ import {
   type Rotated,
   type TokenKind
 } from '../refresh-token/index.js'
+import type { Answer } from './answer.js'
+import { minute, table } from './table.js'
 
 type Reports = Record<TokenKind, KeyReport[]>
 
@@ -17,9 +19,10 @@ const uses: Record<KeyState, string> = {
   missing: 'GONE, but needed'
 }
 
-/** A table for people; times in UTC. */
-export function keyTable(file: string | undefined, reports: Reports): string {
-  const rows = rowsOf(reports).map(({ kind, kid, state, signsFrom, neededTill }) => [
+/** Says which key is for what; to people with times in UTC, to programs in ISO 8601, null where there is none. */
+export function keysAnswer(file: string | undefined, reports: Reports): Answer {
+  const keys = tokenKinds.flatMap((kind) => reports[kind].map((report) => ({ kind, ...report })))
+  const rows = keys.map(({ kind, kid, state, signsFrom, neededTill }) => [
     kind,
     kid,
     uses[state],
@@ -27,54 +30,44 @@ export function keyTable(file: string | undefined, reports: Reports): string {
     minute(neededTill)
   ])
 
-  return [`Keys from ${file ?? 'the environment'}; times in UTC`, '', ...aligned([header, ...rows])].join(
-    '\n'
-  )
+  return {
+    text: [
+      `Keys from ${file ?? 'the environment'}; times in UTC`,
+      '',
+      table(['tokens', 'key', 'use', 'signs from', 'needed till'], rows)
+    ].join('\n'),
+    data: {
+      source: file === undefined ? 'environment' : 'file',
+      file: file ?? null,
+      keys: keys.map(({ signsFrom, neededTill, ...row }) => ({
+        ...row,
+        signsFrom: iso(signsFrom),
+        neededTill: iso(neededTill)
+      }))
+    }
+  }
 }
 
-const header = ['tokens', 'key', 'use', 'signs from', 'needed till']
-
-/** The same for programs; times in ISO 8601, null where there is none. */
-export function keysAsJson(file: string | undefined, reports: Reports): string {
-  const keys = rowsOf(reports).map(({ signsFrom, neededTill, ...row }) => ({
-    ...row,
-    signsFrom: iso(signsFrom),
-    neededTill: iso(neededTill)
-  }))
-
-  return JSON.stringify(
-    { source: file === undefined ? 'environment' : 'file', file: file ?? null, keys },
-    null,
-    2
-  )
-}
-
-/** What a rotation did, a line each. */
-export function rotatedLines(file: string, { added, dropped }: Rotated): string {
-  return [
+/** What a rotation did. */
+export function rotatedAnswer(file: string, { added, dropped }: Rotated): Answer {
+  const lines = [
     ...added.map(
       ({ kind, kid, signsFrom }) =>
         `New key for ${kind} tokens: ${kid}, verifies now and signs from ${minute(signsFrom)} UTC`
     ),
     ...dropped.map(({ kind, kid }) => `Dropped a key for ${kind} tokens: ${kid}, no longer needed`),
     `Written to ${file}; running services read it within a second`
-  ].join('\n')
-}
+  ]
 
-const rowsOf = (reports: Reports) =>
-  tokenKinds.flatMap((kind) => reports[kind].map((report) => ({ kind, ...report })))
+  return {
+    text: lines.join('\n'),
+    data: {
+      file,
+      made: false,
+      added: added.map(({ signsFrom, ...key }) => ({ ...key, signsFrom: iso(signsFrom) })),
+      dropped
+    }
+  }
+}
 
 const iso = (time?: number): string | null => (time === undefined ? null : new Date(time).toISOString())
-
-const minute = (time?: number): string => iso(time)?.slice(0, 16).replace('T', ' ') ?? '-'
-
-function aligned(rows: string[][]): string[] {
-  const widths = header.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd()
-  )
-}

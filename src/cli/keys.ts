@@ -1,6 +1,5 @@
-import { Argument, Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import { readConfiguration } from '../configuration.js'
-import type { Application } from '../declarations.js'
 import { keyReports } from '../key-record.js'
 import { readSettings, type Settings } from '../refresh-token/options.js'
 import {
@@ -15,41 +14,36 @@ import {
   type TokenKind
 } from '../refresh-token/index.js'
 import { keyFileOf, loadSettings } from '../settings.js'
-import { keyTable, keysAsJson, rotatedLines } from './key-table.js'
-
-/** Runs a command on the service's database, and prints what it answers. */
-export type WithApp = (command: (app: Application) => Promise<string>) => Promise<void>
+import { answers, type Answer } from './answer.js'
+import { keysAnswer, rotatedAnswer } from './key-table.js'
+import { withApp } from './with-app.js'
 
 /** `moult keys`: which keys sign and verify, and new ones. */
-export function keysCommand(withApp: WithApp): Command {
-  const keys = new Command('keys').description('the keys that tokens are signed with')
+export function keysCommands(program: Command): void {
+  const keys = program.command('keys').description('the keys that tokens are signed with')
 
-  keys
-    .command('show')
-    .description('says which key signs, which only verify, and till when they are needed')
-    .option('--json', 'for programs')
-    .action((options: { json?: boolean }) => show(withApp, options.json ? keysAsJson : keyTable))
-
-  keys
-    .command('rotate')
-    .description('writes new keys into the key file, and drops those that are no longer needed')
-    .addArgument(new Argument('[kind]', 'only the keys of these tokens').choices(tokenKinds))
-    .action(async (kind?: TokenKind) => console.log(await rotate(kind ? [kind] : tokenKinds)))
-
-  return keys
+  answers(
+    keys
+      .command('show')
+      .description('says which key signs, which only verify, and till when they are needed'),
+    show
+  )
+  answers(
+    keys
+      .command('rotate')
+      .description('writes new keys into the key file, and drops those that are no longer needed')
+      .addArgument(new Argument('[kind]', 'only the keys of these tokens').choices(tokenKinds)),
+    (kind?: TokenKind) => rotate(kind ? [kind] : tokenKinds)
+  )
 }
 
-type Format = (source: string | undefined, reports: Record<TokenKind, KeyReport[]>) => string
-
-async function show(withApp: WithApp, format: Format): Promise<void> {
+async function show(): Promise<Answer> {
   const file = keyFileOf(readConfiguration())
 
-  if (file) {
-    console.log(format(file, reportsOf(await serviceSettings())))
-  } else {
-    // The environment does not say since when a key is there; the services noted it
-    await withApp(async (app) => format(undefined, await keyReports(app)))
-  }
+  // The environment does not say since when a key is there; the services noted it
+  return file
+    ? keysAnswer(file, reportsOf(await serviceSettings()))
+    : withApp(async (app) => keysAnswer(undefined, await keyReports(app)))
 }
 
 function reportsOf(settings: Settings): Record<TokenKind, KeyReport[]> {
@@ -66,7 +60,7 @@ function reportsOf(settings: Settings): Record<TokenKind, KeyReport[]> {
   }
 }
 
-async function rotate(kinds: readonly TokenKind[]): Promise<string> {
+async function rotate(kinds: readonly TokenKind[]): Promise<Answer> {
   const configuration = readConfiguration()
   const file = keyFileOf(configuration)
 
@@ -77,7 +71,10 @@ async function rotate(kinds: readonly TokenKind[]): Promise<string> {
     )
   }
   if (makeKeyFile(file, algorithmIn(configuration))) {
-    return `Made ${file}, with a key for each kind of token: both sign at once`
+    return {
+      text: `Made ${file}, with a key for each kind of token: both sign at once`,
+      data: { file, made: true, added: [], dropped: [] }
+    }
   }
 
   const settings = await serviceSettings()
@@ -88,7 +85,7 @@ async function rotate(kinds: readonly TokenKind[]): Promise<string> {
     now: Date.now()
   })
 
-  return rotatedLines(file, rotated)
+  return rotatedAnswer(file, rotated)
 }
 
 async function serviceSettings(): Promise<Settings> {

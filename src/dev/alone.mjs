@@ -14,7 +14,7 @@ const abandoned = 10_000 // ms without a heartbeat: the one at work was killed
  */
 export async function alone(lockFile, work) {
   for (let told = false; !acquire(lockFile); told = true) {
-    if (!told) console.log('Waiting for another process that prepares this folder …')
+    if (!told) console.error('Waiting for another process that prepares this folder …')
     await sleep(200)
   }
   const release = () => rmSync(lockFile, { force: true })

@@ -57,7 +57,7 @@ function packages(file) {
 }
 
 async function install() {
-  console.log('Installing the dependencies that package-lock.json lists …')
+  console.error('Installing the dependencies that package-lock.json lists …')
   // tsc is one for development, so NODE_ENV=production must not leave those out; no package of ours needs to
   // run a script of its own when it is installed
   await run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
@@ -85,7 +85,7 @@ function digest() {
 }
 
 async function build() {
-  console.log('Building lib/ from src/ …')
+  console.error('Building lib/ from src/ …')
   const built = digest() // before tsc reads them: a source that changes meanwhile is built next time
   rmSync(stampFile, { force: true })
   if (!isComplete()) rmSync(join(root, 'lib/.tsbuildinfo'), { force: true }) // tsc's notes say that it is
@@ -100,7 +100,7 @@ function hasPage() {
 }
 
 async function buildPage() {
-  console.log('Building public/client.js from public/page/ …')
+  console.error('Building public/client.js from public/page/ …')
   await bundle(root)
 }
 
@@ -130,10 +130,10 @@ function filesIn(folder) {
     .sort()
 }
 
-/** Runs a command to its end; its output is shown. */
+/** Runs a command to its end; its output is shown, beside that of what is prepared for. */
 function run(command, args) {
   const shell = process.platform === 'win32' && command === 'npm' // a .cmd file there
-  running = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], shell })
+  running = spawn(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell })
   return new Promise((done, failed) => {
     running.once('error', failed)
     running.once('exit', (code, signal) => {

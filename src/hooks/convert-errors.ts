@@ -11,7 +11,11 @@ export const convertErrors = () => async (context: HookContext, next: NextFuncti
     const converted = toFeathersError(error)
 
     if (converted.code >= 500 && converted.code !== 503) {
-      context.app.get('logger').error(describe(error), `${context.path} ${context.method} failed`)
+      const { requestId } = context.params
+
+      context.app
+        .get('logger')
+        .error({ requestId, ...describe(error) }, `${context.path} ${context.method} failed`)
     }
 
     throw converted

@@ -1,7 +1,7 @@
-import { JWTStrategy } from '@feathersjs/authentication'
+import { kindOf } from '../attempts.js'
 import { addressGroup } from '../client-address.js'
 import type { HookContext, NextFunction } from '../declarations.js'
-import { RefreshTokenStrategy, type AuthenticationService } from '../refresh-token/index.js'
+import type { AuthenticationService } from '../refresh-token/index.js'
 import type { UserService } from '../services/users/users.class.js'
 import { accountName } from '../validators.js'
 
@@ -52,19 +52,6 @@ export const limitPasswordGuesses = () => async (context: HookContext<UserServic
     typeof (context.data as { currentPassword?: unknown } | undefined)?.currentPassword === 'string'
 
   return account && provider && user && guesses ? account.attempt(String(user._id), next) : next()
-}
-
-/** A `jwt` is neither: it verifies a signature, which can't be guessed, and changes nothing. */
-function kindOf({ service, data }: HookContext<AuthenticationService>): 'sign-in' | 'refresh' | undefined {
-  const name: unknown = data?.strategy
-  const known = service.configuration.authStrategies.find((strategy) => strategy === name)
-  const strategy = known && service.getStrategy(known)
-
-  if (!strategy || strategy instanceof JWTStrategy) {
-    return undefined
-  }
-
-  return strategy instanceof RefreshTokenStrategy ? 'refresh' : 'sign-in'
 }
 
 function accountOf({ service, data }: HookContext<AuthenticationService>): string | undefined {

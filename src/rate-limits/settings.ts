@@ -31,7 +31,7 @@ export type Limit = Exclude<Static<typeof limit>, false>
 export type RateLimitSettings = Static<typeof rateLimitSetting>
 
 /** An object, or false. Not a union, of which a mistake inside would be told as "neither the one nor the other". */
-function switchable<T extends TProperties>(properties: T, description: string) {
+export function switchable<T extends TProperties>(properties: T, description: string) {
   return Type.Unsafe<Static<TObject<T>> | false>({
     ...Type.Object(properties, { additionalProperties: false }),
     type: ['object', 'boolean'],

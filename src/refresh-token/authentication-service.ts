@@ -124,15 +124,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** @throws ConfigurationError for a name that nothing is registered under */
   override async setup(): Promise<void> {
-    const { service, authStrategies, parseStrategies = [] } = this.configuration
-
-    this.requireService(service!)
-    this.requireStrategies('authStrategies', authStrategies)
-    this.requireStrategies('parseStrategies', parseStrategies)
+    this.requireRegistered()
 
     await super.setup()
     this.live.start()
-    this.app.service(service!).hooks({
+    this.app.service(this.configuration.service!).hooks({
       before: { get: [answerKnownEntity()] },
       after: { update: [forgetEntity(this)], patch: [forgetEntity(this)], remove: [forgetEntity(this)] }
     })
@@ -140,6 +136,15 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   async teardown(): Promise<void> {
     await this.live.stop()
+  }
+
+  /** Checks what only a complete app can tell. @throws ConfigurationError for a name that nothing is registered under */
+  requireRegistered(): void {
+    const { service, authStrategies, parseStrategies = [] } = this.configuration
+
+    this.requireService(service!)
+    this.requireStrategies('authStrategies', authStrategies)
+    this.requireStrategies('parseStrategies', parseStrategies)
   }
 
   private requireService(path: string): void {

@@ -52,7 +52,7 @@ export function checkConfiguration(schema: TSchema, value: unknown, root: string
   }
 
   // A secret must not get into a log, not even a wrong one, or one that stands where an object belongs
-  const mayBeSecret = ['secret', 'mongodb'].includes(path.at(-1)!) || parentSchema?.type === 'object'
+  const mayBeSecret = ['secret', 'mongodb', 'token'].includes(path.at(-1)!) || parentSchema?.type === 'object'
   const shown = mayBeSecret ? 'can not be used' : `is ${JSON.stringify(data)}`
 
   throw new ConfigurationError(`${path.join('.')} ${shown}: ${parentSchema?.description}`)

@@ -8,8 +8,14 @@ interface StoredReason {
   endedAt: Date
 }
 
-const collectionName = 'endedSessions'
 const kept = 60 * 60 // s: other instances ask within seconds
+
+/** Where the reasons are kept, and for how long. */
+export const endReasonsIndex = {
+  collection: 'endedSessions',
+  key: { endedAt: 1 },
+  expireAfterSeconds: kept
+} as const
 
 /**
  * Why sessions ended, for the other instances: these see in the user document that one is gone, not why. For an hour;
@@ -17,6 +23,7 @@ const kept = 60 * 60 // s: other instances ask within seconds
  */
 export class EndReasons {
   readonly #users: () => Promise<Collection>
+  readonly #notes = new Set<Promise<void>>() // that are being written
   #collection: Promise<Collection<StoredReason>> | undefined
 
   /** @param users They are kept beside these */
@@ -31,6 +38,19 @@ export class EndReasons {
 
   /** Notes why sessions ended. Never fails: without a reason they have ended just the same. */
   async note(ended: { id: string; reason: EndReason }[]): Promise<void> {
+    const note = this.#write(ended)
+
+    this.#notes.add(note)
+    await note
+    this.#notes.delete(note)
+  }
+
+  /** Waits for what is being noted: whoever stops, and with it its database, says the reasons first. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#notes)
+  }
+
+  async #write(ended: { id: string; reason: EndReason }[]): Promise<void> {
     const endedAt = new Date() // MongoDB's clock takes them away
 
     await this.#open()
@@ -62,9 +82,10 @@ export class EndReasons {
 
   async #make(): Promise<Collection<StoredReason>> {
     const users = await this.#users()
-    const collection = users.db.collection<StoredReason>(collectionName)
+    const { collection: name, key, expireAfterSeconds } = endReasonsIndex
+    const collection = users.db.collection<StoredReason>(name)
 
-    await collection.createIndex({ endedAt: 1 }, { expireAfterSeconds: kept })
+    await collection.createIndex(key, { expireAfterSeconds })
     return collection
   }
 }

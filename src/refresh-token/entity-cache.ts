@@ -46,6 +46,15 @@ export class EntityCache {
     })
   }
 
+  /** How often a user was asked for that is known, and one that is not. */
+  hits = 0
+  misses = 0
+
+  /** What it holds. */
+  get size(): { users: number; bytes: number } {
+    return { users: this.#entries.size, bytes: this.#entries.calculatedSize }
+  }
+
   /** Whether what it holds is true now. */
   get isOpen(): boolean {
     return this.#options.isFresh()
@@ -53,7 +62,12 @@ export class EntityCache {
 
   /** The user, if it is known. */
   get(userId: string): KnownUser | undefined {
-    return this.isOpen ? this.#entries.get(userId) : undefined
+    const known = this.isOpen ? this.#entries.get(userId) : undefined
+
+    if (known) this.hits++
+    else this.misses++
+
+    return known
   }
 
   /** Asks the database, and keeps what it says. */

@@ -85,5 +85,6 @@ export class LiveUsers {
 
   async stop(): Promise<void> {
     await this.changes.stop()
+    await this.#reasons.settled()
   }
 }

@@ -2,6 +2,7 @@ import type { Document } from 'mongodb'
 import { Refused } from './errors.js'
 import type { EntityCache } from './entity-cache.js'
 import type { EndReasons } from './end-reasons.js'
+import type { SessionEventName } from './known-sessions.js'
 import type { Settings } from './options.js'
 import type { EndReason, EndedSession, SessionRecord } from './session.js'
 import type { SessionEvents } from './session-events.js'
@@ -15,6 +16,8 @@ export const attempts = 10
 export interface OwnedSession {
   user: SessionOwner
   session: SessionRecord
+  /** Whether it was found by a refresh token that had been used before. */
+  repeated?: boolean
   /** What was made of the user, where it is true as long as the user stays as it is. */
   views?: Map<string, Document>
 }
@@ -28,7 +31,7 @@ export interface SessionDocumentsOptions {
   /** ms since 1970 */
   now: () => number
   /** Says what was done. */
-  announce: <E extends keyof SessionEvents>(event: E, data: SessionEvents[E][0]) => void
+  announce: <E extends SessionEventName>(event: E, data: SessionEvents[E][0]) => void
 }
 
 /** The sessions in the user documents, one at a time: each change is one atomic update, and said when it was made. */

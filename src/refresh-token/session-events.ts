@@ -10,6 +10,15 @@ export interface SessionEvents {
   created: [SessionEvent]
   patched: [SessionEvent]
   removed: [EndedEvent]
+  /** What this process itself did, each once; the three above are also said of what others did, where it is new. */
+  opened: [SessionEvent]
+  refreshed: [RefreshedEvent]
+  ended: [EndedEvent]
+}
+
+export interface RefreshedEvent extends SessionEvent {
+  /** Its refresh token had been used before, and was granted another successor. */
+  repeated: boolean
 }
 
 export interface EndedEvent extends SessionEvent {

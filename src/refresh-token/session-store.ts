@@ -3,11 +3,11 @@ import type { Document } from 'mongodb'
 import type { EndReasons } from './end-reasons.js'
 import type { EntityCache } from './entity-cache.js'
 import { Refused } from './errors.js'
-import type { KnownSessions } from './known-sessions.js'
+import type { KnownSessions, SessionEventName } from './known-sessions.js'
 import type { Settings } from './options.js'
 import { isExpired, type EndReason, type SessionRecord } from './session.js'
 import { SessionDocuments, requireSession, type OwnedSession } from './session-documents.js'
-import type { SessionEvents } from './session-events.js'
+import type { EndedEvent, SessionEvents } from './session-events.js'
 import { SessionOpening, type NewSession } from './session-opening.js'
 import * as updates from './session-updates.js'
 import type { RefreshToken } from './token.js'
@@ -47,7 +47,7 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     this.#now = options.now
     this.#documents = new SessionDocuments({
       ...options,
-      announce: (event, data) => this.announce(event, data)
+      announce: (event, data) => this.#did(event, data)
     })
     this.#opening = new SessionOpening(this.#documents)
     this.#use = new TokenUse(this.#documents)
@@ -71,8 +71,11 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    * @returns The user and the session, whose `used` the successor has to name as `prev`
    * @throws Refused `expired`, `revoked`, `disabled`, `reused`: the last to the one presentation that ended the session
    */
-  use(token: RefreshToken, idempotencyKey?: string): Promise<OwnedSession> {
-    return this.#use.use(token, idempotencyKey)
+  async use(token: RefreshToken, idempotencyKey?: string): Promise<OwnedSession> {
+    const { repeated = false, ...owned } = await this.#use.use(token, idempotencyKey)
+
+    this.emit('refreshed', { userId: token.sub, session: owned.session, repeated })
+    return owned
   }
 
   /**
@@ -97,7 +100,7 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   }
 
   /** Says what happened to a session, here or elsewhere, unless it has been said. */
-  announce<E extends keyof SessionEvents>(event: E, data: SessionEvents[E][0]): void {
+  announce<E extends SessionEventName>(event: E, data: SessionEvents[E][0]): void {
     if (this.#known.note(event, data.userId, data.session)) {
       this.emit<keyof SessionEvents>(event, data)
     }
@@ -164,6 +167,17 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       ended.map((session) => ({ session, reason }))
     )
     return ended
+  }
+
+  #did<E extends SessionEventName>(event: E, data: SessionEvents[E][0]): void {
+    this.announce(event, data)
+
+    if (event === 'created') {
+      this.emit('opened', data)
+    }
+    if (event === 'removed') {
+      this.emit('ended', data as EndedEvent)
+    }
   }
 
   /** Finds it in the database. */

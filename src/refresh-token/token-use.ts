@@ -68,8 +68,11 @@ export class TokenUse {
       return undefined
     }
 
-    return key === undefined || session.keys.includes(key)
-      ? { user, session }
-      : this.#documents.change(token.sub, updates.repeat(token, key, now))
+    const owned =
+      key === undefined || session.keys.includes(key)
+        ? { user, session }
+        : await this.#documents.change(token.sub, updates.repeat(token, key, now))
+
+    return owned && { ...owned, repeated: true }
   }
 }

@@ -9,7 +9,12 @@ export interface UserChange {
   operation: 'insert' | 'update' | 'replace' | 'delete'
   /** Of an update the fields that changed, with dots where they lie deeper. */
   fields: string[]
+  /** When, by the database's clock. */
+  at: Date | undefined
 }
+
+/** Whether the stream is heard; `not needed` where there can be none, and the database is asked at each call. */
+export type StreamState = 'fresh' | 'silent' | 'not needed'
 
 export interface UserChangesEvents {
   /** A user changed. */
@@ -61,7 +66,7 @@ const pipeline: Document[] = [
       ]
     }
   },
-  { $project: { operationType: 1, documentKey: 1, fields: changedFields } }
+  { $project: { operationType: 1, documentKey: 1, wallTime: 1, fields: changedFields } }
 ]
 
 /**
@@ -77,6 +82,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   #ended: Promise<void> = Promise.resolve()
   #tick: NodeJS.Timeout | undefined
   #warned = false
+  #isUnsupported = false
 
   constructor(options: UserChangesOptions) {
     super()
@@ -86,6 +92,19 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   /** Whether all changes are known but those of the last `maxStale` ms. */
   get isFresh(): boolean {
     return performance.now() - this.#heardAt <= this.#options.maxStale
+  }
+
+  get state(): StreamState {
+    return this.isFresh
+      ? 'fresh'
+      : this.#isUnsupported || !this.#options.isFollowable
+        ? 'not needed'
+        : 'silent'
+  }
+
+  /** How long ago the stream was last heard from, ms; Infinity where it was not. */
+  get silence(): number {
+    return performance.now() - this.#heardAt
   }
 
   start(): void {
@@ -145,6 +164,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
         this.#heardAt = performance.now()
         this.#token = stream.resumeToken
         this.#warned = false
+        this.#isUnsupported = false
 
         if (change && !change.documentKey) {
           // The collection was dropped or renamed, and the stream ends with it
@@ -152,9 +172,9 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
           return
         }
         if (change) {
-          const { operationType: operation, documentKey, fields } = change
+          const { operationType: operation, documentKey, fields, wallTime: at } = change
 
-          this.emit('changed', { userId: String(documentKey!._id), operation, fields })
+          this.emit('changed', { userId: String(documentKey!._id), operation, fields, at })
         }
       }
     } finally {
@@ -192,6 +212,8 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
   #failed(error: unknown): number {
     const isUnsupported = (error as { code?: unknown }).code === noChangeStreams
 
+    this.#isUnsupported ||= isUnsupported
+
     if (!isUnreachable(error)) {
       // The oplog no longer goes back so far (ChangeStreamHistoryLost), say
       this.#forget()
@@ -210,5 +232,6 @@ interface RawChange {
   operationType: UserChange['operation']
   /** None where the collection was dropped or renamed. */
   documentKey?: { _id: unknown }
+  wallTime?: Date
   fields: string[]
 }

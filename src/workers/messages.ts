@@ -8,6 +8,8 @@ export interface Start {
   settings: Configuration
   /** The folder of the pipes between workers. */
   pipes: string
+  /** Which of the workers it is, from 1; whoever replaces it is that one, too. */
+  slot: number
 }
 
 /** What a worker says first: that it can be told to start. */

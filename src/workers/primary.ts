@@ -6,9 +6,11 @@ import { extname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Configuration } from '../configuration.js'
 import type { Logger } from '../logger.js'
+import { serveMetrics, type MetricsServer } from '../metrics/server.js'
 import { ConfigurationError } from '../refresh-token/errors.js'
 import type { RunningServer } from '../server.js'
 import { isStarted, loaded, toError, type Start } from './messages.js'
+import { gatherMetrics } from './metrics.js'
 
 const patience = 15_000 // ms: a worker gives requests in flight 5 s, and then has to end
 const firstPause = 250 // ms before a worker is replaced that died right after its start; doubled each time
@@ -35,9 +37,12 @@ export async function startWorkers(
 ): Promise<RunningServer> {
   const pipes = await mkdtemp(join(tmpdir(), 'moult-workers-'))
   const stopping = new AbortController()
+  const scrape = settings.metrics && gatherMetrics()
+  let metricsServer: MetricsServer | undefined
 
   const stop = async (supervisions: Promise<void>[] = []) => {
     stopping.abort()
+    await metricsServer?.close()
     await Promise.all([...workers().map(stopWorker), ...supervisions])
     await rm(pipes, { recursive: true, force: true })
   }
@@ -46,10 +51,17 @@ export async function startWorkers(
   cluster.setupPrimary({ exec: join(import.meta.dirname, `worker${extname(import.meta.filename)}`) })
 
   try {
-    const start = { settings, pipes }
-    const first = await Promise.all(Array.from({ length: count }, () => startWorker(start)))
-    const supervisions = first.map((worker) => supervise(worker, start, logger, stopping.signal))
+    const starts = Array.from({ length: count }, (_, index) => ({ settings, pipes, slot: index + 1 }))
+    const first = await Promise.all(starts.map(startWorker))
+    const supervisions = first.map((worker, index) =>
+      supervise(worker, starts[index]!, logger, stopping.signal)
+    )
     const { address } = first[0]!
+
+    if (settings.metrics && settings.metrics.port !== undefined) {
+      metricsServer = await serveMetrics(settings.metrics, scrape as () => Promise<string>)
+      logger.info(metricsServer.sentence)
+    }
 
     return { address, stop: () => stop(supervisions) }
   } catch (error) {

@@ -18,11 +18,12 @@ let clone: string
 const run = (command: string, args: string[], cwd: string) =>
   promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_ENV: 'production' } })
 
-/** What the preparation of the clone prints. npm's own part of it is not ours. */
+/** What the preparation of the clone prints, all of it for people. npm's own part of it is not ours. */
 const prepare = async (...args: string[]) => {
-  const { stdout } = await run(process.execPath, ['src/dev/prepare.mjs', ...args], clone)
+  const { stdout, stderr } = await run(process.execPath, ['src/dev/prepare.mjs', ...args], clone)
 
-  return stdout.replace(/\n(added|changed|up to date).*\n/g, '')
+  assert.equal(stdout, '')
+  return stderr.replace(/\n(added|changed|up to date).*\n/g, '')
 }
 
 const built = () => run(process.execPath, ['lib/index.js'], clone).then(({ stdout }) => stdout.trim())

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { ObjectId } from 'mongodb'
 import { startApp, type TestApp } from '../support/app.js'
-import { caughtUp, heard, socketsOf, type SignedInSocket } from '../support/live.js'
+import { caughtUp, disconnectedInTime, heard, socketsOf, type SignedInSocket } from '../support/live.js'
 import { newPerson, type Person } from '../support/people.js'
 import { restClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
@@ -87,6 +87,45 @@ describe('what changed on another instance', () => {
       })
     )
   })
+})
+
+describe('a socket whose session another program took away', () => {
+  let t: TestApp
+  const sockets = socketsOf(() => t.address)
+
+  before(async () => {
+    t = await startApp()
+  })
+  after(async () => {
+    sockets.closeAll()
+    await t.stop()
+  })
+
+  const one = ({ id }: Person) => ({ _id: new ObjectId(id) })
+  const users = () => t.db.collection('users')
+  const ends: Record<string, (person: Person) => Promise<unknown>> = {
+    deleted: (person) => users().deleteOne(one(person)),
+    disabled: (person) => users().updateOne(one(person), { $set: { disabled: true } }),
+    revoked: (person) => users().updateOne(one(person), { $set: { sessions: [] } }),
+    expired: (person) => {
+      t.clock.advance(40 * 24 * 60 * 60 * 1000)
+      return users().updateOne(one(person), { $set: { sessions: [] } })
+    }
+  }
+
+  for (const [reason, end] of Object.entries(ends)) {
+    it(`hears what the document tells: ${reason}`, async () => {
+      const ada = await newPerson(t)
+      const socket = await sockets.ofSession(ada)
+
+      await end(ada)
+      assert.equal(await disconnectedInTime(socket), 'io server disconnect')
+      assert.deepEqual(
+        heard(socket, 'sessions removed').map((session) => [session.id, session.reason, session.current]),
+        [[ada.session.id, reason, true]]
+      )
+    })
+  }
 })
 
 describe('sockets hear what happened on another instance, once', () => {

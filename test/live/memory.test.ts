@@ -134,6 +134,31 @@ describe('the memory for users', () => {
   })
 })
 
+describe('a collection of users that is dropped', () => {
+  it('is followed again once it is there again', async () => {
+    const t = await startApp()
+
+    try {
+      const changes = changesOf(t)
+      const ada = await newPerson(t)
+      const heard: string[] = []
+
+      await poll(() => changes.isFresh, 'the change stream')
+      assert.equal((await ada.ask('GET', '/content/user')).status, 200)
+      changes.on('changed', ({ userId }) => heard.push(userId))
+      await t.db.collection('users').drop()
+      await poll(async () => (await ada.ask('GET', '/content/user')).status === 401, 'the refusal', 1000)
+      await poll(() => changes.isFresh, 'the new stream')
+
+      const { insertedId } = await t.db.collection('users').insertOne({ email: 'bob@example.com' })
+
+      await poll(() => heard.includes(String(insertedId)), 'the change', 1000)
+    } finally {
+      await t.stop()
+    }
+  })
+})
+
 const changesOf = ({ app }: TestApp) => app.service('authentication').live.changes
 
 /** What the database of the app is asked while something is done: `find users`. */

@@ -6,6 +6,7 @@ import feathersPackage from '@feathersjs/feathers'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import { newPerson, type Person } from '../support/people.js'
 import { password, restClient, type Answer, type RestClient } from '../support/rest.js'
+import { poll } from '../support/socket.js'
 
 const calls: Record<string, [string, string]> = {
   find: ['get', ''],
@@ -144,7 +145,20 @@ describe('GET /openapi.json', () => {
     ['the boards', 'get', '/content', 200, () => client.ask('GET', '/content')],
     ['a board', 'get', '/content/{id}', 200, () => client.ask('GET', '/content/public')],
     ['a board of admins', 'get', '/content/{id}', 403, () => ada.ask('GET', '/content/admin')],
+    ['the events', 'get', '/events', 200, () => admin.ask('GET', '/events?userId=all')],
+    ["another's events", 'get', '/events', 403, () => ada.ask('GET', `/events?userId=${admin.id}`)],
     ['its health', 'get', '/health', 200, () => client.ask('GET', '/health')],
+    [
+      'its readiness',
+      'get',
+      '/ready',
+      200,
+      () =>
+        poll(
+          () => client.ask('GET', '/ready').then((answer) => (answer.status === 200 ? answer : null)),
+          '/ready'
+        )
+    ],
     ['its keys', 'get', '/.well-known/jwks.json', 200, () => client.ask('GET', '/.well-known/jwks.json')]
   ]
 

@@ -24,6 +24,8 @@ export interface ProcessOptions {
   /** How long it may take at all, ms: it is killed then. */
   patience?: number
   args?: string[]
+  /** What is on its standard input. */
+  input?: string | Buffer
   /** Environment variables besides those of the test; undefined takes one away. */
   env?: Record<string, string | undefined>
 }
@@ -31,15 +33,17 @@ export interface ProcessOptions {
 /** Starts a script of src/ in a process of its own, as `npm run` does but from the sources. */
 export function startScript(
   script: string,
-  { args = [], env = {}, patience = 60_000 }: ProcessOptions = {}
+  { args = [], env = {}, input, patience = 60_000 }: ProcessOptions = {}
 ): TestProcess {
   const child = spawn(process.execPath, ['--import', 'tsx', `src/${script}`, ...args], {
     env: definedOnly({ ...process.env, NODE_CONFIG: undefined, ...env }),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
     timeout: patience,
     killSignal: 'SIGKILL'
   })
   const output = { stdout: '', stderr: '' }
+
+  child.stdin.end(input)
   let ended = false
 
   for (const name of ['stdout', 'stderr'] as const) {

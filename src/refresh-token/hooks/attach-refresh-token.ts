@@ -91,7 +91,8 @@ function answer(service: AuthenticationService, { result }: HookContext, session
   }
 }
 
-function deviceOf(device: Device | undefined, { headers, ip }: HookContext['params']): Device {
+/** A device by its own words, and by what is seen of a request. */
+export function deviceOf(device: Device | undefined, { headers, ip }: HookContext['params']): Device {
   const userAgent = headers?.['user-agent']
 
   return {

@@ -1,0 +1,90 @@
+import { JWTStrategy } from '@feathersjs/authentication'
+import type { Application, HookContext, NextFunction } from './declarations.js'
+import { toFeathersError } from './hooks/convert-errors.js'
+import {
+  RefreshTokenStrategy,
+  type AuthenticationService,
+  type RefusalReason
+} from './refresh-token/index.js'
+
+/** What comes of attempts; `refused` are wrong credentials, of which is not said what was wrong. */
+export const outcomes = [
+  'ok',
+  'refused',
+  'invalid',
+  'expired',
+  'revoked',
+  'reused',
+  'disabled',
+  'malformed',
+  'forbidden',
+  'limited',
+  'unavailable',
+  'failed'
+] as const
+
+export type Outcome = (typeof outcomes)[number]
+
+/** A call of `create` of the authentication service that is over. */
+export interface Attempt {
+  kind: 'sign-in' | 'refresh'
+  /** One that is registered. */
+  strategy: string
+  outcome: Outcome
+  context: HookContext<AuthenticationService>
+  /** What was thrown. */
+  error?: unknown
+}
+
+const event = 'attempted'
+
+/** Hears of all sign-ins and refreshes, by whichever transport, when it is sure what is answered. */
+export function onAttempt(app: Application, listener: (attempt: Attempt) => void): void {
+  app.on(event, listener)
+}
+
+/** Around `create` of the authentication service, first of all: tells `onAttempt`. */
+export const reportAttempts =
+  () => async (context: HookContext<AuthenticationService>, next: NextFunction) => {
+    const kind = kindOf(context)
+    const report = (outcome: Outcome, error?: unknown) =>
+      kind && context.app.emit(event, { kind, strategy: context.data!.strategy, outcome, context, error })
+
+    try {
+      await next()
+    } catch (error) {
+      report(outcomeOf(error), error)
+      throw error
+    }
+
+    report('ok')
+  }
+
+/** A `jwt` is neither: it verifies a signature, which can't be guessed, and changes nothing. */
+export function kindOf({ service, data }: HookContext<AuthenticationService>): Attempt['kind'] | undefined {
+  const name: unknown = data?.strategy
+  const strategy =
+    typeof name === 'string' && Object.hasOwn(service.strategies, name) ? service.strategies[name] : undefined
+
+  if (!strategy || strategy instanceof JWTStrategy) {
+    return undefined
+  }
+
+  return strategy instanceof RefreshTokenStrategy ? 'refresh' : 'sign-in'
+}
+
+const byCode: Record<number, Outcome> = {
+  400: 'malformed',
+  401: 'refused',
+  403: 'forbidden',
+  429: 'limited',
+  503: 'unavailable'
+}
+
+function outcomeOf(error: unknown): Outcome {
+  const { code, data } = toFeathersError(error)
+
+  const reason: RefusalReason | undefined = code === 401 ? data?.reason : undefined
+
+  return reason ?? byCode[code] ?? 'failed'
+}

@@ -1,0 +1,94 @@
+import { MongoServerError, type Db, type IndexDescriptionInfo } from 'mongodb'
+import { caseInsensitive, indexes as madeAtStart, type NeededIndex } from '../mongodb.js'
+import { endReasonsIndex } from '../refresh-token/index.js'
+import { ok, wrong, type Finding } from './finding.js'
+
+const namespaceNotFound = 26
+const longest = 20_000 // ms, of looking for emails that are there twice
+
+/** All that running services make. */
+export const neededIndexes: NeededIndex[] = [...madeAtStart, { ...endReasonsIndex }]
+
+/** Whether the indexes are there, and as they should be. Collections that are not there yet come with theirs. */
+export async function checkIndexes(db: Db): Promise<Finding | Finding[]> {
+  const findings: Finding[] = []
+  let present = 0
+
+  for (const needed of neededIndexes) {
+    const existing = await indexesOf(db, needed.collection)
+    const index = existing?.find(({ key }) => JSON.stringify(key) === JSON.stringify(needed.key))
+
+    if (existing && !index) {
+      findings.push(await missing(db, needed))
+    } else if (index && !fits(index, needed)) {
+      findings.push(different(needed, index))
+    } else if (index) {
+      present++
+    }
+  }
+
+  if (findings.length > 0) {
+    return findings
+  }
+
+  return ok(
+    'indexes',
+    present > 0 ? `${present}, as they should be` : 'none yet: the first service makes them'
+  )
+}
+
+async function indexesOf(db: Db, collection: string): Promise<IndexDescriptionInfo[] | undefined> {
+  try {
+    return await db.collection(collection).indexes()
+  } catch (error) {
+    if (error instanceof MongoServerError && error.code === namespaceNotFound) {
+      return undefined
+    }
+
+    throw error
+  }
+}
+
+function fits(index: IndexDescriptionInfo, { unique, collation, expireAfterSeconds }: NeededIndex): boolean {
+  const { locale, strength } = (index.collation ?? {}) as Partial<typeof caseInsensitive>
+
+  return (
+    index.unique === unique &&
+    index.expireAfterSeconds === expireAfterSeconds &&
+    locale === collation?.locale &&
+    strength === collation?.strength
+  )
+}
+
+async function missing(db: Db, { collection, key }: NeededIndex): Promise<Finding> {
+  const name = `${collection} has no index on ${Object.keys(key).join(', ')}`
+  const twice = collection === 'users' ? await emailThereTwice(db) : undefined
+
+  return twice === undefined
+    ? wrong('indexes', name, 'start a service again, which makes it')
+    : wrong(
+        'indexes',
+        `${name}, and two users have the email ${twice}`,
+        'change or delete one of them, check again, then start a service, which makes the index'
+      )
+}
+
+async function emailThereTwice(db: Db): Promise<string | undefined> {
+  const [twice] = await db
+    .collection('users')
+    .aggregate<{ _id: unknown }>(
+      [{ $group: { _id: '$email', count: { $sum: 1 } } }, { $match: { count: { $gt: 1 } } }, { $limit: 1 }],
+      { collation: caseInsensitive, allowDiskUse: true, maxTimeMS: longest }
+    )
+    .toArray()
+
+  return twice && String(twice._id)
+}
+
+function different({ collection, key }: NeededIndex, { name }: IndexDescriptionInfo): Finding {
+  return wrong(
+    'indexes',
+    `the index on ${Object.keys(key).join(', ')} of ${collection} is another than the service makes`,
+    `drop it (db.${collection}.dropIndex('${name}')) and start a service again, which makes it`
+  )
+}

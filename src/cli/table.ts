@@ -1,0 +1,20 @@
+import { printable } from './answer.js'
+
+/** Rows under a header, in columns as wide as they have to be. */
+export function table(header: string[], rows: string[][]): string {
+  const cells = [header, ...rows.map((row) => row.map(printable))]
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
+
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd()
+    )
+    .join('\n')
+}
+
+/** A time, to the minute in UTC; `-` where there is none. */
+export const minute = (time?: Date | number): string =>
+  time === undefined ? '-' : new Date(time).toISOString().slice(0, 16).replace('T', ' ')

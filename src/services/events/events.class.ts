@@ -1,0 +1,42 @@
+import { Forbidden } from '@feathersjs/errors'
+import type { Paginated, Params } from '@feathersjs/feathers'
+import type { AuditEvent } from '../../events/event.js'
+import type { EventStore } from '../../events/event-store.js'
+import { isAdmin } from '../../roles.js'
+import type { EventQuery } from './events.schema.js'
+
+export type EventParams = Params<EventQuery>
+
+const everybody = 'all'
+
+/** What happened to the account of the user that asks; an admin may ask for another's with `userId`, or for `all`. */
+export class EventService {
+  private readonly store: EventStore
+  private readonly paginate: { default: number; max: number }
+
+  constructor(store: EventStore, paginate: { default: number; max: number }) {
+    this.store = store
+    this.paginate = paginate
+  }
+
+  /** A page, newest first. @throws Forbidden */
+  async find(params: EventParams): Promise<Paginated<AuditEvent>> {
+    const { type, $limit = this.paginate.default, $skip: skip = 0 } = params.query ?? {}
+    const userId = ownerOf(params)
+    const limit = Math.min($limit, this.paginate.max)
+    const filter = { ...(userId !== everybody && { userId }), ...(type && { type }) }
+
+    return { ...(await this.store.find(filter, { limit, skip })), limit, skip }
+  }
+}
+
+function ownerOf({ user, query }: EventParams): string {
+  const own = String(user!._id)
+  const asked = query?.userId?.toLowerCase() ?? own
+
+  if (asked !== own && !isAdmin(user!)) {
+    throw new Forbidden("Only an admin sees another user's events")
+  }
+
+  return asked
+}

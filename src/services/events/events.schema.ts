@@ -1,0 +1,18 @@
+import { StringEnum, Type, type Static } from '@feathersjs/typebox'
+import { eventTypes } from '../../events/event.js'
+import { getQueryValidator } from '../../validators.js'
+
+const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }) // what MongoDB takes
+
+export const eventQuerySchema = Type.Partial(
+  Type.Object({
+    /** Of an admin: another user's, or `all`. */
+    userId: Type.String({ minLength: 1 }),
+    type: StringEnum([...eventTypes]),
+    $limit: count,
+    $skip: count
+  }),
+  { $id: 'EventQuery', additionalProperties: false }
+)
+export type EventQuery = Static<typeof eventQuerySchema>
+export const eventQueryValidator = getQueryValidator(eventQuerySchema)

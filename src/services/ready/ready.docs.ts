@@ -1,0 +1,20 @@
+import { StringEnum, Type } from '@feathersjs/typebox'
+import type { ServiceDocs } from '../../openapi/service-docs.js'
+
+export const readyDocs: ServiceDocs = {
+  description: 'Whether this instance is to be sent requests',
+  methods: {
+    find: {
+      summary: 'The database can be reached, and its change stream is heard',
+      description: 'Where there can be no change stream, none is needed.',
+      answer: Type.Object(
+        {
+          status: Type.Literal('ok'),
+          changes: StringEnum(['fresh', 'not needed'])
+        },
+        { additionalProperties: false }
+      ),
+      access: 'anyone'
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import type { Command } from 'commander'
+import { program } from '../../src/cli/moult.js'
+import { runScript } from '../support/process.js'
+
+/** The commands that do something, with their names from the first on. */
+function leaves(command: Command, path: string[] = []): { path: string[]; command: Command }[] {
+  return command.commands.length === 0
+    ? [{ path, command }]
+    : command.commands.flatMap((child) => leaves(child, [...path, child.name()]))
+}
+
+const moult = (args: string[], env = {}) => runScript('cli.ts', { args, env: { NODE_ENV: 'test', ...env } })
+
+describe('moult', { concurrency: 2 }, () => {
+  const mistakes: [string, string[], RegExp][] = [
+    ['no command', [], /^Usage: moult/],
+    ['an unknown role', ['users', 'role', 'a@example.com', 'root'], /^.*'root'.*user, moderator, admin\.$/],
+    [
+      'a password as an argument',
+      ['users', 'password', 'a@example.com', 'hunter2!'],
+      /^.*too many arguments.*$/
+    ],
+    ['a count that is none', ['users', 'list', '--limit', '-1'], /^.*'-1'.*Write a whole number\.$/],
+    ['neither a session nor all', ['sessions', 'end', 'a@example.com'], /^error: .*'--all'$/]
+  ]
+
+  for (const [what, args, sentence] of mistakes) {
+    it(`says how it is used, with code 2: ${what}`, async () => {
+      const { code, stdout, stderr } = await moult(args)
+
+      assert.equal(code, 2)
+      assert.equal(stdout, '')
+      assert.match(stderr, sentence)
+      assert.doesNotMatch(stderr, /hunter2/)
+    })
+  }
+
+  it('is told of in docs/cli.md, command by command, with all arguments and options', async () => {
+    const docs = await readFile(resolve('docs/cli.md'), 'utf8')
+
+    for (const { path, command } of leaves(program())) {
+      const args = command.registeredArguments.map((one) =>
+        one.required ? `<${one.name()}>` : `[${one.name()}]`
+      )
+      const usage = [...path, ...args].join(' ')
+      const row = docs.split('\n').find((line) => line.startsWith(`| \`${usage}\` `))
+
+      assert.ok(row, usage)
+
+      for (const { long } of command.options.filter(({ long }) => long !== '--json')) {
+        assert.ok(row.includes(`\`${long}\``), `${usage} ${long}`)
+      }
+    }
+  })
+
+  it('tells what there is', async () => {
+    const { code, stdout } = await moult(['--help'])
+
+    assert.equal(code, 0)
+
+    for (const command of ['users', 'sessions', 'keys', 'check']) {
+      assert.match(stdout, new RegExp(`^ +${command} `, 'm'))
+    }
+  })
+
+  it('fails with a sentence when the database is away', async () => {
+    const { code, stdout, stderr } = await moult(['users', 'list'], {
+      MONGODB_URL: 'mongodb://ada:hunter2@127.0.0.1:1/moult'
+    })
+
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^The database can not be reached.*moult check.*$/)
+    assert.doesNotMatch(stderr, /hunter2/)
+  })
+
+  it('fails with a sentence when a setting is wrong', async () => {
+    const { code, stderr } = await moult(['users', 'list'], { NODE_CONFIG: '{"colour": "red"}' })
+
+    assert.equal(code, 1)
+    assert.match(stderr, /^colour is not a known setting: .*$/)
+  })
+
+  it('has settings of its own where it is called in a folder without', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'moult-cli-'))
+    const tsx = import.meta.resolve('tsx')
+    const env = { ...process.env, NODE_ENV: 'development', KEYS_FILE: join(folder, 'keys.json') }
+
+    try {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--import', tsx, resolve('src/cli.ts'), 'keys', 'rotate', '--json'],
+        { cwd: folder, env }
+      )
+
+      assert.deepEqual(JSON.parse(stdout), {
+        file: join(folder, 'keys.json'),
+        made: true,
+        added: [],
+        dropped: []
+      })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})

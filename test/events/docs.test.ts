@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Application } from '../../src/declarations.js'
+import { eventTypes } from '../../src/events/event.js'
+import { startApp, type TestApp } from '../support/app.js'
+import { newPerson } from '../support/people.js'
+import { password, restClient } from '../support/rest.js'
+import { poll } from '../support/socket.js'
+
+const root = resolve(import.meta.dirname, '../..')
+const folder = join(root, 'node_modules/.cache', `moult-events-${process.pid}`) // inside, so that packages are found
+
+interface Mail {
+  to: string
+  subject: string
+  text: string
+}
+
+type Example = { tellOfNewDevices(send: (mail: Mail) => Promise<unknown>): (app: Application) => void }
+
+describe('docs/events.md', () => {
+  let text: string
+  let t: TestApp
+  const mails: Mail[] = []
+
+  before(async () => {
+    text = await readFile(join(root, 'docs/events.md'), 'utf8')
+    const [, code] = /^```ts\n(.*?)^```/ms.exec(text)!
+    const file = join(folder, 'example.ts')
+
+    await mkdir(folder, { recursive: true })
+    await writeFile(file, code!)
+    const { tellOfNewDevices } = (await import(file)) as Example
+
+    t = await startApp({ configure: tellOfNewDevices(async (mail) => mails.push(mail)) })
+  })
+  after(async () => {
+    await t.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  it('shows how to send mail of a sign-in from a new device', async () => {
+    const ada = await newPerson(t)
+
+    await restClient(t.address).ask('POST', '/authentication', {
+      body: { strategy: 'local', email: ada.email, password, device: { id: 'new', name: "Eve's laptop" } }
+    })
+    const [mail] = await poll(() => (mails.length > 0 ? mails : undefined), 'the mail')
+
+    assert.equal(mail!.to, ada.email)
+    assert.match(
+      mail!.text,
+      /^At 20\S+Z somebody signed in with your password from Eve's laptop at 127\.0\.0\.1\.\n/
+    )
+    assert.equal(mails.length, 1)
+  })
+
+  it('lists all types of events', () => {
+    for (const type of eventTypes) {
+      assert.ok(text.includes(`\`${type}\``), type)
+    }
+  })
+})

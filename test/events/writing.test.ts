@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EventQueue } from '../../src/events/event-queue.js'
+import { createLogger } from '../../src/logger.js'
+import { startApp, withApp, type TestApp } from '../support/app.js'
+import { newPerson } from '../support/people.js'
+import { runScript } from '../support/process.js'
+import { atOnce, password, restClient } from '../support/rest.js'
+import { poll } from '../support/socket.js'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
+import { written } from '../support/trail.js'
+
+const wrong = 'wrong horse battery'
+
+const eventsIn = (t: TestApp, filter: object = {}) => t.db.collection('events').find(filter).toArray()
+
+/** How long MongoDB keeps events, s. */
+async function keptFor(t: TestApp): Promise<number | undefined> {
+  const indexes = await poll(
+    () =>
+      t.db
+        .collection('events')
+        .indexes()
+        .catch(() => undefined),
+    'the collection'
+  )
+
+  return indexes.find(({ key }) => key.createdAt === 1)?.expireAfterSeconds
+}
+
+describe('what is written to the audit trail', () => {
+  it('goes away by itself, after the time that is set now', async () => {
+    const day = 24 * 60 * 60 // s
+
+    await withApp({}, async (t) => {
+      await newPerson(t)
+      await written(t)
+      assert.equal(await keptFor(t), 90 * day)
+
+      await withApp({ database: t.db.databaseName, settings: { events: { keep: '1d' } } }, async (later) => {
+        await poll(async () => (await keptFor(later)) === day || undefined, 'the new time')
+      })
+    })
+  })
+
+  it('is all there when the service stops right after', async () => {
+    await withApp({}, async (t) => {
+      const ada = await newPerson(t)
+      const other = await startApp({ database: t.db.databaseName })
+
+      await atOnce(10, () => restClient(other.address).signIn(ada.email))
+      await other.stop()
+      assert.equal((await eventsIn(t, { type: 'signed-in', userId: ada.id })).length, 11)
+    })
+  })
+
+  it('is there of what the command line does, too', async () => {
+    await withApp({}, async (t) => {
+      const ada = await newPerson(t)
+      const env = { MONGODB_URL: t.url, NODE_ENV: 'test' }
+
+      assert.equal((await runScript('cli.ts', { args: ['users', 'role', ada.email, 'admin'], env })).code, 0)
+      const [event] = await eventsIn(t, { type: 'roles-changed' })
+
+      assert.deepEqual(event?.roles, ['admin'])
+      assert.deepEqual(event?.device, {})
+    })
+  })
+
+  it('holds up nobody who signs in while it can not be written', async () => {
+    const t = await startApp()
+
+    try {
+      await t.app.get('eventStore').prepare()
+      await t.db.collection('events').drop()
+      // It takes no writes
+      await t.db.createCollection('events', { viewOn: 'users', pipeline: [] })
+      const ada = await newPerson(t)
+
+      assert.ok(ada.accessToken)
+      await sleep(200)
+      assert.equal(t.app.get('eventQueue').length, 1)
+      await t.db.collection('events').drop()
+      await written(t)
+      assert.equal((await eventsIn(t)).length, 1)
+    } finally {
+      await t.stop()
+    }
+  })
+})
+
+describe('while the database is away', () => {
+  const { MONGODB_URL } = process.env
+  let t: TestApp
+  let direct: TestApp
+  let proxy: TcpProxy
+
+  before(async () => {
+    proxy = await startTcpProxy(Number(new URL(MONGODB_URL!).port))
+    direct = await startApp()
+    process.env.MONGODB_URL = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`
+    t = await startApp({ database: direct.db.databaseName })
+    process.env.MONGODB_URL = MONGODB_URL
+  })
+  after(async () => {
+    await t.stop().catch(() => undefined)
+    await proxy.close()
+    await direct.stop()
+  })
+
+  it('events wait, and are written once when it is back', async () => {
+    const ada = await newPerson(t)
+
+    await written(t)
+    proxy.cut()
+    t.app.service('authentication').sessions.emit('ended', {
+      userId: ada.id,
+      session: { ...ada.session, createdAt: new Date() },
+      reason: 'logout'
+    })
+    await sleep(50)
+    proxy.cut()
+    await written(t)
+    assert.equal((await eventsIn(direct, { type: 'session-ended', userId: ada.id })).length, 1)
+  })
+
+  it('a service that stops waits for it 3 s, no more', async () => {
+    const ada = await newPerson(t)
+
+    await written(t)
+    proxy.freeze()
+    t.app.service('authentication').sessions.emit('ended', {
+      userId: ada.id,
+      session: ada.session,
+      reason: 'logout'
+    })
+    const start = performance.now()
+
+    await t.app.get('eventQueue').close()
+    assert.ok(performance.now() - start < 4500)
+    assert.equal(t.app.get('eventQueue').dropped, 1)
+    proxy.thaw()
+  })
+})
+
+describe('a queue of events', () => {
+  const sentences: string[] = []
+  const log = createLogger('production', { write: (line) => sentences.push(JSON.parse(line).msg) })
+
+  it('keeps 10,000 while they can not be written, counts what it drops, and says so', async () => {
+    const all: number[] = []
+    let isAway = true
+    const queue = new EventQueue<number>(async (batch) => {
+      if (isAway) throw new Error('away')
+      assert.ok(batch.length <= 500)
+      all.push(...batch)
+    }, log)
+
+    for (let index = 0; index < 10_005; index++) queue.add(index)
+    await poll(() => sentences.length > 0 || undefined, 'the warning')
+    assert.equal(queue.dropped, 5)
+    isAway = false
+    await queue.close()
+    assert.deepEqual(all, [...Array(10_000).keys()])
+    assert.deepEqual(sentences, [
+      'Events wait to be noted in the audit trail: away',
+      '5 events could not be noted in the audit trail'
+    ])
+  })
+})
+
+describe('a flood of sign-ins', () => {
+  let t: TestApp
+
+  before(async () => {
+    t = await startApp({
+      settings: {
+        proxies: 1,
+        rateLimit: {
+          signIn: { account: { limit: 5, per: '15m' }, address: false },
+          signUp: false,
+          refresh: false
+        }
+      }
+    })
+  })
+  after(() => t.stop())
+
+  const tryFrom = (ip: string, email: string) =>
+    restClient(t.address).ask('POST', '/authentication', {
+      body: { strategy: 'local', email, password: wrong },
+      headers: { 'X-Forwarded-For': ip }
+    })
+  const refusedOf = async (filter: object) => {
+    await written(t)
+
+    const reasons = (await eventsIn(t, { type: 'sign-in-refused', ...filter })).map(({ reason }) => reason)
+
+    return reasons.toSorted()
+  }
+
+  it('at one account is one event beyond its limit, from however many addresses', async () => {
+    const ada = await newPerson(t)
+
+    await atOnce(20, (index) => tryFrom(`192.0.2.${index}`, ada.email))
+    assert.deepEqual(await refusedOf({ userId: ada.id }), ['limited', ...Array<string>(5).fill('refused')])
+  })
+
+  it('at accounts that there are not is one event a minute from one address', async () => {
+    await atOnce(20, () => tryFrom('198.51.100.1', `${randomUUID()}@example.com`))
+    await atOnce(20, () => tryFrom('2001:db8::1', `${randomUUID()}@example.com`))
+    await tryFrom('2001:db8::2', `${randomUUID()}@example.com`)
+    assert.deepEqual(await refusedOf({ 'device.ip': '198.51.100.1' }), ['refused'])
+    assert.equal((await refusedOf({ 'device.ip': /^2001/ })).length, 1)
+  })
+
+  it('without limits is 20 events of an account in 15 minutes', async () => {
+    await withApp({ settings: { rateLimit: false } }, async (other) => {
+      const ada = await newPerson(other)
+      const client = restClient(other.address)
+
+      await atOnce(25, () => client.signIn(ada.email, { password: wrong }))
+      await written(other)
+      assert.equal((await eventsIn(other, { type: 'sign-in-refused' })).length, 20)
+      assert.equal((await client.signIn(ada.email, { password })).status, 201)
+    })
+  })
+})
