@@ -53,9 +53,7 @@ interface UserService {
   patch(id: string, data: object): Promise<User>
 }
 
-export type Client = Application<{ sessions: SessionService; users: UserService }> & {
-  authentication: RefreshTokenClient
-}
+export type Client = Application<{ sessions: SessionService; users: UserService }>
 
 /** What a sign-in and a refresh answer, as far as the page shows it. */
 export interface Login {

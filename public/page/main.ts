@@ -22,6 +22,7 @@ let user: User | undefined // who is signed in
 let line: ReturnType<typeof setTimeout>
 
 onClick(part('sign-out'), signOut)
+onClick(part('renew'), renew)
 onClick(part('retry'), begin)
 app.on('login', enter)
 app.on('refreshed', (login: Login) => life.take(login))
@@ -57,6 +58,17 @@ function stayOutside(error: ServiceError): void {
   } else {
     setText(explain(error), 'waiting-text')
     setVisible(true, 'retry')
+  }
+}
+
+/** Why a session is over is told when that is heard. */
+async function renew(): Promise<void> {
+  try {
+    await app.authentication.renew()
+  } catch (error) {
+    if ((error as ServiceError).code !== 401) {
+      notifyError(error as ServiceError)
+    }
   }
 }
 

@@ -1,23 +1,33 @@
-import type { FeathersError } from '@feathersjs/errors'
+import { convert, NotAuthenticated, Unavailable, type FeathersError } from '@feathersjs/errors'
 import type { RefusalReason } from '../refresh-token/errors.js'
 
-const reasons = /^(invalid|expired|revoked|reused|disabled)$/
+// Imported here alone: each import weighs
+export { convert, NotAuthenticated, Unavailable }
 
 interface Failure extends Partial<FeathersError> {
   response?: { headers?: { get?(name: string): string | null } }
 }
 
-/** Why a credential was refused. Any other error says nothing about the credential. */
-export function refusalOf(error: unknown): RefusalReason | undefined {
+/** Why a credential was refused, or `unsaid`. Any other error says nothing about the credential. */
+export function refusalOf(error: unknown, unsaid?: RefusalReason): RefusalReason | undefined {
   const { code, data } = (error ?? {}) as Failure
 
-  return code === 401 && reasons.test(data?.reason) ? data.reason : undefined
+  return code === 401 ? (data?.reason ?? unsaid) : undefined
+}
+
+/** The answer was lost with the connection, which comes back. */
+export const isLost = (error: unknown): boolean => ((error ?? {}) as Failure).data?.comesBack === true
+
+/** What the stock client takes for a refusal: 401 to 407. */
+export function isRefused(error: unknown): boolean {
+  const { code = 0 } = (error ?? {}) as Failure
+
+  return code > 400 && code < 408
 }
 
 /** When to try again, as far as the service said so: ms from now. */
-export function retryAfterOf(error: unknown): number | undefined {
+export function retryAfterOf(error: unknown): number {
   const { data, response } = (error ?? {}) as Failure
-  const seconds = Number(data?.retryAfter ?? response?.headers?.get?.('Retry-After') ?? NaN)
 
-  return seconds >= 0 ? seconds * 1000 : undefined
+  return Number(data?.retryAfter ?? response?.headers?.get?.('Retry-After')) * 1000 || 0
 }

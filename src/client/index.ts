@@ -1,2 +1,8 @@
 export { RefreshTokenClient } from './refresh-token-client.js'
-export type { ClientOptions, Clock, RefreshTokenClientOptions, SessionEndReason } from './options.js'
+export type {
+  ClientOptions,
+  Clock,
+  RefreshTokenClientOptions,
+  SessionEndReason,
+  SessionKeeper
+} from './options.js'

@@ -1,3 +1,4 @@
+import type { AuthenticationResult } from '@feathersjs/authentication'
 import type { AuthenticationClientOptions } from '@feathersjs/authentication-client'
 import type { EndReason } from '../refresh-token/session.js'
 import type { RefusalReason } from '../refresh-token/errors.js'
@@ -23,10 +24,28 @@ export interface RefreshTokenClientOptions {
   clock?: Partial<Clock>
 }
 
+/** What `app.authentication` has beside what the official client has. */
+export interface SessionKeeper {
+  /** When the access token expires, in ms since 1970 by this device's clock; `undefined` when nobody is signed in. */
+  readonly expiresAt: number | undefined
+  /** Looks at the clock and the storage: timers stand still while a device sleeps. Pages do this by themselves. */
+  wake(): void
+  /**
+   * Renews the access token now, or joins a refresh that is under way.
+   *
+   * @returns the answer of the service, without its refresh token
+   * @throws NotAuthenticated when nobody is signed in, or the session is over; any other error says nothing about it
+   */
+  renew(): Promise<AuthenticationResult>
+}
+
 /** All options of `authentication()`. */
 export type ClientOptions = Partial<AuthenticationClientOptions>
 
 declare module '@feathersjs/authentication-client/lib/core.js' {
   // eslint-disable-next-line typescript/no-empty-object-type -- how Feathers is extended
   interface AuthenticationClientOptions extends RefreshTokenClientOptions {}
+
+  // eslint-disable-next-line typescript/no-empty-object-type -- `app.authentication` is typed as this class
+  interface AuthenticationClient extends SessionKeeper {}
 }

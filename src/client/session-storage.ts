@@ -12,50 +12,41 @@ export interface Kept {
   refreshToken?: string
 }
 
+export type SessionStorage = ReturnType<typeof sessionStorage>
+
 /** It is no secret (docs/sessions.md), so where there is no cryptography chance will do. */
 export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`
 
-/** Keeps a session in a Feathers storage, in one item. Where that fails (full, forbidden), for as long as we live. */
-export class SessionStorage {
-  readonly #storage: Storage
-  readonly #item: string
-  #memory: Kept | undefined
-  #failed = false
+/** Keeps a session in an item of a Feathers storage. Where that fails (full, forbidden), for as long as we live. */
+export function sessionStorage(storage: Storage, item: string) {
+  let memory: Kept | undefined
+  let failed = false
 
-  constructor(storage: Storage, item: string) {
-    this.#storage = storage
-    this.#item = item
-  }
+  return {
+    async read(): Promise<Kept | undefined> {
+      if (!failed) {
+        try {
+          const kept = JSON.parse((await storage.getItem(item)) || null)
 
-  async read(): Promise<Kept | undefined> {
-    try {
-      return this.#failed ? this.#memory : (this.#memory = parsed(await this.#storage.getItem(this.#item)))
-    } catch {
-      return this.#memory
+          memory = kept?.key ? kept : undefined
+        } catch {
+          // What we know is as good
+        }
+      }
+
+      return memory
+    },
+
+    /** @param kept `undefined`: nothing any more */
+    async write(kept: Kept | undefined): Promise<void> {
+      memory = kept
+      failed = false
+
+      try {
+        await (kept ? storage.setItem!(item, JSON.stringify(kept)) : storage.removeItem!(item))
+      } catch {
+        failed = true
+      }
     }
-  }
-
-  /** @param kept `undefined`: nothing any more */
-  async write(kept: Kept | undefined): Promise<void> {
-    this.#memory = kept
-    this.#failed = false
-
-    try {
-      await (kept
-        ? this.#storage.setItem!(this.#item, JSON.stringify(kept))
-        : this.#storage.removeItem!(this.#item))
-    } catch {
-      this.#failed = true
-    }
-  }
-}
-
-function parsed(item: unknown): Kept | undefined {
-  try {
-    const kept = JSON.parse(String(item))
-
-    return typeof kept?.key === 'string' ? kept : undefined
-  } catch {
-    return undefined
   }
 }

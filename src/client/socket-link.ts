@@ -1,6 +1,6 @@
-import { Unavailable } from '@feathersjs/errors'
-import { backoff, within } from './alarm.js'
+import { Unavailable } from './answers.js'
 import type { Clock } from './options.js'
+import { backoff, within } from './time.js'
 
 const longestQueue = 500 // calls
 const longestWait = 30_000 // ms
@@ -10,85 +10,96 @@ const steadyAfter = 10_000 // ms: a connection that lived for so long is no reas
 export interface Socket {
   connected: boolean
   active: boolean
-  io: { uri: string }
   connect(): void
   on(event: string, listener: (...args: never[]) => void): void
-  once(event: string, listener: () => void): void
-  off(event: string, listener: () => void): void
+  once(event: string, listener: (...args: never[]) => void): void
+  off(event: string, listener: (...args: never[]) => void): void
 }
 
-/** A connection that comes back, and the calls that wait for it. */
-export class SocketLink {
-  readonly #socket: Socket
-  readonly #clock: Clock
-  #waiting = 0
-  #falls = 0
-  #connectedAt = 0
-  /** The access token that the connection is signed in with. */
-  token: string | undefined
+export type SocketLink = ReturnType<typeof socketLink>
 
-  constructor(socket: Socket, clock: Clock, onConnect: () => void) {
-    this.#socket = socket
-    this.#clock = clock
+/**
+ * A connection that comes back, and the calls that wait for it.
+ *
+ * @param signIn Signs the connection in, if it is not yet
+ */
+export function socketLink(socket: Socket, clock: Clock, signIn: () => void) {
+  let waiting = 0
+  let falls = 0
+  let connectedAt = 0
 
-    socket.on('connect', () => {
-      this.token = undefined
-      this.#connectedAt = clock.now()
-      onConnect()
-    })
-    // Socket.IO comes back by itself unless it was sent away, or the app disconnected
-    socket.on('disconnect', (reason: string) => {
-      this.token = undefined
+  const link = {
+    /** The access token that the connection is signed in with. */
+    token: undefined as string | undefined,
 
-      if (reason === 'io server disconnect') {
-        this.#comeBack()
+    signIn,
+
+    /** Whoever it is signed in as. */
+    signInAnew(): void {
+      link.token = undefined
+      signIn()
+    },
+
+    /** @throws Unavailable when there is no connection for long */
+    async connected(): Promise<undefined> {
+      if (!socket.connected) {
+        const connection = new Promise<void>((resolve) => socket.once('connect', resolve))
+
+        await within(clock, longestWait, connection, 'No connection')
       }
-    })
-    socket.on('connect_error', () => {
-      if (!socket.active) {
-        this.#comeBack()
+    },
+
+    /** Waits for something, unless too many calls do already. @throws Unavailable */
+    async queue<T>(wait: () => Promise<T>): Promise<T> {
+      if (waiting >= longestQueue) {
+        throw new Unavailable('Too many calls wait')
       }
-    })
-  }
 
-  get uri(): string {
-    return this.#socket.io.uri
-  }
+      waiting++
+      return wait().finally(() => waiting--)
+    },
 
-  /** @throws Unavailable when there is no connection for long */
-  async connected(): Promise<void> {
-    if (!this.#socket.connected) {
-      const connection = new Promise<void>((resolve) => this.#socket.once('connect', resolve))
+    /**
+     * A call that fails with the connection, where Socket.IO would keep it waiting for ever.
+     *
+     * @throws Unavailable with `data.comesBack`, unless the app has hung up
+     */
+    send<T>(call: () => Promise<T>): Promise<T> {
+      return new Promise((resolve, reject) => {
+        const lost = (reason: string) =>
+          reject(new Unavailable('The connection was lost', { comesBack: reason !== 'io client disconnect' }))
 
-      await within(this.#clock, longestWait, connection, 'There is no connection')
+        socket.once('disconnect', lost)
+        call()
+          .then(resolve, reject)
+          .finally(() => socket.off('disconnect', lost))
+      })
     }
-  }
-
-  /** Waits for something, unless too many calls do already. @throws Unavailable */
-  async queue<T>(wait: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= longestQueue) {
-      throw new Unavailable('Too many calls wait for the connection')
-    }
-
-    this.#waiting++
-    return wait().finally(() => this.#waiting--)
-  }
-
-  /** A call that fails with the connection, where Socket.IO would keep it waiting for ever. @throws Unavailable */
-  send<T>(call: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const lost = () => reject(new Unavailable('The connection was lost'))
-
-      this.#socket.once('disconnect', lost)
-      call()
-        .then(resolve, reject)
-        .finally(() => this.#socket.off('disconnect', lost))
-    })
   }
 
   /** At once, and ever slower if it is sent away again. */
-  #comeBack(): void {
-    this.#falls = this.#clock.now() - this.#connectedAt > steadyAfter ? 0 : this.#falls + 1
-    this.#clock.setTimeout(() => this.#socket.connect(), backoff(this.#falls - 1))
+  function comeBack(): void {
+    falls = clock.now() - connectedAt > steadyAfter ? 0 : falls + 1
+    clock.setTimeout(() => socket.connect(), backoff(falls - 1))
   }
+
+  socket.on('connect', () => {
+    connectedAt = clock.now()
+    link.signInAnew()
+  })
+  // Socket.IO comes back by itself unless it was sent away, or the app disconnected
+  socket.on('disconnect', (reason: string) => {
+    link.token = undefined
+
+    if (reason === 'io server disconnect') {
+      comeBack()
+    }
+  })
+  socket.on('connect_error', () => {
+    if (!socket.active) {
+      comeBack()
+    }
+  })
+
+  return link
 }

@@ -1,4 +1,4 @@
-type Listen = (type: string, listener: (event: { key?: string | null; data?: unknown }) => void) => void
+type Listen = (type: string, listener: (event: { data?: unknown }) => void) => void
 
 export interface Channel {
   postMessage(message: unknown): void
@@ -9,12 +9,13 @@ export interface Channel {
 /** What browsers have and other platforms may lack, as far as it is used here. */
 interface Surroundings {
   document?: unknown
-  addEventListener?: Listen
+  /** Of pages. */
+  addEventListener: Listen
   navigator?: {
     locks?: { request(name: string, options: object, work: () => Promise<unknown>): Promise<unknown> }
   }
-  BroadcastChannel?: new (name: string) => Channel
   crypto?: { randomUUID?(): string }
+  BroadcastChannel?: new (name: string) => Channel
 }
 
 export const surroundings = globalThis as unknown as Surroundings

@@ -20,80 +20,81 @@ export interface Tokens {
 /** What tabs tell each other: new tokens, or that the session is over. */
 export type News = Tokens | { key: null; reason: SessionEndReason | null }
 
-type Message = { news: News } | { fence: string }
+export type Tabs = ReturnType<typeof otherTabs>
 
-/** The tabs of a browser that share a storage. */
-export class Tabs {
-  readonly #name: string
+/**
+ * The tabs of a browser that share a storage.
+ *
+ * @param name Of the item in the storage, too
+ * @param onNews Another tab has told something
+ */
+export function otherTabs(name: string, onNews: () => void) {
+  const open = () =>
+    isPage && surroundings.BroadcastChannel ? new surroundings.BroadcastChannel(name) : undefined
   // Two, since a channel does not hear itself
-  readonly #inbox: Channel | undefined
-  readonly #outbox: Channel | undefined
-  #hurry = () => {}
-  /** What was heard last. */
-  news: News | undefined
+  const inbox = open()
+  const outbox = open()
 
-  /**
-   * @param name Of the item in the storage, too
-   * @param onNews Another tab has told, or stored, something
-   */
-  constructor(name: string, onNews: () => void) {
-    const { BroadcastChannel, addEventListener } = surroundings
+  const tabs = {
+    /** What was heard last. */
+    news: undefined as News | undefined,
 
-    this.#name = name
+    tell(news: News | string): void {
+      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
+      outbox?.postMessage(news)
+    },
 
-    if (isPage) {
-      addEventListener?.('storage', ({ key }) => {
-        if (key === name || key === null) {
-          onNews()
+    /** Whether another tab tells, now or soon, of what it stored under a key, or removed. */
+    async hears(key: string | null): Promise<boolean> {
+      const isTold = () => tabs.news?.key === key
+
+      await hear(isTold)
+      return isTold()
+    },
+
+    /** Does something in one tab at a time; past a time limit anyway, which the service tolerates. */
+    oneAtATime(work: () => Promise<void>): Promise<void> {
+      const locks = isPage && surroundings.navigator?.locks
+
+      if (!locks) {
+        return work()
+      }
+
+      return new Promise((resolve, reject) => {
+        const waiting = new AbortController()
+        const timer = setTimeout(() => waiting.abort(), longestLock)
+        const run = async () => {
+          clearTimeout(timer)
+          await catchUp()
+          await work().then(resolve, reject)
+          // What was told has gone out before the next tab asks what there was
+          await catchUp()
         }
+
+        tabs.hurry = () => waiting.abort()
+        locks.request(name, { signal: waiting.signal }, run).catch(run)
       })
-    }
-    if (isPage && BroadcastChannel) {
-      this.#inbox = new BroadcastChannel(name)
-      this.#outbox = new BroadcastChannel(name)
-      this.#inbox.addEventListener('message', ({ data }) => {
-        if ((data as { news?: News }).news) {
-          this.news = (data as { news: News }).news
-          onNews()
-        }
-      })
-    }
-  }
+    },
 
-  tell(news: News): void {
-    this.#post({ news })
-  }
-
-  #post(message: Message): void {
-    // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-    this.#outbox?.postMessage(message)
-  }
-
-  /** Whether another tab tells, now or soon, of what it stored under a key, or removed. */
-  async hears(key: string | null): Promise<boolean> {
-    const isTold = () => this.news?.key === key
-
-    await this.#hear(isTold)
-    return isTold()
+    /** What waits for its turn is not to wait any more. */
+    hurry(): void {}
   }
 
   /** Waits until all that other tabs have told before is heard. */
-  #catchUp(): Promise<void> {
+  function catchUp(): Promise<void> {
     const fence = newKey()
-    const caughtUp = this.#hear((data) => data && 'fence' in data && data.fence === fence)
+    const caughtUp = hear((data) => data === fence)
 
-    this.#post({ fence })
+    tabs.tell(fence)
     return caughtUp
   }
 
   /** Waits for a message, though not for long. */
-  async #hear(isIt: (data?: Message) => unknown): Promise<void> {
-    const inbox = this.#inbox
-
+  async function hear(isIt: (data?: unknown) => boolean): Promise<void> {
     if (inbox && !isIt()) {
       await new Promise<void>((resolve) => {
         const listen: Parameters<Channel['addEventListener']>[1] = ({ data }) => {
-          if (isIt(data as Message)) {
+          if (isIt(data)) {
             done()
           }
         }
@@ -109,32 +110,12 @@ export class Tabs {
     }
   }
 
-  /** Does something in one tab at a time; past a time limit anyway, which the service tolerates. */
-  oneAtATime(work: () => Promise<void>): Promise<void> {
-    const locks = isPage && surroundings.navigator?.locks
-
-    if (!locks) {
-      return work()
+  inbox?.addEventListener('message', ({ data }) => {
+    if ((data as Partial<News>).key !== undefined) {
+      tabs.news = data as News
+      onNews()
     }
+  })
 
-    return new Promise((resolve, reject) => {
-      const waiting = new AbortController()
-      const timer = setTimeout(() => waiting.abort(), longestLock)
-      const run = async () => {
-        clearTimeout(timer)
-        await this.#catchUp()
-        await work().then(resolve, reject)
-        // What was told has gone out before the next tab asks what there was
-        await this.#catchUp()
-      }
-
-      this.#hurry = () => waiting.abort()
-      locks.request(this.#name, { signal: waiting.signal }, run).catch(run)
-    })
-  }
-
-  /** What waits for its turn is not to wait any more. */
-  hurry(): void {
-    this.#hurry()
-  }
+  return tabs
 }

@@ -16,10 +16,14 @@ interface Transport {
   send?: Emit
 }
 
-/** Has the calls of a service made by `pass`, which may wait, and may repeat them. */
+/**
+ * Has the calls of a service made by `pass`, which may wait, and may repeat them.
+ *
+ * @param pass With `isSafe`: on a socket, the call changes nothing (RFC 9110 §9.2.1)
+ */
 export function guardTransport(
   service: object,
-  pass: <T>(send: Send<T>) => Promise<T>,
+  pass: <T>(send: Send<T>, isSafe?: boolean) => Promise<T>,
   { header, scheme }: AuthenticationClientOptions
 ): void {
   const transport = service as Transport
@@ -29,7 +33,8 @@ export function guardTransport(
     return
   }
   if (send) {
-    transport.send = (...args) => pass(() => send.apply(service, [...args]))
+    transport.send = (...args) =>
+      pass(() => send.apply(service, [...args]), /^(find|get)$/.test(args[0] as string))
   }
   if (request) {
     transport.request = (options, params) => {

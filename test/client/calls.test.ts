@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
-import { refreshTransports, sessionItem, signedIn, type RefreshClient } from '../support/refresh-clients.js'
+import {
+  refreshTransports,
+  sessionItem,
+  signedIn,
+  type Connect,
+  type RefreshClient
+} from '../support/refresh-clients.js'
 import { atOnce } from '../support/rest.js'
+import { until } from '../support/until.js'
 
 const minutes = 60_000 // ms
 
@@ -17,8 +24,11 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     afterEach(() => open.splice(0).forEach(({ close }) => close()))
     after(() => t.stop())
 
-    const connect = (options = {}) => {
-      const one = connectTo(t.address, { options: { clock: { now: () => t.clock.now }, ...options } })
+    const connect = (options = {}, between?: Connect['between']) => {
+      const one = connectTo(t.address, {
+        options: { clock: { now: () => t.clock.now }, ...options },
+        between
+      })
 
       open.push(one)
       return one
@@ -80,6 +90,58 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
 
       assert.ok(answers.every((sessions) => sessions.length === 2))
       assert.equal(one.heard('refreshed'), 1)
+    })
+
+    it('serves services, too, that were there before it', async () => {
+      const heard: string[] = []
+      const one = connect({}, (client) => {
+        client.service('authentication')
+        client.service('sessions').hooks({ error: { all: [async () => void heard.push('error')] } })
+      })
+
+      await signedIn(t, one)
+      t.clock.advance(15 * minutes)
+      assert.equal((await one.client.service('sessions').find()).length, 2)
+      assert.equal(one.heard('refreshed'), 1)
+      assert.deepEqual(heard, [])
+    })
+
+    it('renews when it is asked to: once for all who ask at a time, and for calls', async () => {
+      const one = connect()
+      const { login } = await signedIn(t, one)
+      const answers = await atOnce(5, () => one.authentication.renew())
+
+      assert.equal(one.heard('refreshed'), 1)
+      assert.equal(one.heard('login'), 1)
+      assert.notEqual(answers[0]!.accessToken, login.accessToken)
+      assert.equal(answers[0]!.session.id, login.session.id)
+      assert.ok(!('refreshToken' in answers[0]!))
+      assert.ok(answers.every((answer) => answer.accessToken === answers[0]!.accessToken))
+
+      t.clock.advance(15 * minutes)
+
+      const [sessions, answer] = await Promise.all([
+        one.client.service('sessions').find(),
+        one.authentication.renew()
+      ])
+
+      assert.equal(sessions.length, 2)
+      assert.equal(one.heard('refreshed'), 2)
+      assert.equal((await one.client.get('authentication')).accessToken, answer.accessToken)
+    })
+
+    it('says to who asks for a renewal why there is none', async () => {
+      const one = connect()
+
+      await assert.rejects(one.authentication.renew(), { name: 'NotAuthenticated' })
+      assert.deepEqual(one.events, [])
+
+      const { person, login } = await signedIn(t, one)
+
+      await person.ask('DELETE', `/sessions/${login.session.id}`)
+      await assert.rejects(one.authentication.renew(), { name: 'NotAuthenticated' })
+      await until('the end', () => one.heard('session-ended') === 1)
+      assert.equal(one.client.get('authentication'), null)
     })
 
     it('goes on after a restart of the app', async () => {

@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
-import { breakableNetwork, seeded, type BreakableNetwork } from '../support/breakable-network.js'
-import { refreshTransports, signedIn, type RefreshClient } from '../support/refresh-clients.js'
+import { breakableNetwork, seeded } from '../support/breakable-network.js'
+import { refreshTransports, signedIn } from '../support/refresh-clients.js'
 
 const minutes = 60_000 // ms
 
-describe('a network that loses requests and answers at random', () => {
-  let t: TestApp
-  let network: BreakableNetwork
-
-  before(async () => {
-    t = await startApp()
-    network = await breakableNetwork(t.address)
-  })
-  after(async () => {
-    await network.stop()
-    await t.stop()
-  })
-
-  let die = () => {}
-
+describe('a network that loses requests and answers at random', { concurrency: true }, () => {
   /** A clock whose timers end with the app. */
-  const mortal = () => {
+  const mortal = (t: TestApp) => {
     let isDead = false
 
-    die = () => (isDead = true)
     return {
+      die: () => (isDead = true),
       now: () => t.clock.now,
       setTimeout: (work: () => void, delay: number) => setTimeout(() => isDead || work(), delay)
     }
@@ -39,16 +25,17 @@ describe('a network that loses requests and answers at random', () => {
     it(`costs no session in ${times} refreshes on the ${name}`, async () => {
       const connectTo = refreshTransports[name]
       const random = seeded(name.length)
-      const first: RefreshClient = connectTo(network.address, { options: { clock: mortal() } })
-      const { login } = await signedIn(t, first)
-      const { storage } = first
-      let one = first
-      let kill = die
+      // Of its own, since the clock is moved
+      const t = await startApp()
+      const network = await breakableNetwork(t.address)
+      let clock = mortal(t)
+      let one = connectTo(network.address, { options: { clock } })
+      const { login } = await signedIn(t, one)
+      const { storage } = one
       let failed = 0
       let killed = 0
       let ended = 0
 
-      network.lost = 0
       network.decide = (text) =>
         /"strategy":"refresh-token"/.test(text) && random() < 0.3
           ? random() < 0.5
@@ -75,9 +62,9 @@ describe('a network that loses requests and answers at random', () => {
             killed++
             ended += one.heard('session-ended') + one.heard('logout')
             one.close()
-            kill()
-            one = connectTo(network.address, { options: { storage, clock: mortal() } })
-            kill = die
+            clock.die()
+            clock = mortal(t)
+            one = connectTo(network.address, { options: { storage, clock } })
             await one.client.reAuthenticate().catch(() => failed++)
           }
         }
@@ -88,6 +75,8 @@ describe('a network that loses requests and answers at random', () => {
       const { session } = await one.client.get('authentication')
 
       one.close()
+      await network.stop()
+      await t.stop()
       assert.equal(session.id, login.session.id)
       assert.equal(ended + one.heard('session-ended') + one.heard('logout'), 0)
       assert.ok(

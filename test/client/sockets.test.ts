@@ -188,12 +188,76 @@ describe('RefreshTokenClient on a socket', () => {
     assert.equal((await find()).length, 2)
   })
 
-  it('fails calls whose answer was lost, instead of leaving them', async () => {
-    await signedIn(t, one)
-    network.decide = (text) => (text.includes('"sessions"') ? 'after' : undefined)
-    await assert.rejects(find(), { name: 'Unavailable', message: /lost/ })
-    network.decide = () => undefined
-    assert.equal((await find()).length, 2)
+  describe('calls whose connection was lost before their answer came', () => {
+    let calls: string[]
+
+    before(() => {
+      t.app.service('sessions').hooks({ before: { all: [async ({ method }) => void calls.push(method)] } })
+    })
+    beforeEach(() => {
+      calls = []
+    })
+    afterEach(() => {
+      network.decide = () => undefined
+    })
+
+    /** The next so many calls of the sessions lose their connection. */
+    const lose = (count: number, what: 'before' | 'after') => {
+      network.decide = (text) => (text.includes('"sessions"') && count-- > 0 ? what : undefined)
+    }
+
+    for (const what of ['before', 'after'] as const) {
+      it(`are repeated if they change nothing (${what} the service has heard of them)`, async () => {
+        const { login } = await signedIn(t, one)
+        const heard = what === 'before' ? 1 : 2
+
+        lose(1, what)
+        assert.equal((await find()).length, 2)
+        assert.deepEqual(calls, Array(heard).fill('find'))
+
+        calls = []
+        lose(1, what)
+        assert.equal((await one.client.service('sessions').get(login.session.id)).id, login.session.id)
+        assert.deepEqual(calls, Array(heard).fill('get'))
+        assert.equal(one.heard('session-ended') + one.heard('logout'), 0)
+      })
+    }
+
+    it('are repeated once, and then fail instead of waiting for ever', async () => {
+      await signedIn(t, one)
+      lose(Infinity, 'after')
+      await assert.rejects(find(), { name: 'Unavailable', message: /lost/ })
+      assert.deepEqual(calls, ['find', 'find'])
+      network.decide = () => undefined
+      assert.equal((await find()).length, 2)
+    })
+
+    it('fail at once if they change something: only their caller knows whether to repeat them', async () => {
+      const { login } = await signedIn(t, one)
+      const { id } = login.session
+      const sessions = one.client.service('sessions')
+
+      for (const [method, call] of [
+        ['patch', () => sessions.patch(id, { device: { name: 'Lost' } })],
+        ['remove', () => sessions.remove(id)]
+      ] as const) {
+        await connected()
+        calls = []
+        lose(1, 'after')
+        await assert.rejects(call(), { name: 'Unavailable', message: /lost/ })
+        assert.deepEqual(calls, [method])
+      }
+    })
+
+    it('fail at once if it is the app that hangs up', async () => {
+      await signedIn(t, one)
+      network.decide = (text) => {
+        if (text.includes('"sessions"')) {
+          setImmediate(() => one.client.io.disconnect())
+        }
+      }
+      await assert.rejects(find(), { name: 'Unavailable', message: /lost/ })
+    })
   })
 })
 

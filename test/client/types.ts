@@ -1,4 +1,5 @@
 // Compiled, never run: what the types of the client allow, and what not.
+import type { AuthenticationResult } from '@feathersjs/authentication'
 import authenticationClient from '@feathersjs/authentication-client'
 import { feathers, type Application } from '@feathersjs/feathers'
 import {
@@ -37,10 +38,11 @@ export function types(): void {
   // @ts-expect-error a function
   app.configure(authentication({ Authentication: RefreshTokenClient, clock: { now: 0 } }))
 
-  const client = app.authentication as RefreshTokenClient
+  const client = app.authentication
 
   is<Same<typeof client.expiresAt, number | undefined>>()
   is<Same<ReturnType<typeof client.wake>, void>>()
+  is<Same<ReturnType<typeof client.renew>, Promise<AuthenticationResult>>>()
   is<Same<RefreshTokenClientOptions['cookie'], boolean | undefined>>()
   is<Same<ClientOptions['cookie'], boolean | undefined>>()
   is<Same<ReturnType<Clock['now']>, number>>()
@@ -63,5 +65,5 @@ export function types(): void {
   // @ts-expect-error read only
   client.expiresAt = 0
   // @ts-expect-error private
-  client.renew()
+  client.core()
 }

@@ -48,16 +48,28 @@ describe('the access token on the page', { skip: withoutChromium }, () => {
     await button('Sign out').click()
   })
 
-  it('is said to be of the length that it has', async () => {
+  it('is said to be of the length that it has, and is renewed when one asks for it', async () => {
     await withApp({}, async (other) => {
       const { email } = await newPerson(other)
-      const { page } = await guests.open({ baseURL: other.address })
+      const visitor = await guests.open({ baseURL: other.address })
+      const { signIn, isHome, reads, button } = accountPage(visitor.page)
+      const timer = visitor.page.getByRole('timer').getByText(/^14:5\d$/)
 
-      await accountPage(page).signIn(email)
-      await page
-        .getByRole('timer')
-        .getByText(/^14:5\d$/)
-        .waitFor()
+      await signIn(email)
+      await isHome()
+      await timer.waitFor()
+
+      const token = await visitor.page.locator('.token').innerText()
+
+      await button('Renew now').click()
+      await reads('Renewed 1 time since you opened this page.')
+      assert.notEqual(await visitor.page.locator('.token').innerText(), token)
+      await timer.waitFor()
+
+      await other.db.collection('users').updateOne({ email }, { $set: { sessions: [] } })
+      visitor.expects(/401/)
+      await button('Renew now').click()
+      await accountPage(visitor.page).isOutside()
       await guests.closeAll()
     })
   })

@@ -130,6 +130,8 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
     await page.getByRole('button', { name: 'Sign out all others' }).waitFor()
     await press('Tab')
+    assert.equal(await focused(), 'Renew now')
+    await press('Tab')
     assert.equal(await focused(), 'Sign out all others')
     await press('Tab')
     assert.equal(await focused(), 'Rename')

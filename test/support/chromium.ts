@@ -58,6 +58,9 @@ export async function tabPage(): Promise<(app: Application) => void> {
         return
       }
 
+      // The service allows no frames, and this page has some
+      ctx.remove('X-Frame-Options')
+      ctx.remove('Content-Security-Policy')
       ;[ctx.type, ctx.body] = file
     })
 }

@@ -4,7 +4,7 @@ import { feathers, type Application, type Params } from '@feathersjs/feathers'
 import rest from '@feathersjs/rest-client'
 import socketio from '@feathersjs/socketio-client'
 import { io } from 'socket.io-client'
-import { RefreshTokenClient, type ClientOptions } from '../../src/client/index.js'
+import { RefreshTokenClient, type ClientOptions, type SessionKeeper } from '../../src/client/index.js'
 import type { TestApp } from './app.js'
 import { newPerson, type Person } from './people.js'
 import { password } from './rest.js'
@@ -21,7 +21,7 @@ interface AnyService {
 export interface RefreshClient {
   client: Application<Record<string, AnyService>>
   /** `client.authentication`. */
-  authentication: RefreshTokenClient
+  authentication: SessionKeeper
   storage: NonNullable<ClientOptions['storage']>
   /** What the app has heard: `['login', result]`. */
   events: [string, any][]
@@ -36,6 +36,8 @@ export const sessionItem = 'feathers-jwt-session'
 export interface Connect {
   options?: ClientOptions
   fetch?: typeof globalThis.fetch
+  /** What the app does between its transport and its authentication. */
+  between?: (client: RefreshClient['client']) => void
 }
 
 export const refreshTransports = {
@@ -43,14 +45,18 @@ export const refreshTransports = {
   'socketio-client': socketRefreshClient
 }
 
-export function restRefreshClient(address: string, { options, fetch = globalThis.fetch }: Connect = {}) {
+export function restRefreshClient(
+  address: string,
+  { options, fetch = globalThis.fetch, between }: Connect = {}
+) {
   const client = feathers<Record<string, AnyService>>()
 
   client.configure(rest.default<Record<string, AnyService>>(address).fetch(fetch))
+  between?.(client)
   return configured(client, options, () => {})
 }
 
-export function socketRefreshClient(address: string, { options }: Connect = {}) {
+export function socketRefreshClient(address: string, { options, between }: Connect = {}) {
   const client = feathers<Record<string, AnyService>>()
   const socket = io(address, {
     transports: ['websocket'],
@@ -61,6 +67,7 @@ export function socketRefreshClient(address: string, { options }: Connect = {}) 
 
   // To TypeScript, the sockets of a module and of a CommonJS package are two classes
   client.configure(socketio.default<Record<string, AnyService>>(socket as never))
+  between?.(client)
   return configured(client, options, () => socket.disconnect())
 }
 
@@ -80,7 +87,7 @@ function configured(
 
   return {
     client,
-    authentication: client.authentication as RefreshTokenClient,
+    authentication: client.authentication,
     storage,
     events,
     heard: (name) => events.filter(([heard]) => heard === name).length,

@@ -6,7 +6,7 @@ import socketio from '@feathersjs/socketio-client'
 import { io } from 'socket.io-client'
 import { RefreshTokenClient, type ClientOptions } from '../../src/client/index.js'
 
-const page: any = ((globalThis as any).inPage = { window: globalThis })
+const page: any = ((globalThis as any).inPage = { window: globalThis, frames: [] })
 const events: [string, unknown][] = []
 let ahead = 0 // ms
 
@@ -47,6 +47,33 @@ page.expire = async (ms: number) => {
   ahead += ms
   return page.call()
 }
+
+/** Opens frames of the same page, each with an app of its own: to storages, locks and channels they are tabs. */
+page.addFrames = async (count: number, options: object) => {
+  const { document } = globalThis as any
+
+  page.frames = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const frame = document.createElement('iframe')
+
+      frame.src = '/tab.html'
+      document.body.append(frame)
+      await new Promise((resolve) => frame.addEventListener('load', resolve))
+
+      const { inPage } = frame.contentWindow
+
+      inPage.start(options)
+      await inPage.resume()
+      return inPage
+    })
+  )
+}
+
+/** As `expire`, in all frames at once. */
+page.expireAll = (ms: number) => Promise.all([page, ...page.frames].map((frame) => frame.expire(ms)))
+
+/** All that the apps of the page and its frames have heard. */
+page.heard = () => [page, ...page.frames].flatMap(({ events }) => events.map(([name]: [string]) => name))
 
 page.call = async () => {
   try {

@@ -1,0 +1,100 @@
+import type { AuthenticationResult } from '@feathersjs/authentication'
+import type { Core } from './core.js'
+import type { SessionEndReason } from './options.js'
+import { lifeOf, plan, schedule } from './schedule.js'
+import { newKey } from './session-storage.js'
+
+// Who is signed in. What changes is kept in the storage, and told to the other tabs and to the app.
+
+/** Takes over an answer of the service. @param askedAt ms since 1970 */
+export async function keep(
+  core: Core,
+  answer: AuthenticationResult,
+  askedAt: number,
+  isSignIn = false
+): Promise<void> {
+  const { cookie, refreshTokenField } = core.client.options
+  const { [refreshTokenField!]: refreshToken, ...result } = answer
+  const expiresAt = askedAt + lifeOf(result)
+
+  if (refreshToken || (cookie && result.session)) {
+    const key = newKey()
+    const from = core.kept?.key
+
+    core.kept = { key, refreshToken }
+    await core.storage.write(core.kept)
+    core.tabs.tell({ key, from, result, expiresAt })
+  } else {
+    core.kept = undefined
+    await core.storage.write(undefined)
+    await core.client.setAccessToken(result.accessToken)
+  }
+
+  take(core, result, expiresAt, isSignIn)
+}
+
+/** Takes the result that another tab told of last, if that is kept under this key, or replaces what was. */
+export function adopt(core: Core, end: 'key' | 'from', key: string | undefined): boolean {
+  const { news } = core.tabs
+
+  if (!key || !news?.key || news[end] !== key) {
+    return false
+  }
+
+  core.kept = { key: news.key }
+  take(core, news.result, news.expiresAt)
+  core.tabs.hurry()
+  return true
+}
+
+function take(core: Core, result: AuthenticationResult, expiresAt: number, isSignIn = false): void {
+  const { app } = core.client
+  const isOther = isSignIn || !core.result || core.result.session?.id !== result.session?.id
+
+  core.result = result
+  core.expiresAt = expiresAt
+  core.client.authenticated = true
+  app.set('authentication', Promise.resolve(result))
+  plan(core)
+  core.link?.signIn()
+
+  if (isOther) {
+    app.emit('login', result)
+    app.emit('authenticated', result)
+  } else {
+    app.emit('refreshed', result)
+  }
+}
+
+/** It is over, here and in the other tabs. @param reason `null`: signed out */
+export async function end(
+  core: Core,
+  reason: SessionEndReason | null,
+  answer: AuthenticationResult | null = null
+): Promise<void> {
+  const { app } = core.client
+
+  if (!core.kept) {
+    return
+  }
+
+  const wasKnown = core.kept.refreshToken !== undefined || core.result !== undefined
+
+  core.kept = core.result = undefined
+  core.client.authenticated = false
+  schedule(core, Infinity)
+  app.set('authentication', null)
+  core.tabs.tell({ key: null, reason })
+  await core.storage.write(undefined)
+
+  if (wasKnown) {
+    app.emit(reason ? 'session-ended' : 'logout', reason ?? answer)
+  }
+}
+
+/** As the stock client does when its only token is refused. */
+export async function forget(core: Core): Promise<void> {
+  core.result = undefined
+  await core.client.removeAccessToken()
+  await core.client.reset()
+}
