@@ -78,7 +78,9 @@ export class EventStore {
   }
 
   async #makeIndexes(): Promise<void> {
-    await this.#collection.createIndexes(eventIndexes.map(({ collection: _, ...index }) => index))
+    for (const { key, partialFilterExpression } of eventIndexes) {
+      await this.#collection.createIndex(key, { ...(partialFilterExpression && { partialFilterExpression }) })
+    }
 
     const expireAfterSeconds = Math.floor(this.#keep / 1000)
 
