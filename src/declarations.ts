@@ -7,7 +7,7 @@ import type { Database } from './mongodb.js'
 import type { OpenApiDocument } from './openapi/document.js'
 import type { PasswordHasher } from './passwords.js'
 import type { RateLimits } from './rate-limits/rate-limits.js'
-import type { AuthenticationService, Session } from './refresh-token/index.js'
+import type { AuthenticationService } from './refresh-token/index.js'
 import type { ContentService } from './services/content/content.class.js'
 import type { HealthService } from './services/health/health.class.js'
 import type { SessionService } from './services/sessions/sessions.class.js'
@@ -44,8 +44,6 @@ declare module '@feathersjs/feathers' {
   interface Params {
     /** Who asks: set by the `authenticate` hook, and without password and sessions. */
     user?: User
-    /** The session of the access token that asks. */
-    session?: Session
     /** The address of the client. */
     ip?: string
   }

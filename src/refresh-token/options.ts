@@ -5,6 +5,7 @@ import { toMilliseconds } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { leastSecret, readKeyrings, type KeyContext } from './key-settings.js'
 import { algorithms, type Algorithm } from './signing-key.js'
+import { toStockTokens, type StockTokens } from './stock-token.js'
 import type { TokenFormat } from './token.js'
 
 const secretSetting = Type.String({
@@ -22,7 +23,12 @@ const jwtOptionsSchema = Type.Partial(
       issuer: text('write the name of this service, one string'),
       audience: text('write the name of the API, one string'),
       algorithm: StringEnum([...algorithms]),
-      expiresIn: durationSetting(1000, '15m')
+      expiresIn: durationSetting(1000, '15m'),
+      // What the generator of Feathers writes. Without effect: the header is that of RFC 9068
+      header: Type.Unsafe<unknown>({
+        const: { typ: 'access' },
+        description: 'remove it: the header of access tokens is that of RFC 9068'
+      })
     },
     { additionalProperties: false }
   ),
@@ -59,6 +65,22 @@ const refreshTokenSchema = Type.Object(
       })
     ),
     cookie: Type.Optional(Type.Unknown()), // readCookieSettings checks it
+    stockTokens: Type.Optional(
+      Type.Object(
+        {
+          secret: Type.String({
+            minLength: 1,
+            description: 'write the secret that Feathers signed access tokens with before'
+          }),
+          issuer: Type.Optional(text('write the issuer of those tokens, or remove it')),
+          audience: Type.Optional(text('write the audience of those tokens, or remove it'))
+        },
+        {
+          additionalProperties: false,
+          description: 'write an object with the secret of those tokens, or remove it'
+        }
+      )
+    ),
     cache: Type.Optional(
       Type.Partial(
         Type.Object(
@@ -114,6 +136,8 @@ export interface Settings {
   }
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
+  /** How access tokens that Feathers signed before are checked; undefined: they are refused. */
+  stockTokens?: StockTokens
   /** Path of the file the keys come from, if they do. */
   keyFile?: string
 }
@@ -249,6 +273,9 @@ export function readSettings(
       issuer,
       audience
     },
+    ...(refreshToken.stockTokens && {
+      stockTokens: toStockTokens({ audience, ...refreshToken.stockTokens })
+    }),
     ...(keyFile !== undefined && { keyFile })
   }
 }
