@@ -1,0 +1,257 @@
+import type { Browser, Page } from 'playwright-core'
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { startApp, type TestApp } from '../support/app.js'
+import { startChromium, tabPage } from '../support/chromium.js'
+import { newPerson } from '../support/people.js'
+import { password } from '../support/rest.js'
+import { until } from '../support/until.js'
+
+const minutes = 60_000 // ms
+declare const inPage: any // what functions in a page see: tab-page.ts
+
+describe('tabs of a browser', () => {
+  let t: TestApp
+  let chromium: Browser
+  let withCookie: TestApp
+  let refreshes = 0
+  let cookieRefreshes = 0
+
+  before(async () => {
+    const configure = await tabPage()
+
+    t = await startApp({ configure })
+    withCookie = await startApp({
+      configure,
+      settings: { authentication: { 'refresh-token': { cookie: {} } } }
+    })
+    withCookie.app.service('authentication').hooks({
+      before: {
+        create: [
+          async (context) =>
+            void (cookieRefreshes += Number((context.data as any).strategy === 'refresh-token'))
+        ]
+      }
+    })
+    t.app.service('authentication').hooks({
+      before: {
+        create: [
+          async (context) => void (refreshes += Number((context.data as any).strategy === 'refresh-token'))
+        ]
+      }
+    })
+    chromium = await startChromium()
+  })
+  afterEach(async () => {
+    await Promise.all(chromium.contexts().map((context) => context.close()))
+  })
+  after(async () => {
+    await chromium.close()
+    await t.stop()
+    await withCookie.stop()
+  })
+
+  /** Pages that share a storage, of which the first signs in. */
+  const openTabs = async (count: number, options: object = {}, on = t) => {
+    const context = await chromium.newContext()
+    const tabs: Page[] = []
+    const person = await newPerson(on)
+    const { email } = person
+    let login: any
+
+    for (let n = 0; n < count; n++) {
+      const tab = await context.newPage()
+
+      await tab.goto(`${on.address}/tab.html`)
+      await tab.evaluate((options) => inPage.start(options), options)
+      login = await tab.evaluate(
+        ([email, password, isFirst]) =>
+          isFirst
+            ? inPage.app.authenticate({ strategy: 'local', email, password })
+            : inPage.app.reAuthenticate(),
+        [email, password, n === 0] as const
+      )
+      tabs.push(tab)
+    }
+
+    // All are signed in with the newest token, sockets too
+    await Promise.all(tabs.map((tab) => tab.evaluate(() => inPage.call())))
+    refreshes = cookieRefreshes = 0
+    return { tabs, person, login, context }
+  }
+
+  const eventsOf = (tab: Page): Promise<[string, any][]> => tab.evaluate(() => inPage.events)
+  const count = async (tab: Page, name: string) => (await eventsOf(tab)).filter(([n]) => n === name).length
+
+  for (const [transport, rounds] of [
+    ['rest', 250],
+    ['socket', 250]
+  ] as const) {
+    it(`make one refresh at each of ${rounds} expiries, and stay signed in (${transport})`, async () => {
+      const { tabs } = await openTabs(4, { socket: transport === 'socket' })
+      for (let round = 0; round < rounds; round++) {
+        t.clock.advance(15 * minutes)
+
+        const answers = await Promise.all(
+          tabs.map((tab) => tab.evaluate((ms) => inPage.expire(ms), 15 * minutes))
+        )
+
+        assert.deepEqual(
+          answers,
+          tabs.map(() => answers[0]),
+          `round ${round}`
+        )
+        assert.equal(typeof answers[0], 'number', `round ${round}: ${answers}`)
+      }
+
+      assert.equal(refreshes, rounds)
+
+      for (const tab of tabs) {
+        assert.equal((await count(tab, 'session-ended')) + (await count(tab, 'logout')), 0)
+      }
+    })
+  }
+
+  it('are all signed out when one signs out', async () => {
+    const { tabs } = await openTabs(3)
+
+    await tabs[1]!.evaluate(() => inPage.signOut())
+
+    for (const tab of tabs) {
+      await until('the sign-out', async () => (await count(tab, 'logout')) === 1)
+      assert.match(await tab.evaluate(() => inPage.call()), /NotAuthenticated/)
+      assert.equal(await count(tab, 'session-ended'), 0)
+    }
+  })
+
+  it('all hear why their session has ended, once', async () => {
+    const { tabs, person, login } = await openTabs(3, { socket: true })
+
+    await person.ask('DELETE', `/sessions/${login.session.id}`)
+
+    for (const tab of tabs) {
+      await until('the end', async () => (await count(tab, 'session-ended')) === 1)
+      assert.deepEqual((await eventsOf(tab)).at(-1), ['session-ended', 'revoked'])
+      assert.equal(await count(tab, 'logout'), 0)
+    }
+  })
+
+  it('follow a sign-in as another user, and one after a sign-out', async () => {
+    const { tabs } = await openTabs(3)
+    const [first, ...others] = tabs
+    const userOf = (tab: Page) => tab.evaluate(async () => (await inPage.app.get('authentication'))?.user._id)
+
+    for (const signOut of [false, true]) {
+      const other = await newPerson(t)
+
+      if (signOut) {
+        await others[0]!.evaluate(() => inPage.signOut())
+        await until('the sign-out', async () => (await count(first!, 'logout')) === 1)
+      }
+
+      await first!.evaluate(([email, password]) => inPage.signIn(email, password), [
+        other.email,
+        password
+      ] as const)
+
+      for (const tab of others) {
+        await until('the other user', async () => (await userOf(tab)) === other.id)
+        assert.equal(await tab.evaluate(() => inPage.call()), 2)
+      }
+    }
+
+    assert.equal(refreshes, 0, 'they were told')
+  })
+
+  it('do not wait for ever for a tab that hangs while it renews', async () => {
+    const { tabs, context } = await openTabs(2)
+    const hung = await context.newPage()
+
+    await hung.goto(`${t.address}/tab.html`)
+    await hung.evaluate(
+      () => void inPage.window.navigator.locks.request('feathers-jwt-session', () => new Promise(() => {}))
+    )
+    t.clock.advance(15 * minutes)
+
+    const answers = await Promise.all(
+      tabs.map((tab) => tab.evaluate((ms) => inPage.expire(ms), 15 * minutes))
+    )
+
+    assert.deepEqual(answers, [2, 2])
+    assert.equal((await count(tabs[0]!, 'session-ended')) + (await count(tabs[1]!, 'session-ended')), 0)
+  })
+
+  it('with a storage of their own are strangers', async () => {
+    const { tabs } = await openTabs(1)
+    const stranger = await tabs[0]!.context().newPage()
+    const other = await newPerson(t)
+
+    await stranger.goto(`${t.address}/tab.html`)
+    await stranger.evaluate(() => inPage.start({ memory: true }))
+    await stranger.evaluate(([email, password]) => inPage.signIn(email, password), [
+      other.email,
+      password
+    ] as const)
+    await stranger.evaluate(() => inPage.signOut())
+    assert.equal(await tabs[0]!.evaluate(() => inPage.call()), 2)
+    assert.deepEqual(
+      (await eventsOf(tabs[0]!)).map(([name]) => name),
+      ['login']
+    )
+  })
+
+  it('renew when they are looked at again, and not before', async () => {
+    const { tabs } = await openTabs(1)
+    const [tab] = tabs
+
+    t.clock.advance(60 * minutes)
+    await tab!.evaluate((ms) => inPage.move(ms), 60 * minutes)
+    assert.equal(await count(tab!, 'refreshed'), 0)
+    await tab!.evaluate(() => void inPage.window.dispatchEvent(new Event('focus')))
+    await until('the refresh', async () => (await count(tab!, 'refreshed')) === 1)
+  })
+
+  for (const socket of [false, true]) {
+    describe(`with cookies${socket ? ', on a socket' : ''}`, () => {
+      it('keep their session over reloads and expiries, and no token in a storage', async () => {
+        const { tabs, context } = await openTabs(2, { socket, cookie: true }, withCookie)
+        const [first, second] = tabs
+
+        for (let round = 0; round < 5; round++) {
+          withCookie.clock.advance(15 * minutes)
+          assert.deepEqual(
+            await Promise.all(tabs.map((tab) => tab.evaluate((ms) => inPage.expire(ms), 15 * minutes))),
+            [2, 2]
+          )
+        }
+        assert.equal(cookieRefreshes, 5)
+
+        const stored = await first!.evaluate(() => JSON.stringify({ ...inPage.window.localStorage }))
+
+        assert.ok(!stored.includes('eyJ'), 'no token is stored')
+        assert.equal((await context.cookies(`${withCookie.address}/authentication`))[0]!.httpOnly, true)
+
+        await second!.reload()
+        await second!.evaluate(([options, ahead]) => (inPage.move(ahead), inPage.start(options)), [
+          { socket, cookie: true },
+          75 * minutes
+        ] as const)
+        await second!.evaluate(() => inPage.resume())
+        assert.equal(await second!.evaluate(() => inPage.call()), 2)
+
+        await first!.evaluate(() => inPage.signOut())
+        await until('the sign-out', async () => (await count(second!, 'logout')) === 1)
+        assert.deepEqual(await context.cookies(`${withCookie.address}/authentication`), [])
+        assert.match(await second!.evaluate(() => inPage.call()), /NotAuthenticated/)
+
+        await second!.reload()
+        await second!.evaluate((options) => inPage.start(options), { socket, cookie: true })
+        assert.match(
+          await second!.evaluate(() => inPage.app.reAuthenticate().catch(String)),
+          /NotAuthenticated/
+        )
+        assert.deepEqual(await eventsOf(second!), [], 'nobody is signed in, and so nothing has ended')
+      })
+    })
+  }
+})
