@@ -85,6 +85,7 @@ export class Database {
       await this.#client.connect()
       await this.#checkVersion()
       await this.collection('users').createIndex({ email: 1 }, { unique: true, collation: caseInsensitive })
+      await this.collection('users').createIndex({ 'identities.$**': 1 })
       await this.collection(rateLimitsCollection).createIndexes([
         { key: { key: 1 }, unique: true }, // one count for one key, also when it is begun twice at once
         { key: { expire: 1 }, expireAfterSeconds: 0 }

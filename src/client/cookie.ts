@@ -4,8 +4,10 @@ import { convert } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
 
 /** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
-export const withCookies = (params?: Params): Params =>
-  ({ ...params, connection: { credentials: 'include' } })
+export const withCookies = (params?: Params): Params => ({
+  ...params,
+  connection: { credentials: 'include' }
+})
 
 /** Signs in or, without data, out over HTTP, where the app itself has a socket: that brings no cookies. */
 export async function authenticateByCookie(

@@ -1,4 +1,4 @@
-import { JWTStrategy } from '@feathersjs/authentication'
+import { JWTStrategy, type AuthenticationParams } from '@feathersjs/authentication'
 import { addressGroup } from '../client-address.js'
 import type { HookContext, NextFunction } from '../declarations.js'
 import { RefreshTokenStrategy, type AuthenticationService } from '../refresh-token/index.js'
@@ -55,9 +55,15 @@ export const limitPasswordGuesses = () => async (context: HookContext<UserServic
 }
 
 /** A `jwt` is neither: it verifies a signature, which can't be guessed, and changes nothing. */
-function kindOf({ service, data }: HookContext<AuthenticationService>): 'sign-in' | 'refresh' | undefined {
+function kindOf({
+  service,
+  data,
+  params
+}: HookContext<AuthenticationService>): 'sign-in' | 'refresh' | undefined {
   const name: unknown = data?.strategy
-  const known = service.configuration.authStrategies.find((strategy) => strategy === name)
+  // OAuth says which one it is: clients can't ask for that
+  const { authStrategies = service.configuration.authStrategies } = params as AuthenticationParams
+  const known = authStrategies.find((strategy) => strategy === name)
   const strategy = known && service.getStrategy(known)
 
   if (!strategy || strategy instanceof JWTStrategy) {

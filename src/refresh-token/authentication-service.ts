@@ -268,6 +268,14 @@ export class AuthenticationService extends FeathersAuthenticationService {
     return parseRefreshToken(this.settings.refreshTokens, refreshToken, this.now())
   }
 
+  /** The same refresh token, good for `life` s at the most: where it may be left lying about on its way. */
+  shortened(refreshToken: string, life: number): string {
+    const { kid, ...claims } = this.parseRefreshToken(refreshToken)
+    const exp = Math.min(claims.exp, Math.floor(this.now() / 1000) + life)
+
+    return mint(this.settings.refreshTokens, { ...claims, exp }, kid)
+  }
+
   /** The refresh token to answer with: a fresh successor of the one used last, or the one that the session keeps. */
   mintRefreshToken(userId: string, { id, used, token, expiresAt }: SessionRecord): string {
     const { issuer, audience } = this.settings.refreshTokens

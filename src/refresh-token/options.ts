@@ -97,6 +97,29 @@ const refreshTokenSchema = Type.Object(
   { additionalProperties: false, description: 'write an object with at least a secret' }
 )
 
+/** `authentication.oauth`: the providers, each by its name, with the settings of Grant, besides where sign-ins return to. */
+const oauthSchema = Type.Object(
+  {
+    redirect: Type.Optional(text('write the address of a page, such as "https://app.example.com/signed-in"')),
+    origins: Type.Optional(nameList('write a list of origins, such as ["https://app.example.com"]')),
+    defaults: Type.Optional(
+      Type.Object(
+        {
+          origin: Type.Optional(text('write the origin of this service, such as "https://api.example.com"'))
+        },
+        { description: 'write an object' }
+      )
+    )
+  },
+  {
+    additionalProperties: Type.Object(
+      {},
+      { description: 'write an object with key and secret, as the provider gave them' }
+    ),
+    description: 'write an object of providers by their names'
+  }
+)
+
 /** What answers carry already: the refresh token can't take their place. */
 const takenFields = [
   'accessToken',
@@ -185,7 +208,8 @@ function authenticationSchema(strategyNames: string[]) {
         Type.String({ minLength: 1, description: 'write the path of a key file, or remove it' })
       ),
       jwtOptions: Type.Optional(jwtOptionsSchema),
-      'refresh-token': refreshTokenSchema
+      'refresh-token': refreshTokenSchema,
+      oauth: Type.Optional(oauthSchema)
     },
     { additionalProperties: false, description: 'write an object' }
   )
@@ -287,12 +311,14 @@ function strategyNames(configuration: unknown): string[] {
   return [authStrategies, parseStrategies].flatMap((names) => (Array.isArray(names) ? names.map(String) : []))
 }
 
-function checkNames({ authStrategies }: Configuration, strategies: string[], key: string): void {
+function checkNames({ authStrategies, oauth }: Configuration, strategies: string[], key: string): void {
+  const known = [...authStrategies, ...oauthProviders(oauth)]
+
   for (const name of strategies) {
-    if (!authStrategies.includes(name)) {
+    if (!known.includes(name)) {
       throw new ConfigurationError(
         `${key}.strategies names "${name}", which is not in authStrategies: ` +
-          `write names out of ${JSON.stringify(authStrategies)}`
+          `write names out of ${JSON.stringify(known)}`
       )
     }
     if (name === 'jwt' || name === 'refresh-token') {
@@ -301,6 +327,11 @@ function checkNames({ authStrategies }: Configuration, strategies: string[], key
       )
     }
   }
+}
+
+/** Names of the providers in the setting `oauth`: each is a strategy, which only the callback of its provider reaches. */
+export function oauthProviders(setting: object = {}): string[] {
+  return Object.keys(setting).filter((name) => !['redirect', 'origins', 'defaults'].includes(name))
 }
 
 /** The keys come from the two settings, or both from the file. */

@@ -11,7 +11,10 @@ import {
 } from '../support/generated-app.js'
 import type { GeneratedApp, Package, RunningApp } from '../support/generated-app.js'
 import { outcome, restClient, type RestClient } from '../support/rest.js'
+import { startOAuthProvider } from '../support/oauth-provider.js'
 import { connect, type TestSocket } from '../support/socket.js'
+import { freePort } from '../support/process.js'
+import { fragmentOf, visitor } from '../support/visitor.js'
 import { decoded } from '../support/tokens.js'
 
 const password = 'correct horse battery'
@@ -254,6 +257,55 @@ for (const kind of kinds) {
       assert.equal(outcome(asked), '401 invalid')
       assert.equal(outcome(await authenticate({ strategy: 'jwt', accessToken: stockToken })), '401 invalid')
     })
+
+    if (kind.fixture === 'generated-js') {
+      it('signs in by OAuth with sessions and refresh tokens, as docs/oauth.md says', async () => {
+        const provider = await startOAuthProvider()
+        const port = await freePort()
+        const [diff] = await blocksOf('oauth.md', 'diff')
+
+        await applyDiff(app, diff!.replaceAll("('authentication')", `('${kind.path}')`))
+        provider.profile = { id: 7, email: 'lise@example.com' }
+        const withOAuth = await startGenerated(
+          app,
+          kind.main,
+          database.url,
+          {
+            authentication: {
+              oauth: {
+                redirect: 'https://app.example.com',
+                defaults: { origin: `http://localhost:${port}` },
+                example: provider.settings
+              },
+              'refresh-token': { strategies: ['local', 'example'] }
+            }
+          },
+          port
+        )
+
+        try {
+          const first = fragmentOf(await visitor().follow(`${withOAuth.address}/oauth/example`))
+          const { sub } = decoded(first.access_token!).claims
+          const { status, body } = await authenticate(
+            { strategy: 'refresh-token', refreshToken: first.refresh_token },
+            withOAuth.address
+          )
+          const claimed = await withOAuth.client.ask('PATCH', `/${kind.users}/${sub}`, {
+            token: body.accessToken,
+            body: { exampleId: 8, email: 'meitner@example.com' }
+          })
+          const again = fragmentOf(await visitor().follow(`${withOAuth.address}/oauth/example`))
+
+          assert.equal(status, 201)
+          assert.equal(body[kind.entity].email, 'lise@example.com')
+          assert.equal(claimed.body.email, 'meitner@example.com')
+          assert.equal(decoded(again.access_token!).claims.sub, sub)
+        } finally {
+          await withOAuth.stop()
+          await provider.stop()
+        }
+      })
+    }
 
     describe('told to accept tokens of before', () => {
       let accepting: RunningApp

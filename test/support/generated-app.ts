@@ -2,13 +2,13 @@ import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { MongoClient, type Db } from 'mongodb'
 import { databaseUrl } from './app.js'
 import { noteLog } from './log.js'
+import { freePort } from './process.js'
 import { restClient, type RestClient } from './rest.js'
 import { poll } from './socket.js'
 
@@ -139,8 +139,6 @@ export async function compile({ folder }: GeneratedApp): Promise<void> {
 export interface RunningApp {
   address: string
   client: RestClient
-  /** All that it printed. */
-  output(): string
   stop(): Promise<void>
 }
 
@@ -149,9 +147,10 @@ export async function startGenerated(
   { folder }: GeneratedApp,
   main: string,
   mongodb: string,
-  settings: object = {}
+  settings: object = {},
+  port?: number
 ): Promise<RunningApp> {
-  const port = await freePort()
+  port ??= await freePort()
   const child = spawn(process.execPath, [main], {
     cwd: folder,
     env: { ...process.env, NODE_ENV: undefined, NODE_CONFIG: JSON.stringify({ ...settings, port, mongodb }) },
@@ -185,7 +184,6 @@ export async function startGenerated(
   return {
     address,
     client: restClient(address),
-    output: () => output,
     async stop() {
       child.kill()
       await exited
@@ -206,14 +204,4 @@ export function ownDatabase(): { url: string; db: Db; close(): Promise<void> } {
       await client.close()
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -17,7 +17,7 @@ export interface UserParams extends MongoDBAdapterParams<UserQuery>, Omit<Params
   unchanged?: Document
 }
 
-const hidden = { password: 0, sessions: 0 }
+const hidden = { password: 0, sessions: 0, identities: 0 }
 
 /** Users without their passwords and sessions: those are not even read. */
 export class UserService extends MongoDBService<User, UserData, UserParams, UserPatch> {
