@@ -17,6 +17,7 @@ import { ConfigurationError, Refused } from './errors.js'
 import { readSettings, type Settings } from './options.js'
 import { newSessionId, type SessionRecord } from './session.js'
 import { LiveUsers } from './live-users.js'
+import { PreviousTokens } from './previous-tokens.js'
 import type { SessionStore } from './session-store.js'
 import { isStockToken, parseStockToken } from './stock-token.js'
 import { mint, parseAccessToken, parseRefreshToken, type RefreshToken } from './token.js'
@@ -57,6 +58,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   readonly settings: Settings
   readonly sessions: SessionStore
   readonly live: LiveUsers
+  readonly previousTokens: PreviousTokens
   readonly now: () => number
   // Which password hash an entity had that a strategy answered: its session opens only while it still has it
   private readonly passwords = new WeakMap<object, unknown>()
@@ -99,6 +101,12 @@ export class AuthenticationService extends FeathersAuthenticationService {
       warn
     })
     this.sessions = this.live.sessions
+    this.previousTokens = new PreviousTokens({
+      collection,
+      sessions: this.sessions,
+      leeway: this.settings.leeway,
+      now
+    })
   }
 
   /** Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key file, one derived from a key. */

@@ -65,6 +65,7 @@ const refreshTokenSchema = Type.Object(
       })
     ),
     cookie: Type.Optional(Type.Unknown()), // readCookieSettings checks it
+    previousTokens: Type.Optional(Type.Boolean({ description: 'write true or false' })),
     stockTokens: Type.Optional(
       Type.Object(
         {
@@ -159,6 +160,8 @@ export interface Settings {
   }
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
+  /** Whether refresh tokens of before, that were moved here, are exchanged for sessions. */
+  previousTokens: boolean
   /** How access tokens that Feathers signed before are checked; undefined: they are refused. */
   stockTokens?: StockTokens
   /** Path of the file the keys come from, if they do. */
@@ -297,6 +300,7 @@ export function readSettings(
       issuer,
       audience
     },
+    previousTokens: refreshToken.previousTokens ?? false,
     ...(refreshToken.stockTokens && {
       stockTokens: toStockTokens({ audience, ...refreshToken.stockTokens })
     }),

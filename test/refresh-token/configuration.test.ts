@@ -80,7 +80,7 @@ const mistakes: [Settings, string][] = [
   [inJwtOptions({ issuer: '' }), 'jwtOptions.issuer is "": write the name of this service, one string'],
   [
     inJwtOptions({ subject: 'x' }),
-    'jwtOptions.subject is not a known setting: remove it, or write one of issuer, audience, algorithm, expiresIn'
+    'jwtOptions.subject is not a known setting: remove it, or write one of issuer, audience, algorithm, expiresIn, header'
   ],
   [
     { jwtOptions: '15m' },
@@ -139,7 +139,7 @@ const mistakes: [Settings, string][] = [
   ],
   [
     inRefreshToken({ expireIn: '1d' }),
-    'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie, cache'
+    'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie, previousTokens, stockTokens, cache'
   ],
   [
     { refreshToken: {} },
