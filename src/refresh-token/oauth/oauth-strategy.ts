@@ -60,7 +60,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
 
   /** The setting `redirect` counts for more than the origins of the app. */
   override async getAllowedOrigin(params?: Params): Promise<string> {
-    const { redirect, origins } = this.authentication.configuration.oauth ?? {}
+    const { redirect, origins } = this.authentication.configuration.oauth!
 
     return redirect && !origins ? redirect : super.getAllowedOrigin(params)
   }
