@@ -62,7 +62,7 @@ function kindOf({
 }: HookContext<AuthenticationService>): 'sign-in' | 'refresh' | undefined {
   const name: unknown = data?.strategy
   // OAuth says which one it is: clients can't ask for that
-  const { authStrategies = service.configuration.authStrategies } = params as AuthenticationParams
+  const { authStrategies = service.configuration.authStrategies }: AuthenticationParams = params
   const known = authStrategies.find((strategy) => strategy === name)
   const strategy = known && service.getStrategy(known)
 

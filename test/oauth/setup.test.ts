@@ -136,7 +136,7 @@ describe('OAuth sign-ins', () => {
         'authentication.oauth.github can not be used: write an object with key and secret, as the provider gave them'
       ]
     ] as const) {
-      assert.throws(() => settingsWith({ oauth: oauth as never }), sentence(text))
+      assert.throws(() => settingsWith({ oauth }), sentence(text))
     }
 
     assert.throws(

@@ -139,6 +139,14 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh(refreshToken, keyed)), '401 revoked')
   })
 
+  it('are revoked when their session has been ended', async () => {
+    const { refreshToken } = await movedToken()
+    const { body } = await client.refresh(refreshToken)
+
+    await client.ask('DELETE', '/authentication', { token: body.accessToken })
+    assert.equal(outcome(await client.refresh(refreshToken)), '401 revoked')
+  })
+
   it('end their session when they come late', async () => {
     const { refreshToken } = await movedToken()
     const { body } = await client.refresh(refreshToken)

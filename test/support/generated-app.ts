@@ -110,7 +110,7 @@ export async function applyDiff(app: GeneratedApp, diff: string): Promise<number
     }
   }
 
-  return diff.split('\n').filter((line) => /^\+/.test(line)).length
+  return diff.split('\n').filter((line) => line.startsWith('+')).length
 }
 
 function replaceHunk(text: string, hunk: string[], file: string): string {
