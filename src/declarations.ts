@@ -11,7 +11,7 @@ import type { Database } from './mongodb.js'
 import type { OpenApiDocument } from './openapi/document.js'
 import type { PasswordHasher } from './passwords.js'
 import type { RateLimits } from './rate-limits/rate-limits.js'
-import type { AuthenticationService, Session } from './refresh-token/index.js'
+import type { AuthenticationService } from './refresh-token/index.js'
 import type { ContentService } from './services/content/content.class.js'
 import type { EventService } from './services/events/events.class.js'
 import type { HealthService } from './services/health/health.class.js'
@@ -60,8 +60,6 @@ declare module '@feathersjs/feathers' {
   interface Params {
     /** Who asks: set by the `authenticate` hook, and without password and sessions. */
     user?: User
-    /** The session of the access token that asks. */
-    session?: Session
     /** The address of the client. */
     ip?: string
     /** Names the request in the log; of a call over a socket, the socket. */

@@ -36,6 +36,7 @@ export interface NeededIndex {
 /** Those that are made at each start, where they are not there yet. */
 export const indexes: NeededIndex[] = [
   { collection: 'users', key: { email: 1 }, unique: true, collation: caseInsensitive },
+  { collection: 'users', key: { 'identities.$**': 1 } }, // of OAuth: one for all providers
   // One count for one key, also when it is begun twice at once
   { collection: rateLimitsCollection, key: { key: 1 }, unique: true },
   { collection: rateLimitsCollection, key: { expire: 1 }, expireAfterSeconds: 0 }

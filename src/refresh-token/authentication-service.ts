@@ -18,11 +18,14 @@ import { ConfigurationError, Refused } from './errors.js'
 import { readSettings, type Settings } from './options.js'
 import { newSessionId, type SessionRecord } from './session.js'
 import { LiveUsers } from './live-users.js'
+import { PreviousTokens } from './previous-tokens.js'
 import type { SessionStore } from './session-store.js'
+import { isStockToken, parseStockToken } from './stock-token.js'
 import { mint, parseRefreshToken, type RefreshToken } from './token.js'
 import { UserDocuments, type OwnerFilter, type SessionOwner } from './user-documents.js'
 import { checkedBy } from './validation.js'
 import { answerKnownEntity, forgetEntity, knownEntity } from './hooks/entity.js'
+import { hideSessions } from './hooks/hide-sessions.js'
 
 export interface AuthenticationServiceOptions {
   /** The clock: ms since 1970. */
@@ -56,11 +59,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
   readonly settings: Settings
   readonly sessions: SessionStore
   readonly live: LiveUsers
+  readonly previousTokens: PreviousTokens
   readonly now: () => number
   // Which password hash an entity had that a strategy answered: its session opens only while it still has it
   private readonly passwords = new WeakMap<object, unknown>()
   private readonly secretInFile: string
   private readonly accessTokens: AccessTokens
+  private readonly users: UserDocuments
 
   /**
    * @param configKey Where the app keeps the configuration
@@ -84,20 +89,27 @@ export class AuthenticationService extends FeathersAuthenticationService {
       .digest('base64url')
     const collection = () => this.entities.getModel()
 
+    this.users = new UserDocuments({
+      idField: this.idField,
+      passwordField: this.passwordField,
+      collection,
+      toId: (sub) => this.entities.getObjectId(sub)
+    })
     this.live = new LiveUsers({
       settings: this.settings,
-      users: new UserDocuments({
-        idField: this.idField,
-        passwordField: this.passwordField,
-        collection,
-        toId: (sub) => this.entities.getObjectId(sub)
-      }),
+      users: this.users,
       collection,
       isByDocumentId: this.idField === '_id',
       now,
       warn
     })
     this.sessions = this.live.sessions
+    this.previousTokens = new PreviousTokens({
+      collection,
+      sessions: this.sessions,
+      leeway: this.settings.leeway,
+      now
+    })
   }
 
   /** Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key file, one derived from a key. */
@@ -129,6 +141,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     await super.setup()
     this.live.start()
     this.app.service(this.configuration.service!).hooks({
+      around: { all: [hideSessions()] },
       before: { get: [answerKnownEntity()] },
       after: { update: [forgetEntity(this)], patch: [forgetEntity(this)], remove: [forgetEntity(this)] }
     })
@@ -246,20 +259,37 @@ export class AuthenticationService extends FeathersAuthenticationService {
     })
   }
 
-  /** @throws Refused `invalid` or `expired` */
+  /**
+   * @returns The claims; `sid` is missing only where stock tokens are accepted and this is one
+   * @throws Refused `invalid` or `expired`
+   */
   override async verifyAccessToken(
     accessToken: string,
     options?: JwtVerifyOptions,
     secretOverride?: Secret
   ): Promise<Document> {
-    return secretOverride
-      ? super.verifyAccessToken(accessToken, options, secretOverride)
+    if (secretOverride) {
+      return super.verifyAccessToken(accessToken, options, secretOverride)
+    }
+
+    const { stockTokens } = this.settings
+
+    return stockTokens && isStockToken(accessToken)
+      ? parseStockToken(stockTokens, accessToken, this.now())
       : this.accessTokens.parse(accessToken, this.now())
   }
 
   /** @throws Refused `invalid` or `expired` */
   parseRefreshToken(refreshToken: string): RefreshToken {
     return parseRefreshToken(this.settings.refreshTokens, refreshToken, this.now())
+  }
+
+  /** The same refresh token, good for `life` s at the most: where it may be left lying about on its way. */
+  shortened(refreshToken: string, life: number): string {
+    const { kid, ...claims } = this.parseRefreshToken(refreshToken)
+    const exp = Math.min(claims.exp, Math.floor(this.now() / 1000) + life)
+
+    return mint(this.settings.refreshTokens, { ...claims, exp }, kid)
   }
 
   /** The refresh token to answer with: a fresh successor of the one used last, or the one that the session keeps. */
@@ -281,6 +311,22 @@ export class AuthenticationService extends FeathersAuthenticationService {
       },
       kid
     )
+  }
+
+  /**
+   * The stored entity that matches, all of it but its sessions: for a strategy to verify, and to answer by
+   * `presentEntity`. From the collection itself: the entity service hides the password, say.
+   *
+   * @throws Refused `disabled`; Unavailable without a database
+   */
+  async findEntity(filter: Document): Promise<SessionOwner | null> {
+    const entity = await this.users.find(filter, { projection: { [sessionsField]: 0 } })
+
+    if (entity?.disabled) {
+      throw new Refused('disabled')
+    }
+
+    return entity
   }
 
   /**
@@ -318,7 +364,8 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** What has to be the same still when the session of a login opens: nobody signs in with a password just replaced. */
   unchangedSince(entity: object): OwnerFilter {
-    const password = this.passwords.get(entity)
+    // Feathers' own strategies answer the document as it is stored
+    const password = this.passwords.get(entity) ?? (entity as Document)[this.passwordField]
 
     return password === undefined ? {} : { [this.passwordField]: password }
   }

@@ -5,6 +5,7 @@ import { toMilliseconds } from './duration.js'
 import { ConfigurationError } from './errors.js'
 import { leastSecret, readKeyrings, type KeyContext } from './key-settings.js'
 import { algorithms, type Algorithm } from './signing-key.js'
+import { toStockTokens, type StockTokens } from './stock-token.js'
 import type { TokenFormat } from './token.js'
 
 const secretSetting = Type.String({
@@ -22,7 +23,12 @@ const jwtOptionsSchema = Type.Partial(
       issuer: text('write the name of this service, one string'),
       audience: text('write the name of the API, one string'),
       algorithm: StringEnum([...algorithms]),
-      expiresIn: durationSetting(1000, '15m')
+      expiresIn: durationSetting(1000, '15m'),
+      // What the generator of Feathers writes. Without effect: the header is that of RFC 9068
+      header: Type.Unsafe<unknown>({
+        const: { typ: 'access' },
+        description: 'remove it: the header of access tokens is that of RFC 9068'
+      })
     },
     { additionalProperties: false }
   ),
@@ -59,6 +65,23 @@ const refreshTokenSchema = Type.Object(
       })
     ),
     cookie: Type.Optional(Type.Unknown()), // readCookieSettings checks it
+    previousTokens: Type.Optional(Type.Boolean({ description: 'write true or false' })),
+    stockTokens: Type.Optional(
+      Type.Object(
+        {
+          secret: Type.String({
+            minLength: 1,
+            description: 'write the secret that Feathers signed access tokens with before'
+          }),
+          issuer: Type.Optional(text('write the issuer of those tokens, or remove it')),
+          audience: Type.Optional(text('write the audience of those tokens, or remove it'))
+        },
+        {
+          additionalProperties: false,
+          description: 'write an object with the secret of those tokens, or remove it'
+        }
+      )
+    ),
     cache: Type.Optional(
       Type.Partial(
         Type.Object(
@@ -73,6 +96,29 @@ const refreshTokenSchema = Type.Object(
     )
   },
   { additionalProperties: false, description: 'write an object with at least a secret' }
+)
+
+/** `authentication.oauth`: the providers, each by its name, with the settings of Grant, besides where sign-ins return to. */
+const oauthSchema = Type.Object(
+  {
+    redirect: Type.Optional(text('write the address of a page, such as "https://app.example.com/signed-in"')),
+    origins: Type.Optional(nameList('write a list of origins, such as ["https://app.example.com"]')),
+    defaults: Type.Optional(
+      Type.Object(
+        {
+          origin: Type.Optional(text('write the origin of this service, such as "https://api.example.com"'))
+        },
+        { description: 'write an object' }
+      )
+    )
+  },
+  {
+    additionalProperties: Type.Object(
+      {},
+      { description: 'write an object with key and secret, as the provider gave them' }
+    ),
+    description: 'write an object of providers by their names'
+  }
 )
 
 /** What answers carry already: the refresh token can't take their place. */
@@ -114,6 +160,10 @@ export interface Settings {
   }
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
+  /** Whether refresh tokens of before, that were moved here, are exchanged for sessions. */
+  previousTokens: boolean
+  /** How access tokens that Feathers signed before are checked; undefined: they are refused. */
+  stockTokens?: StockTokens
   /** Path of the file the keys come from, if they do. */
   keyFile?: string
 }
@@ -161,7 +211,8 @@ function authenticationSchema(strategyNames: string[]) {
         Type.String({ minLength: 1, description: 'write the path of a key file, or remove it' })
       ),
       jwtOptions: Type.Optional(jwtOptionsSchema),
-      'refresh-token': refreshTokenSchema
+      'refresh-token': refreshTokenSchema,
+      oauth: Type.Optional(oauthSchema)
     },
     { additionalProperties: false, description: 'write an object' }
   )
@@ -249,6 +300,10 @@ export function readSettings(
       issuer,
       audience
     },
+    previousTokens: refreshToken.previousTokens ?? false,
+    ...(refreshToken.stockTokens && {
+      stockTokens: toStockTokens({ audience, ...refreshToken.stockTokens })
+    }),
     ...(keyFile !== undefined && { keyFile })
   }
 }
@@ -260,12 +315,14 @@ function strategyNames(configuration: unknown): string[] {
   return [authStrategies, parseStrategies].flatMap((names) => (Array.isArray(names) ? names.map(String) : []))
 }
 
-function checkNames({ authStrategies }: Configuration, strategies: string[], key: string): void {
+function checkNames({ authStrategies, oauth }: Configuration, strategies: string[], key: string): void {
+  const known = [...authStrategies, ...oauthProviders(oauth)]
+
   for (const name of strategies) {
-    if (!authStrategies.includes(name)) {
+    if (!known.includes(name)) {
       throw new ConfigurationError(
         `${key}.strategies names "${name}", which is not in authStrategies: ` +
-          `write names out of ${JSON.stringify(authStrategies)}`
+          `write names out of ${JSON.stringify(known)}`
       )
     }
     if (name === 'jwt' || name === 'refresh-token') {
@@ -274,6 +331,11 @@ function checkNames({ authStrategies }: Configuration, strategies: string[], key
       )
     }
   }
+}
+
+/** Names of the providers in the setting `oauth`: each is a strategy, which only the callback of its provider reaches. */
+export function oauthProviders(setting: object = {}): string[] {
+  return Object.keys(setting).filter((name) => !['redirect', 'origins', 'defaults'].includes(name))
 }
 
 /** The keys come from the two settings, or both from the file. */

@@ -7,7 +7,10 @@ import {
 import type { Params } from '@feathersjs/feathers'
 import { Type, type TObject } from '@feathersjs/typebox'
 import { AuthenticationService } from './authentication-service.js'
-import { ConfigurationError } from './errors.js'
+import { ConfigurationError, Refused } from './errors.js'
+import { deviceOf } from './device.js'
+import type { OwnedSession } from './session-documents.js'
+import type { RefreshToken } from './token.js'
 import { checkedBy } from './validation.js'
 
 /**
@@ -46,15 +49,41 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
    * @throws Refused `invalid`, `expired`, `revoked`, `disabled` or `reused`, which ends the session
    */
   async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
-    const { settings, sessions, configuration } = this.authentication
+    const { settings, configuration } = this.authentication
     const { [settings.field]: raw, idempotencyKey } = this.#check(request)
-    const token = this.authentication.parseRefreshToken(raw!)
-    const { user, session } = await sessions.use(token, idempotencyKey)
+    const { user, session } = await this.#use(raw!, idempotencyKey, params)
 
     return {
       authentication: { strategy: this.name },
       [configuration.entity!]: await this.authentication.presentEntity(user, params),
       session
+    }
+  }
+
+  async #use(raw: string, idempotencyKey: string | undefined, params: Params): Promise<OwnedSession> {
+    const { settings, sessions, previousTokens } = this.authentication
+    const token = this.#parse(raw)
+
+    if (token) {
+      return sessions.use(token, idempotencyKey)
+    }
+    if (settings.previousTokens) {
+      return previousTokens.use(raw, idempotencyKey, deviceOf(undefined, params))
+    }
+
+    throw new Refused('invalid')
+  }
+
+  /** Undefined for what is no token of ours. */
+  #parse(raw: string): RefreshToken | undefined {
+    try {
+      return this.authentication.parseRefreshToken(raw)
+    } catch (error) {
+      if (error instanceof Refused && error.data.reason === 'invalid') {
+        return undefined
+      }
+
+      throw error
     }
   }
 }

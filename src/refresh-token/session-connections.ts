@@ -9,7 +9,8 @@ const longestTimer = 2 ** 31 - 1 // ms: setTimeout takes no more
 
 interface WatchedToken {
   sub: string
-  sid: string
+  /** None of a token of stock Feathers: that belongs to no session. */
+  sid?: string
   /** ms since 1970 */
   expiry: number
 }
@@ -58,16 +59,16 @@ export class SessionConnections {
    */
   async signIn(connection: RealTimeConnection, authResult: AuthenticationResult): Promise<void> {
     const { accessToken, authentication } = authResult
-    const { sub, sid, exp } = authentication.payload
+    const { sub, sid, exp }: { sub: string; sid?: string; exp: number } = authentication.payload
     const membership = this.#membership(connection)
     const attempt = { ended: false }
 
     membership.signingIn++
-    this.#attempts.add(sid, attempt)
+    this.#attempts.add(sid ?? '', attempt)
 
     try {
       // An end of the session is noted from here on; one before shows now
-      const { user, session } = await this.#service.sessions.find(sub, sid)
+      const { user, session } = await this.#find(sub, sid)
       const entity = await this.#service.presentEntity(user, {})
 
       if (attempt.ended) {
@@ -79,16 +80,27 @@ export class SessionConnections {
         this.#forget(connection)
         connection[this.#entity] = entity
         connection.authentication = { strategy: this.#strategy, accessToken }
-        connection.session = { id: sid }
-        this.#connections.add(sid, connection)
-        this.#watch(connection, { sub, sid, expiry: exp * 1000 })
-        this.#service.live.follow(sub, session)
+        this.#watch(connection, { sub, ...(sid && { sid }), expiry: exp * 1000 })
+
+        if (session) {
+          connection.session = { id: session.id }
+          this.#connections.add(session.id, connection)
+          this.#service.live.follow(sub, session)
+        }
       }
     } finally {
       membership.signingIn--
-      this.#attempts.delete(sid, attempt)
+      this.#attempts.delete(sid ?? '', attempt)
       this.#leaveIfEnded(connection)
     }
+  }
+
+  async #find(sub: string, sid: string | undefined) {
+    const { sessions } = this.#service
+
+    return sid === undefined
+      ? { ...(await sessions.findOwner(sub)), session: undefined }
+      : sessions.find(sub, sid)
   }
 
   /** It hung up, perhaps while it signed in. */
@@ -116,11 +128,12 @@ export class SessionConnections {
 
     clearTimeout(membership.timer)
 
-    if (membership.token) {
+    if (membership.token?.sid) {
       this.#connections.delete(membership.token.sid, connection)
       this.#service.live.unfollow(membership.token.sub)
     }
 
+    delete connection.session
     delete membership.token
     membership.ended = false
   }
@@ -144,7 +157,7 @@ export class SessionConnections {
     }
 
     // If the session has run out too, its sockets are told so first. Without a database there is nothing to be told.
-    await this.#service.sessions.expire(token.sub, token.sid).catch(() => null)
+    await (token.sid && this.#service.sessions.expire(token.sub, token.sid).catch(() => null))
     const membership = this.#membership(connection)
 
     // It may have a newer one by now

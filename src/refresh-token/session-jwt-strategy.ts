@@ -7,11 +7,13 @@ import {
   type ConnectionEvent
 } from '@feathersjs/authentication'
 import type { RealTimeConnection } from '@feathersjs/feathers'
+import type { Document } from 'mongodb'
 import type { IncomingMessage } from 'node:http'
 import { Type } from '@feathersjs/typebox'
 import { AuthenticationService } from './authentication-service.js'
 import { ConfigurationError } from './errors.js'
 import { present } from './session.js'
+import type { OwnedSession } from './session-documents.js'
 import { SessionConnections } from './session-connections.js'
 import { checkedBy } from './validation.js'
 
@@ -49,14 +51,21 @@ export class SessionJwtStrategy extends JWTStrategy {
   override async authenticate(request: AuthenticationRequest, params: AuthenticationParams) {
     const { accessToken } = checkRequest(request)
     const payload = await this.authentication.verifyAccessToken(accessToken)
-    const { user, session, views } = await this.authentication.sessions.find(payload.sub, payload.sid)
+    const { user, session, views } = await this.#find(payload)
 
     return {
       accessToken,
       authentication: { strategy: this.name!, accessToken, payload },
       [this.configuration.entity]: await this.authentication.presentEntity(user, params, views),
-      session: present(session, session.id)
+      ...(session && { session: present(session, session.id) })
     }
+  }
+
+  /** A token of stock Feathers belongs to a user only. */
+  async #find({ sub, sid }: Document): Promise<Partial<OwnedSession> & Pick<OwnedSession, 'user'>> {
+    const { sessions } = this.authentication
+
+    return sid === undefined ? sessions.findOwner(sub) : sessions.find(sub, sid)
   }
 
   override async parse(req: IncomingMessage): Promise<{ strategy: string; accessToken: string } | null> {

@@ -99,6 +99,25 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     return this.#look(userId, id)
   }
 
+  /**
+   * Finds a user whose token belongs to no session, in memory where it is known.
+   *
+   * @throws Refused `revoked` where there is none, `disabled`
+   */
+  async findOwner(userId: string): Promise<Omit<OwnedSession, 'session'>> {
+    const known = this.#cache.get(userId) ?? (this.#cache.isOpen ? await this.#cache.read(userId) : undefined)
+    const { sessions: _sessions, ...user } = known?.user() ?? (await this.#users.read(userId)) ?? {}
+
+    if (Object.keys(user).length === 0) {
+      throw new Refused('revoked')
+    }
+    if (user.disabled) {
+      throw new Refused('disabled')
+    }
+
+    return { user, ...(known && { views: known.views }) }
+  }
+
   /** Says what happened to a session, here or elsewhere, unless it has been said. */
   announce<E extends SessionEventName>(event: E, data: SessionEvents[E][0]): void {
     if (this.#known.note(event, data.userId, data.session)) {

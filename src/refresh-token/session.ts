@@ -52,6 +52,13 @@ export interface Session {
   expiresAt: Date
 }
 
+declare module '@feathersjs/feathers' {
+  interface Params {
+    /** The session of the access token that asks. */
+    session?: Session
+  }
+}
+
 /** Why a session ended. */
 export type EndReason =
   | 'logout'

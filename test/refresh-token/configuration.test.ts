@@ -23,6 +23,7 @@ describe('the settings', () => {
       rotation: true,
       reuse: 'device',
       maxSessions: 20,
+      previousTokens: false,
       strategies: ['local'],
       field: 'refreshToken',
       cache: { bytes: 64 * 1024 * 1024, maxStale: 2000 }
@@ -80,7 +81,7 @@ const mistakes: [Settings, string][] = [
   [inJwtOptions({ issuer: '' }), 'jwtOptions.issuer is "": write the name of this service, one string'],
   [
     inJwtOptions({ subject: 'x' }),
-    'jwtOptions.subject is not a known setting: remove it, or write one of issuer, audience, algorithm, expiresIn'
+    'jwtOptions.subject is not a known setting: remove it, or write one of issuer, audience, algorithm, expiresIn, header'
   ],
   [
     { jwtOptions: '15m' },
@@ -139,7 +140,20 @@ const mistakes: [Settings, string][] = [
   ],
   [
     inRefreshToken({ expireIn: '1d' }),
-    'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie, cache'
+    'refresh-token.expireIn is not a known setting: remove it, or write one of secret, expiresIn, maxLifetime, rotation, leeway, reuse, maxSessions, strategies, field, cookie, previousTokens, stockTokens, cache'
+  ],
+  [
+    inRefreshToken({ stockTokens: {} }),
+    'refresh-token.stockTokens.secret is missing: write the secret that Feathers signed access tokens with before'
+  ],
+  [
+    inRefreshToken({ stockTokens: 'a secret' }),
+    'refresh-token.stockTokens can not be used: write an object with the secret of those tokens, or remove it'
+  ],
+  [inRefreshToken({ previousTokens: 'yes' }), 'refresh-token.previousTokens is "yes": write true or false'],
+  [
+    { jwtOptions: { header: { typ: 'JWT' } } },
+    'jwtOptions.header is {"typ":"JWT"}: remove it: the header of access tokens is that of RFC 9068'
   ],
   [
     { refreshToken: {} },

@@ -1,11 +1,13 @@
 import { AuthenticationBaseStrategy, type AuthenticationRequest } from '@feathersjs/authentication'
-import { BadRequest } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
+import { Type } from '@feathersjs/typebox'
 import { ObjectId } from 'mongodb'
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Application } from '../../src/declarations.js'
-import { Refused, type AuthenticationService } from '../../src/refresh-token/index.js'
+import { Refused, checkedBy, type AuthenticationService } from '../../src/refresh-token/index.js'
+
+const checkRequest = checkedBy(Type.Object({ apiKey: Type.String() }))
 
 /** Makes a key for a user. The answer is the only place where it is ever seen: the database has its hash. */
 export async function createApiKey(app: Application, userId: ObjectId): Promise<string> {
@@ -31,17 +33,12 @@ export class ApiKeyStrategy extends AuthenticationBaseStrategy {
    * @throws BadRequest without a key
    * @throws Refused `invalid`, `revoked`, `disabled`
    */
-  async authenticate({ apiKey }: AuthenticationRequest, params: Params) {
-    if (typeof apiKey !== 'string') {
-      throw new BadRequest('Invalid data', { errors: [{ field: 'apiKey', message: 'must be string' }] })
-    }
+  async authenticate(request: AuthenticationRequest, params: Params) {
+    const { apiKey } = checkRequest(request)
+    const user = await this.authentication.findEntity({ _id: await this.#ownerOf(apiKey) })
 
-    const userId = await this.#ownerOf(apiKey)
-    const users = await this.app.service('users').getModel()
-    const user = await users.findOne({ _id: userId })
-
-    if (!user || user.disabled) {
-      throw new Refused(user ? 'disabled' : 'revoked')
+    if (!user) {
+      throw new Refused('revoked')
     }
 
     return {

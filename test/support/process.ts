@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { noteLog } from './log.js'
 import { poll } from './socket.js'
 
@@ -84,3 +85,14 @@ export const runScript = (script: string, options?: ProcessOptions): Promise<Out
 
 const definedOnly = (env: Record<string, string | undefined>) =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
+
+/** A port that nobody listens on, for programs that have to be told one. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0)
+
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -2,9 +2,8 @@ import { JWTStrategy } from '@feathersjs/authentication'
 import type { HookContext } from '@feathersjs/feathers'
 import type { AuthenticationService } from '../authentication-service.js'
 import { RefreshTokenStrategy } from '../refresh-token-strategy.js'
-import { present, type Device, type SessionRecord } from '../session.js'
-
-const longestUserAgent = 512 // characters: browsers send a hundred or two
+import { deviceOf } from '../device.js'
+import { present, type SessionRecord } from '../session.js'
 
 /**
  * After `create` of the authentication service: opens the session of a login, and attaches its refresh token to the
@@ -88,16 +87,5 @@ function answer(service: AuthenticationService, { result }: HookContext, session
     ...(session.renewable && { [service.settings.field]: service.mintRefreshToken(sub, session) }),
     ...rest,
     session: present(session, session.id)
-  }
-}
-
-/** A device by its own words, and by what is seen of a request. */
-export function deviceOf(device: Device | undefined, { headers, ip }: HookContext['params']): Device {
-  const userAgent = headers?.['user-agent']
-
-  return {
-    ...device,
-    ...(typeof userAgent === 'string' && { userAgent: userAgent.slice(0, longestUserAgent) }),
-    ...(typeof ip === 'string' && { ip })
   }
 }

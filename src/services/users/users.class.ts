@@ -17,7 +17,7 @@ export interface UserParams extends MongoDBAdapterParams<UserQuery>, Omit<Params
   unchanged?: Document
 }
 
-const hidden = { password: 0, sessions: 0 }
+const hidden = { password: 0, sessions: 0, identities: 0 }
 
 /** The index on email is of this collation. */
 const collated = (params: UserParams): UserParams => ({

@@ -14,7 +14,7 @@ const rolesOf = Type.Unsafe<Role[]>(
   Type.Array(StringEnum([...roles]), { uniqueItems: true, maxItems: roles.length })
 )
 
-/** A user, as everybody who may sees it. What is stored has `password` and `sessions` besides. */
+/** A user, as everybody who may sees it. What is stored has `password`, `sessions` and `identities` besides. */
 export const userSchema = Type.Object(
   {
     _id: objectId,
@@ -29,8 +29,12 @@ export const userSchema = Type.Object(
 export type User = Static<typeof userSchema>
 
 /** Never what is hidden, whatever becomes of the hooks before it. */
-export const userExternalResolver = resolve<User & { password: string; sessions: unknown }, HookContext>({
+export const userExternalResolver = resolve<
+  User & { password: string; sessions: unknown; identities: unknown },
+  HookContext
+>({
   password: async () => undefined,
+  identities: async () => undefined,
   sessions: async () => undefined
 })
 

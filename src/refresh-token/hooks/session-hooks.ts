@@ -1,0 +1,15 @@
+import { attachRefreshToken } from './attach-refresh-token.js'
+import { clearRefreshTokenCookie } from './clear-refresh-token-cookie.js'
+import { endSession } from './end-session.js'
+import { refreshTokenCookie } from './refresh-token-cookie.js'
+
+/** All hooks of the authentication service: `app.service('authentication').hooks(sessionHooks())`. */
+export const sessionHooks = () => ({
+  around: {
+    create: [refreshTokenCookie()]
+  },
+  after: {
+    create: [attachRefreshToken()],
+    remove: [endSession(), clearRefreshTokenCookie()]
+  }
+})

@@ -1,0 +1,2 @@
+export { oauth } from './oauth.js'
+export { OAuthStrategy, idOf } from './oauth-strategy.js'

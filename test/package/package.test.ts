@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { access, readFile, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { publint } from 'publint'
+import {
+  applyDiff,
+  blocksOf,
+  compile,
+  copyGenerated,
+  makePackage,
+  type Package
+} from '../support/generated-app.js'
+
+const run = promisify(execFile)
+
+// What is not here is not meant for apps
+const exported = {
+  moult: [
+    'AuthenticationService',
+    'ConfigurationError',
+    'RefreshTokenStrategy',
+    'Refused',
+    'SessionJwtStrategy',
+    'attachRefreshToken',
+    'checkedBy',
+    'clearRefreshTokenCookie',
+    'deviceSchema',
+    'endSession',
+    'invalidData',
+    'makeKeyFile',
+    'movePreviousTokens',
+    'neededTill',
+    'present',
+    'publicKeySet',
+    'refreshTokenCookie',
+    'reportKeys',
+    'rotateKeys',
+    'sessionHooks',
+    'stoppedByFile',
+    'tokenKinds',
+    'tokenLife'
+  ],
+  'moult/oauth': ['OAuthStrategy', 'idOf', 'oauth'],
+  'moult/client': ['RefreshTokenClient']
+}
+
+/** What an app in TypeScript may write, and what it may not. */
+const typed = `
+import { AuthenticationService, Refused, present, sessionHooks, type EndReason, type Session } from 'moult'
+import { RefreshTokenClient } from 'moult/client'
+import { OAuthStrategy } from 'moult/oauth'
+import type { Params } from '@feathersjs/feathers'
+import type { Application } from './declarations'
+
+export const work = async (app: Application, params: Params) => {
+  const service: AuthenticationService = app.service('authentication')
+  const [record] = await service.sessions.list('id')
+  const session: Session | undefined = record && present(record, params.session?.id)
+  const reason: EndReason = 'logout'
+  const leeway: number = service.settings.leeway
+  // @ts-expect-error -- no such reason
+  const wrong: EndReason = 'boredom'
+  // @ts-expect-error -- a date
+  const age: string = session?.createdAt
+  // @ts-expect-error -- no such field
+  params.session?.refreshToken
+  app.service('authentication').hooks(sessionHooks())
+  service.sessions.on('removed', ({ userId, session, reason }) => [userId.at(0), session.device.name, reason.at(0)])
+
+  return [new Refused('revoked'), RefreshTokenClient, OAuthStrategy, reason, leeway, wrong, age]
+}
+`
+
+describe('the package', () => {
+  let made: Package
+
+  before(async () => {
+    made = await makePackage()
+  })
+  after(() => made.remove())
+
+  it('passes publint', async () => {
+    const { messages } = await publint({ pkgDir: made.folder, pack: false, strict: true })
+
+    assert.deepEqual(messages, [])
+  })
+
+  it('holds no tests, nothing of tools, and no source map without its source', async () => {
+    const paths = (await readdir(made.folder, { recursive: true })).sort()
+    const maps = paths.filter((path) => path.endsWith('.map'))
+
+    assert.deepEqual(
+      paths.filter((path) => /(^|\/)(test|node_modules|data|docs|\.[^/]*)(\/|$)|\.test\./.test(path)),
+      []
+    )
+    assert.ok(maps.length > 50)
+
+    for (const path of maps) {
+      const file = join(made.folder, path)
+      const { sources } = JSON.parse(await readFile(file, 'utf8'))
+
+      for (const source of sources) {
+        await access(join(dirname(file), source))
+      }
+    }
+  })
+
+  it('is as small as docs/existing-app.md says', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/existing-app.md'), 'utf8')
+    const [, packed, unpacked] = /(\d+) kB packed,\s(\d\.\d) MB unpacked/.exec(page)!
+
+    assert.ok(made.packedSize <= Number(packed) * 1000, `${made.packedSize} bytes packed`)
+    assert.ok(made.unpackedSize <= Number(unpacked) * 1e6, `${made.unpackedSize} bytes unpacked`)
+  })
+
+  describe('in an app', () => {
+    let app: Awaited<ReturnType<typeof copyGenerated>>
+
+    before(async () => {
+      app = await copyGenerated('generated-ts', made)
+    })
+    after(() => app.remove())
+
+    const exportsOf = async (code: string): Promise<unknown> => {
+      const { stdout } = await run(process.execPath, ['--input-type', ...code.split('\n')], {
+        cwd: app.folder
+      })
+
+      return JSON.parse(stdout)
+    }
+
+    for (const [name, names] of Object.entries(exported)) {
+      it(`exports what is meant, to import and require: ${name}`, async () => {
+        const sorted = '.filter((name) => name !== "__esModule" && name !== "module.exports").sort()'
+
+        assert.deepEqual(
+          await exportsOf(
+            `module\n-e\nimport * as all from '${name}'; console.log(JSON.stringify(Object.keys(all)${sorted}))`
+          ),
+          names
+        )
+        assert.deepEqual(
+          await exportsOf(
+            `commonjs\n-e\nconsole.log(JSON.stringify(Object.keys(require('${name}'))${sorted}))`
+          ),
+          names
+        )
+      })
+    }
+
+    it('exports no more than that', async () => {
+      const code =
+        "module\n-e\nimport('moult/lib/app.js').catch(({ code }) => console.log(JSON.stringify(code)))"
+
+      assert.equal(await exportsOf(code), 'ERR_PACKAGE_PATH_NOT_EXPORTED')
+    })
+
+    it('has types that infer, and so do the examples of the docs', async () => {
+      const [endOtherSessions, sessions] = await blocksOf('existing-app.md', 'ts')
+
+      await applyDiff(app, (await blocksOf('existing-app.md', 'diff'))[0]!)
+      await app.write('src/hooks/end-other-sessions.ts', endOtherSessions!)
+      await app.write('src/services/sessions.ts', sessions!)
+      await app.write('src/typed.ts', typed)
+      await compile(app)
+      await app.edit('src/typed.ts', (text) => text.replace("'logout'", "'log out'"))
+      await assert.rejects(compile(app), /'"log out"' is not assignable to type 'EndReason'/)
+    })
+  })
+})

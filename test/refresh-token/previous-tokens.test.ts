@@ -1,0 +1,79 @@
+import { MongoClient } from 'mongodb'
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { RefreshTokenStrategy, movePreviousTokens } from '../../src/refresh-token/index.js'
+import { PreviousTokens } from '../../src/refresh-token/previous-tokens.js'
+import { startApp, type TestApp } from '../support/app.js'
+import { outcome, restClient } from '../support/rest.js'
+
+const expiresAt = new Date(Date.now() + 60 * 60 * 1000)
+
+describe('refresh tokens of before', () => {
+  let t: TestApp
+
+  before(async () => {
+    const authentication = {
+      authStrategies: ['jwt', 'local', 'refresh-token', 'refresh'],
+      'refresh-token': { previousTokens: true }
+    }
+
+    t = await startApp({
+      settings: { authentication },
+      configure: (app) => app.service('authentication').register('refresh', new RefreshTokenStrategy())
+    })
+  })
+  after(() => t.stop())
+
+  it('are moved in any number, once', async () => {
+    const tokens = Array.from({ length: 2500 }, () => ({ token: randomUUID(), userId: 'any', expiresAt }))
+
+    assert.equal(await movePreviousTokens(t.db, tokens), 2500)
+    assert.equal(await movePreviousTokens(t.db, [...tokens, { ...tokens[0]!, token: 'one more' }]), 1)
+  })
+
+  it('are stored as nothing that could be sent', async () => {
+    await movePreviousTokens(t.db, [{ token: 'a secret', userId: 'any', expiresAt }])
+
+    assert.doesNotMatch(
+      JSON.stringify(await t.db.collection('previousRefreshTokens').find().toArray()),
+      /a secret/
+    )
+  })
+
+  it('are taken from clients that know the strategy by another name', async () => {
+    const client = restClient(t.address)
+    const { _id: userId } = await client.signUp()
+
+    await movePreviousTokens(t.db, [{ token: 'of an old client', userId, expiresAt }])
+    const { body } = await client.authenticate({ strategy: 'refresh', refreshToken: 'of an old client' })
+    const again = await client.authenticate({ strategy: 'refresh', refreshToken: body.refreshToken })
+
+    assert.equal(outcome(again), '201')
+    assert.notEqual(again.body.refreshToken, body.refreshToken)
+  })
+
+  it('say nothing while the database is away', async () => {
+    const nowhere = new MongoClient('mongodb://127.0.0.1:1/x', { serverSelectionTimeoutMS: 50 })
+    const tokens = new PreviousTokens({
+      collection: async () => nowhere.db().collection('users'),
+      sessions: t.app.service('authentication').sessions,
+      leeway: 0,
+      now: Date.now
+    })
+
+    await assert.rejects(tokens.use('any', undefined, {}), { code: 503 })
+    await nowhere.close()
+  })
+
+  it('are not said to be away for any other failure', async () => {
+    const tokens = new PreviousTokens({
+      collection: () => Promise.reject(new Error('of a mistake')),
+      sessions: t.app.service('authentication').sessions,
+      leeway: 0,
+      now: Date.now
+    })
+
+    await assert.rejects(tokens.use('any', undefined, {}), /of a mistake/)
+  })
+})

@@ -1,0 +1,40 @@
+/** Follows redirects as a browser does, with its cookies: up to the one that leaves for a page elsewhere. */
+export function visitor() {
+  const jar = new Map<string, string>()
+
+  const get = async (url: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: { ...headers, cookie: [...jar].map((pair) => pair.join('=')).join('; ') }
+    })
+
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!
+
+      jar.set(name!, value!)
+    }
+
+    return response
+  }
+
+  return {
+    jar,
+    get,
+    async follow(url: string, headers?: Record<string, string>): Promise<Response> {
+      for (;;) {
+        const response = await get(url, headers)
+        const location = response.headers.get('location')
+
+        if (!location || !new URL(location, url).hostname.includes('localhost')) {
+          return response
+        }
+
+        url = new URL(location, url).href
+      }
+    }
+  }
+}
+
+export const locationOf = (response: Response) => new URL(response.headers.get('location')!)
+export const fragmentOf = (response: Response) =>
+  Object.fromEntries(new URLSearchParams(locationOf(response).hash.slice(1)))
