@@ -36,7 +36,8 @@ async function logged(ctx: Context, next: () => Promise<unknown>): Promise<void>
   const { method, status } = ctx
   const { requestId, ip } = ctx.feathers as { requestId: string; ip?: string }
   const user: { _id: unknown } | undefined = ctx.hook?.params.user
-  const path = ctx.path.replace(longSegment, '…') // without its query, which may name people
+  // As it was sent, for that may be no path at all; without its query, which may name people
+  const path = ctx.req.url!.split('?', 1)[0]!.replace(longSegment, '…')
   const ms = Math.round((performance.now() - start) * 10) / 10
 
   ctx.app

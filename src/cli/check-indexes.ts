@@ -1,7 +1,7 @@
 import { MongoServerError, type Db, type IndexDescriptionInfo } from 'mongodb'
 import { eventIndexes } from '../events/event-store.js'
 import { caseInsensitive, indexes as madeAtStart, type NeededIndex } from '../mongodb.js'
-import { endReasonsIndex } from '../refresh-token/index.js'
+import { endReasonsIndex } from '../refresh-token/end-reasons.js'
 import { ok, wrong, type Finding } from './finding.js'
 
 const namespaceNotFound = 26

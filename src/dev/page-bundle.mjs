@@ -25,7 +25,6 @@ export async function bundle(root) {
     format: 'esm',
     target: browsers,
     minify: true,
-    sourcemap: 'linked',
     banner: { js: banner(root) },
     logLevel: 'warning'
   })

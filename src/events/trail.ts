@@ -3,8 +3,10 @@ import { onAttempt, type Attempt } from '../attempts.js'
 import type { Application, HookContext } from '../declarations.js'
 import { caseInsensitive } from '../mongodb.js'
 import { toMilliseconds, type Duration } from '../refresh-token/duration.js'
-import { deviceOf } from '../refresh-token/index.js'
+import { deviceOf } from '../refresh-token/device.js'
+import type { AuthenticationService } from '../refresh-token/index.js'
 import { SetMap } from '../refresh-token/set-map.js'
+import type { RefreshToken } from '../refresh-token/token.js'
 import type { UserService } from '../services/users/users.class.js'
 import type { UserPatch } from '../services/users/users.schema.js'
 import { accountName } from '../validators.js'
@@ -94,9 +96,25 @@ function ofRefresh({ outcome, context }: Attempt): Noted | undefined {
   }
 
   const { service, data, params } = context
-  const { sub, sid } = service.parseRefreshToken(String(data![service.settings.field]))
+  const token = parsed(service, data![service.settings.field])
 
-  return { type: 'token-reused', userId: sub, sessionId: sid, device: deviceOf(undefined, params) }
+  // One that another package issued says nothing; that its session ended, and why, is noted all the same
+  return (
+    token && {
+      type: 'token-reused',
+      userId: token.sub,
+      sessionId: token.sid,
+      device: deviceOf(undefined, params)
+    }
+  )
+}
+
+function parsed(service: AuthenticationService, raw: unknown): RefreshToken | undefined {
+  try {
+    return service.parseRefreshToken(String(raw))
+  } catch {
+    return undefined
+  }
 }
 
 function noteEnds(app: Application, note: (event: Noted) => void): void {

@@ -171,6 +171,7 @@ describe('moult check, of a database', () => {
 
     assert.deepEqual(await indexFindings(), [
       ['wrong', 'users has no index on email'],
+      ['wrong', 'users has no index on identities.$**'],
       ['wrong', 'the index on expire of rateLimits is another than the service makes']
     ])
 

@@ -10,7 +10,7 @@ describe('a user in memory', () => {
   let ada: Person, admin: Person
 
   before(async () => {
-    t = await startApp()
+    t = await startApp({ settings: { events: false } })
     await poll(() => changesOf(t).isFresh, 'the change stream')
     admin = await newPerson(t, 'admin')
   })
