@@ -27,7 +27,7 @@ const waits = [0, 20, 60, 150] // ms: whoever ended a session notes the reason r
  */
 export class SessionFeed {
   readonly #options: SessionFeedOptions
-  #isReadingAll = false
+  #readingAll: Promise<void> | undefined
 
   constructor(options: SessionFeedOptions) {
     this.#options = options
@@ -35,40 +35,34 @@ export class SessionFeed {
     const { changes } = options
 
     changes.on('changed', ({ userId }) => void this.sync([userId]))
-    changes.on('missed', () => void this.#syncAll())
+    changes.on('missed', () => this.#syncAll())
   }
 
   /** Reads users and says what is new. Without a database there is nothing to be said: it is read again. */
   async sync(userIds: string[]): Promise<void> {
+    await this.#sync(userIds).catch(() => undefined)
+  }
+
+  async #sync(userIds: string[]): Promise<void> {
     const { known, read } = this.#options
     const followed = userIds.filter((userId) => known.version(userId) !== undefined)
 
     for (let start = 0; start < followed.length; start += chunk) {
       const ids = followed.slice(start, start + chunk)
       const versions = new Map(ids.map((id) => [id, known.version(id)]))
-      const users = await read(ids).catch(() => undefined)
-
-      if (!users) {
-        return
-      }
-
+      const users = await read(ids)
       const overtaken = ids.filter((id) => known.version(id) !== versions.get(id))
 
       await Promise.all([
         ...ids.filter((id) => !overtaken.includes(id)).map((id) => this.#tell(id, users.get(id))),
-        this.sync(overtaken)
+        this.#sync(overtaken)
       ])
     }
   }
 
-  async #syncAll(): Promise<void> {
-    if (this.#isReadingAll) {
-      return
-    }
-
-    this.#isReadingAll = true
-    await this.sync(this.#options.known.userIds)
-    this.#isReadingAll = false
+  /** Once at a time. */
+  #syncAll(): void {
+    this.#readingAll ??= this.sync(this.#options.known.userIds).finally(() => (this.#readingAll = undefined))
   }
 
   async #tell(userId: string, user: SessionOwner | undefined): Promise<void> {

@@ -105,17 +105,17 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    * @throws Refused `revoked` where there is none, `disabled`
    */
   async findOwner(userId: string): Promise<Omit<OwnedSession, 'session'>> {
-    const known = this.#cache.get(userId) ?? (this.#cache.isOpen ? await this.#cache.read(userId) : undefined)
-    const { sessions: _sessions, ...user } = known?.user() ?? (await this.#users.read(userId)) ?? {}
+    const known = this.#cache.get(userId) ?? (await this.#cache.read(userId))
+    const user = known?.user()
 
-    if (Object.keys(user).length === 0) {
+    if (!user) {
       throw new Refused('revoked')
     }
     if (user.disabled) {
       throw new Refused('disabled')
     }
 
-    return { user, ...(known && { views: known.views }) }
+    return { user, views: known!.views }
   }
 
   /** Says what happened to a session, here or elsewhere, unless it has been said. */

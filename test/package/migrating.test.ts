@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { movePreviousTokens } from '../../src/refresh-token/index.js'
 import { startApp, type TestApp } from '../support/app.js'
 import {
   blocksOf,
@@ -121,6 +122,28 @@ describe('refresh tokens of before', () => {
 
     assert.deepEqual(tally(answers), { '201': 10 })
     assert.equal(new Set(answers.map(({ body }) => body.session.id)).size, 1)
+  })
+
+  it('are moved however many they are, and each once', async () => {
+    const expiresAt = new Date(t.clock.now + year * 1000)
+    const tokens = Array.from({ length: 1001 }, () => ({
+      token: randomUUID(),
+      userId: randomUUID(),
+      expiresAt
+    }))
+
+    assert.equal(await movePreviousTokens(t.db, tokens), 1001)
+    assert.equal(await movePreviousTokens(t.db, tokens), 0)
+  })
+
+  it('are revoked where whoever used them first got no session', async () => {
+    const { refreshToken } = await movedToken()
+    const hash = createHash('sha256').update(refreshToken).digest('hex')
+
+    await t.db
+      .collection<{ _id: string }>('previousRefreshTokens')
+      .updateOne({ _id: hash }, { $set: { sid: randomUUID(), usedAt: new Date(t.clock.now), key: null } })
+    assert.equal(outcome(await client.refresh(refreshToken)), '401 revoked')
   })
 
   it('may be repeated for the leeway, or with their key, until the successor is used', async () => {

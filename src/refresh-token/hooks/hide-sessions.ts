@@ -18,8 +18,10 @@ const deepest = 100 // operators inside each other, in a query that anybody mean
 export const hideSessions = () => async (context: HookContext, next: NextFunction) => {
   const { params, data, method } = context
 
-  if (params.provider && (touches(params.query) || touches(data))) {
-    throw invalidData([{ field, message: 'is not a known field' }])
+  const refused = params.provider ? [params.query, data as unknown].flatMap(touching) : []
+
+  if (refused.length > 0) {
+    throw invalidData(refused.map((name) => ({ field: name, message: 'is not a known field' })))
   }
 
   await next()
@@ -34,6 +36,15 @@ export const hideSessions = () => async (context: HookContext, next: NextFunctio
     }
   }
 }
+
+/** The entries of a query, or of data, that have to do with the sessions. */
+const touching = (value: unknown): string[] =>
+  [value]
+    .flat()
+    .filter(isObject)
+    .flatMap(Object.entries<unknown>)
+    .filter(([key, inner]) => entryTouches(key, inner, 0))
+    .map(([key]) => key)
 
 /** Whether a query or data names the sessions: as a field, or behind operators. */
 function touches(value: unknown, depth = 0): boolean {
