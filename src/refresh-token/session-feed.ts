@@ -62,7 +62,10 @@ export class SessionFeed {
 
   /** Once at a time. */
   #syncAll(): void {
-    this.#readingAll ??= this.sync(this.#options.known.userIds).finally(() => (this.#readingAll = undefined))
+    const known = this.#options.known.userIds
+    const reading = this.#readingAll ?? this.sync(known).finally(() => (this.#readingAll = undefined))
+
+    this.#readingAll = reading
   }
 
   async #tell(userId: string, user: SessionOwner | undefined): Promise<void> {
