@@ -141,7 +141,8 @@ describe('sessions in the documents of a service without a schema', () => {
       { $rename: { name: 'sessions' } },
       [{ sessions: 1 }]
     ]
-    const refused = { code: 400, message: "Invalid data: 'sessions' is not a known field" }
+    // The entry itself: the field, or the operator that it is behind
+    const refused = { code: 400, message: /^Invalid data: '(sessions[\w.]*|\$\w+)' is not a known field$/ }
 
     for (const query of queries) {
       await assert.rejects(users.find({ query, ...rest }), refused)
