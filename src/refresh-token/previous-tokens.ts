@@ -33,7 +33,7 @@ interface StoredToken {
 
 export interface PreviousTokensOptions {
   collection: () => Promise<Collection>
-  sessions: SessionStore
+  sessions: Pick<SessionStore, 'end' | 'findOwner' | 'list' | 'open'>
   /** ms */
   leeway: number
   /** ms since 1970 */

@@ -53,6 +53,38 @@ describe('refresh tokens of before', () => {
     assert.notEqual(again.body.refreshToken, body.refreshToken)
   })
 
+  it('are exchanged for a session of the device they were moved with', async () => {
+    const { _id: userId } = await restClient(t.address).signUp()
+
+    await movePreviousTokens(t.db, [{ token: 'of a phone', userId, expiresAt, deviceId: 'phone' }])
+    const { body } = await restClient(t.address).refresh('of a phone')
+
+    assert.equal(body.session.device.id, 'phone')
+  })
+
+  it('are revoked where somebody else ended their session at that moment', async () => {
+    const { sessions } = t.app.service('authentication')
+    const { _id: userId } = await restClient(t.address).signUp()
+    const tokens = new PreviousTokens({
+      collection: async () => t.db.collection('users'),
+      sessions: {
+        findOwner: (id) => sessions.findOwner(id),
+        list: (id) => sessions.list(id),
+        open: (id, opening) => sessions.open(id, opening),
+        end: async (id, sid, reason) => {
+          await sessions.end(id, sid, 'logout')
+          return sessions.end(id, sid, reason)
+        }
+      },
+      leeway: 0,
+      now: () => t.clock.now
+    })
+
+    await movePreviousTokens(t.db, [{ token: 'used twice', userId, expiresAt }])
+    await tokens.use('used twice', undefined, {})
+    await assert.rejects(tokens.use('used twice', undefined, {}), { code: 401, data: { reason: 'revoked' } })
+  })
+
   it('say nothing while the database is away', async () => {
     const nowhere = new MongoClient('mongodb://127.0.0.1:1/x', { serverSelectionTimeoutMS: 50 })
     const tokens = new PreviousTokens({
