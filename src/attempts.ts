@@ -1,4 +1,4 @@
-import { JWTStrategy } from '@feathersjs/authentication'
+import { JWTStrategy, type AuthenticationStrategy } from '@feathersjs/authentication'
 import type { Application, HookContext, NextFunction } from './declarations.js'
 import { toFeathersError } from './hooks/convert-errors.js'
 import {
@@ -60,13 +60,21 @@ export const reportAttempts =
     report('ok')
   }
 
+/** The names of the strategies that sign in. */
+export const signInStrategies = ({ strategies, strategyNames }: AuthenticationService): string[] =>
+  strategyNames.filter((name) => kindOfStrategy(strategies[name]!) === 'sign-in')
+
 /** A `jwt` is neither: it verifies a signature, which can't be guessed, and changes nothing. */
 export function kindOf({ service, data }: HookContext<AuthenticationService>): Attempt['kind'] | undefined {
   const name: unknown = data?.strategy
   const strategy =
     typeof name === 'string' && Object.hasOwn(service.strategies, name) ? service.strategies[name] : undefined
 
-  if (!strategy || strategy instanceof JWTStrategy) {
+  return strategy && kindOfStrategy(strategy)
+}
+
+function kindOfStrategy(strategy: AuthenticationStrategy): Attempt['kind'] | undefined {
+  if (strategy instanceof JWTStrategy) {
     return undefined
   }
 

@@ -8,10 +8,10 @@ import {
   tokenKinds,
   tokenLife,
   type KeyReport,
-  type Settings,
-  type SigningKey,
   type TokenKind
-} from './refresh-token/index.js'
+} from './refresh-token/key-life.js'
+import type { Settings } from './refresh-token/options.js'
+import type { SigningKey } from './refresh-token/signing-key.js'
 
 /** When a key was the one that signs, as seen by any instance. Never the key. */
 interface SigningTime {

@@ -1,9 +1,10 @@
 import { MongoClient, MongoServerError, MongoServerSelectionError, type Db, type Document } from 'mongodb'
 import { reason } from '../dev/development-error.js'
-import { clientOptions, leastVersion, nameIn } from '../mongodb.js'
-import { checkIndexes } from './check-indexes.js'
+import { clientOptions, leastVersion, nameIn, type NeededIndex } from '../mongodb.js'
+import { checkIndexes, neededIndexes } from './check-indexes.js'
 import { checkChangeStream, checkWrites, makeReplicaSet } from './check-writes.js'
 import { ok, warning, wrong, type Finding } from './finding.js'
+import { during } from './progress.js'
 
 const clockWarns = 1000 // ms apart from the database's clock
 const clockWrong = 5000 // ms: docs/scaling.md asks for a few seconds
@@ -20,26 +21,35 @@ export async function checkDatabase(url: string, now: () => number = Date.now): 
   const db = client.db(nameIn(url))
 
   try {
-    await client.connect()
+    await during('Connecting', () => client.connect())
     await db.command({ ping: 1 })
   } catch (error) {
     await client.close()
-    return [unusable(error, client)]
+    return [unusable(error, hostsOf(client))]
   }
 
   try {
-    return [
-      ok('database', `${db.databaseName} at ${hostsOf(client)}`),
-      await checking('version', db, () => checkVersion(db)),
-      await checking('replica set', db, () => checkReplicaSet(db)),
-      await checking('writes', db, () => checkWrites(db)),
-      await checking('change stream', db, () => checkChangeStream(db)),
-      await checking('indexes', db, () => checkIndexes(db)),
-      await checking('clock', db, () => checkClock(db, now))
-    ].flat()
+    return await checkConnected(db, neededIndexes, now)
   } finally {
     await client.close()
   }
+}
+
+/** Looks at the database of a client that is connected. */
+export async function checkConnected(
+  db: Db,
+  indexes: NeededIndex[],
+  now: () => number = Date.now
+): Promise<Finding[]> {
+  return [
+    ok('database', `${db.databaseName} at ${hostsOf(db.client)}`),
+    await checking('version', db, () => checkVersion(db)),
+    await checking('replica set', db, () => checkReplicaSet(db)),
+    await checking('writes', db, () => checkWrites(db)),
+    await checking('change stream', db, () => checkChangeStream(db)),
+    await checking('indexes', db, () => checkIndexes(db, indexes)),
+    await checking('clock', db, () => checkClock(db, now))
+  ].flat()
 }
 
 const hostsOf = ({ options }: MongoClient): string => options.srvHost ?? options.hosts.join(', ')
@@ -51,7 +61,7 @@ async function checking(
   work: () => Promise<Finding | Finding[]>
 ): Promise<Finding | Finding[]> {
   try {
-    return await work()
+    return await during(`Checking: ${check}`, work)
   } catch (error) {
     return wrong(
       check,
@@ -63,8 +73,8 @@ async function checking(
   }
 }
 
-function unusable(error: unknown, client: MongoClient): Finding {
-  const hosts = hostsOf(client)
+/** Why nothing can be asked of a database. */
+function unusable(error: unknown, hosts: string): Finding {
   const answering =
     error instanceof MongoServerSelectionError &&
     [...(error.reason?.servers.values() ?? [])].some(({ type }) => type !== 'Unknown')
@@ -93,7 +103,7 @@ function unusable(error: unknown, client: MongoClient): Finding {
 }
 
 /** The driver's sentences may hold the whole URL. */
-const withoutUser = (sentence: string): string => sentence.replace(/\/\/[^\s"@/]*@/g, '//…@')
+export const withoutUser = (sentence: string): string => sentence.replace(/\/\/[^\s"@/]*@/g, '//…@')
 
 async function checkVersion(db: Db): Promise<Finding> {
   const { version } = (await db.admin().buildInfo()) as { version: string }

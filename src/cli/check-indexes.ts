@@ -11,11 +11,11 @@ const longest = 20_000 // ms, of looking for emails that are there twice
 export const neededIndexes: NeededIndex[] = [...madeAtStart, { ...endReasonsIndex }, ...eventIndexes]
 
 /** Whether the indexes are there, and as they should be. Collections that are not there yet come with theirs. */
-export async function checkIndexes(db: Db): Promise<Finding | Finding[]> {
+export async function checkIndexes(db: Db, indexes: NeededIndex[]): Promise<Finding | Finding[]> {
   const findings: Finding[] = []
   let present = 0
 
-  for (const needed of neededIndexes) {
+  for (const needed of indexes) {
     const existing = await indexesOf(db, needed.collection)
     const index = existing?.find(({ key }) => JSON.stringify(key) === JSON.stringify(needed.key))
 

@@ -5,7 +5,9 @@ import { ConfigurationError } from '../refresh-token/index.js'
 import { loadSettings } from '../settings.js'
 import { answers } from './answer.js'
 import { checkDatabase } from './check-database.js'
+import { checkExisting } from './check-existing.js'
 import { findingsAnswer, ok, warning, wrong, type Finding } from './finding.js'
+import { existingManifest } from './manifest.js'
 import { errorLog, withMongodb } from './with-app.js'
 
 /** `moult check`: whether a service would start here and do what it promises, and if not, what to do. */
@@ -22,6 +24,10 @@ export function checkCommand(program: Command): void {
 
 async function check(): Promise<Finding[]> {
   try {
+    if (existingManifest()) {
+      return await checkExisting()
+    }
+
     const settings = await loadSettings()
 
     await checkApp(settings)

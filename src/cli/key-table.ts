@@ -1,10 +1,5 @@
-import {
-  tokenKinds,
-  type KeyReport,
-  type KeyState,
-  type Rotated,
-  type TokenKind
-} from '../refresh-token/index.js'
+import { tokenKinds, type KeyReport, type KeyState, type TokenKind } from '../refresh-token/key-life.js'
+import type { Rotated } from '../refresh-token/key-rotation.js'
 import type { Answer } from './answer.js'
 import { minute, table } from './table.js'
 

@@ -1,22 +1,27 @@
 import { Argument, type Command } from 'commander'
 import { readConfiguration } from '../configuration.js'
 import { keyReports } from '../key-record.js'
-import { readSettings, type Settings } from '../refresh-token/options.js'
+import { ConfigurationError } from '../refresh-token/errors.js'
 import {
-  ConfigurationError,
-  makeKeyFile,
   reportKeys,
-  rotateKeys,
   stoppedByFile,
   tokenKinds,
   tokenLife,
   type KeyReport,
   type TokenKind
-} from '../refresh-token/index.js'
+} from '../refresh-token/key-life.js'
+import { makeKeyFile, rotateKeys } from '../refresh-token/key-rotation.js'
+import { readSettings, type Settings } from '../refresh-token/options.js'
 import { keyFileOf, loadSettings } from '../settings.js'
-import { answers, type Answer } from './answer.js'
+import { CommandError, answers, type Answer } from './answer.js'
+import { existingManifest } from './manifest.js'
 import { keysAnswer, rotatedAnswer } from './key-table.js'
 import { withApp } from './with-app.js'
+
+// Of an app: when which of them signed is noted by nobody
+const keysOfSettings =
+  'The keys come from settings: name a key file in authentication.keys in place of the secrets, or rotate them as ' +
+  'docs/keys.md says'
 
 /** `moult keys`: which keys sign and verify, and new ones. */
 export function keysCommands(program: Command): void {
@@ -39,6 +44,10 @@ export function keysCommands(program: Command): void {
 
 async function show(): Promise<Answer> {
   const file = keyFileOf(readConfiguration())
+
+  if (!file && existingManifest()) {
+    throw new CommandError(keysOfSettings)
+  }
 
   // The environment does not say since when a key is there; the services noted it
   return file
@@ -64,6 +73,9 @@ async function rotate(kinds: readonly TokenKind[]): Promise<Answer> {
   const configuration = readConfiguration()
   const file = keyFileOf(configuration)
 
+  if (!file && existingManifest()) {
+    throw new CommandError(keysOfSettings)
+  }
   if (!file) {
     throw new ConfigurationError(
       'The keys do not come from a file: put a new secret in front of ACCESS_TOKEN_SECRET and REFRESH_TOKEN_SECRET ' +
@@ -89,7 +101,7 @@ async function rotate(kinds: readonly TokenKind[]): Promise<Answer> {
 }
 
 async function serviceSettings(): Promise<Settings> {
-  const { authentication } = await loadSettings()
+  const { authentication } = existingManifest() ? readConfiguration() : await loadSettings()
 
   return readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
 }

@@ -1,10 +1,8 @@
 import type { Command } from 'commander'
-import type { Application } from '../declarations.js'
 import { present, type Session, type SessionRecord } from '../refresh-token/index.js'
+import { withAccounts, type Accounts } from './accounts.js'
 import { CommandError, answers, type Answer } from './answer.js'
-import { findUser } from './find-user.js'
 import { minute, table } from './table.js'
-import { withApp } from './with-app.js'
 
 interface EndOptions {
   all?: boolean
@@ -25,21 +23,21 @@ export function sessionsCommands(program: Command): void {
       .command('list')
       .description('lists the live sessions of a user, the newest first')
       .argument('<email>'),
-    (email: string) => withApp((app) => list(app, email))
+    (email: string) => withAccounts((accounts) => list(accounts, email))
   )
   answers(end, async (email: string, id: string | undefined, { all = false }: EndOptions) => {
     if (all === (id !== undefined)) {
       end.error("error: write the id of a session, or '--all'")
     }
 
-    return withApp((app) => (all ? endAll(app, email) : endOne(app, email, id!)))
+    return withAccounts((accounts) => (all ? endAll(accounts, email) : endOne(accounts, email, id!)))
   })
 }
 
-async function list(app: Application, email: string): Promise<Answer> {
-  const sessions = (await storeOf(app).list(await idOf(app, email))).map(shown)
+async function list({ sessions, idOf }: Accounts, email: string): Promise<Answer> {
+  const listed = (await sessions.list(await idOf(email))).map(shown)
 
-  return { text: sessionsTable(sessions), data: sessions }
+  return { text: sessionsTable(listed), data: listed }
 }
 
 function sessionsTable(sessions: Shown[]): string {
@@ -57,8 +55,8 @@ function sessionsTable(sessions: Shown[]): string {
   return sessions.length > 0 ? table(header, rows) : 'No sessions'
 }
 
-async function endOne(app: Application, email: string, id: string): Promise<Answer> {
-  const session = await storeOf(app).end(await idOf(app, email), id, 'admin')
+async function endOne({ sessions, idOf }: Accounts, email: string, id: string): Promise<Answer> {
+  const session = await sessions.end(await idOf(email), id, 'admin')
 
   if (!session) {
     throw new CommandError(`${email} has no live session ${id}: see \`moult sessions list ${email}\``)
@@ -67,8 +65,8 @@ async function endOne(app: Application, email: string, id: string): Promise<Answ
   return endedAnswer([session])
 }
 
-async function endAll(app: Application, email: string): Promise<Answer> {
-  return endedAnswer((await storeOf(app).endAll(await idOf(app, email), 'admin')) ?? [])
+async function endAll({ sessions, idOf }: Accounts, email: string): Promise<Answer> {
+  return endedAnswer((await sessions.endAll(await idOf(email), 'admin')) ?? [])
 }
 
 const endedAnswer = (sessions: SessionRecord[]): Answer => ({
@@ -84,8 +82,3 @@ function shown(session: SessionRecord): Shown {
 
   return rest
 }
-
-const storeOf = (app: Application) => app.service('authentication').sessions
-
-const idOf = async (app: Application, email: string): Promise<string> =>
-  String((await findUser(app, email))._id)

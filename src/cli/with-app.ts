@@ -5,12 +5,17 @@ import { runningMongod, startMongod } from '../dev/mongod.js'
 import { createLogger, type Logger } from '../logger.js'
 import { loadSettings } from '../settings.js'
 import { CommandError } from './answer.js'
+import { existingManifest } from './manifest.js'
 
 /**
  * Works with the service's app, on its database: the configured one, or the embedded one, running or not. The app
  * listens nowhere; what is done by its services is felt by those that run.
  */
 export async function withApp<T>(work: (app: Application) => Promise<T>): Promise<T> {
+  if (existingManifest()) {
+    throw new CommandError('The users of this app are looked after by the app itself')
+  }
+
   const settings = await loadSettings()
 
   return withMongodb(settings, async (mongodb) => {

@@ -1,7 +1,19 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import { onAttempt, outcomes } from '../attempts.js'
+import { onAttempt, outcomes, signInStrategies } from '../attempts.js'
 import type { Application } from '../declarations.js'
 import type { UserChange } from '../refresh-token/index.js'
+import { endReasons } from '../refresh-token/session.js'
+
+const signInOutcomes = [
+  'ok',
+  'refused',
+  'disabled',
+  'limited',
+  'malformed',
+  'forbidden',
+  'unavailable',
+  'failed'
+]
 
 /**
  * What is counted in this process, with what prom-client knows of Node.js. Labels have few values, none of which a
@@ -30,6 +42,11 @@ function countLogins(app: Application, registry: Registry): void {
     labelNames: ['strategy', 'outcome'],
     registers: [registry]
   })
+
+  // From 0 on, so that the first of its kind is seen to be one more
+  for (const strategy of signInStrategies(app.service('authentication'))) {
+    signInOutcomes.forEach((outcome) => logins.inc({ strategy, outcome }, 0))
+  }
 
   onAttempt(app, ({ kind, strategy, outcome }) => {
     if (kind === 'sign-in') {
@@ -75,6 +92,7 @@ function countSessions(app: Application, registry: Registry): void {
     registers: [registry]
   })
 
+  endReasons.forEach((reason) => ended.inc({ reason }, 0))
   sessions.on('opened', ({ session }) => opened.inc({ strategy: session.strategy }))
   sessions.on('ended', ({ reason }) => ended.inc({ reason }))
 }

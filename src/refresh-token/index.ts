@@ -1,8 +1,4 @@
-export {
-  AuthenticationService,
-  deviceSchema,
-  type AuthenticationServiceOptions
-} from './authentication-service.js'
+export { AuthenticationService, type AuthenticationServiceOptions } from './authentication-service.js'
 export { RefreshTokenStrategy } from './refresh-token-strategy.js'
 export { SessionJwtStrategy } from './session-jwt-strategy.js'
 export { sessionHooks } from './hooks/session-hooks.js'
@@ -20,15 +16,3 @@ export type { StreamState, UserChange, UserChanges } from './user-changes.js'
 export type { SessionOwner } from './user-documents.js'
 export { checkedBy, invalidData, type FieldError } from './validation.js'
 export { publicKeySet, type KeySet } from './key-set.js'
-export {
-  neededTill,
-  reportKeys,
-  stoppedByFile,
-  tokenKinds,
-  tokenLife,
-  type KeyReport,
-  type KeyState,
-  type TokenKind
-} from './key-life.js'
-export { makeKeyFile, rotateKeys, type Rotated, type Rotation } from './key-rotation.js'
-export type { SigningKey } from './signing-key.js'

@@ -144,9 +144,9 @@ function requireStrong(secret: string, name: string): void {
   }
 }
 
-// Of our own tests, of jwt.io and of many a tutorial
+// Of our own tests and docs, of jwt.io and of many a tutorial
 const published =
-  /\bnot[- ](a |so-)?secret\b|string-secret|super[-_ ]?secret|your[-_ ](own|.*secret)|change[-_ ]?(me|this)|example|placeholder/i
+  /\bnot[- ](a |so-)?secret\b|string-secret|super[-_ ]?secret|your[-_ ](own|.*secret)|change[-_ ]?(me|this)|random bytes|example|placeholder/i
 
 /** Secrets from documents and examples, and ones that were typed rather than made. */
 function isPublished(secret: string): boolean {

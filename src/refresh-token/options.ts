@@ -9,7 +9,6 @@ import { toStockTokens, type StockTokens } from './stock-token.js'
 import type { TokenFormat } from './token.js'
 
 const secretSetting = Type.String({
-  minLength: 1,
   description: `write at least ${leastSecret} random bytes, such as \`openssl rand -base64 48\` prints`
 })
 
@@ -346,10 +345,11 @@ function requireOneSource({ secret, keys, 'refresh-token': refreshToken }: Confi
   ]
 
   for (const { key, value } of settings) {
-    if (keys === undefined && value === undefined) {
+    // Feathers' check of the configuration insists on a `secret`: beside a key file it may be ""
+    if (keys === undefined && !value) {
       throw new ConfigurationError(`${key} is missing: ${secretSetting.description}`)
     }
-    if (keys !== undefined && value !== undefined) {
+    if (keys !== undefined && value) {
       throw new ConfigurationError(
         `${key} is set beside ${configKey}.keys, which names a key file: remove one`
       )

@@ -9,6 +9,7 @@ import { neededIndexes } from '../../src/cli/check-indexes.js'
 import type { Finding } from '../../src/cli/finding.js'
 import { runningMongod } from '../../src/dev/mongod.js'
 import { databaseUrl, startApp, withApp, type TestApp } from '../support/app.js'
+import { moultAtTerminal } from '../support/moult.js'
 import { runScript } from '../support/process.js'
 import { startReplicaSet } from '../support/replica-set.js'
 import { poll } from '../support/socket.js'
@@ -49,6 +50,14 @@ describe('moult check', { concurrency: 2 }, () => {
       assert.equal(ok, true)
       assert.deepEqual(statesOf(findings), { configuration: 'ok', ...allWell })
       assert.deepEqual(await names(), before)
+    }))
+
+  it('says at a terminal what it is at', () =>
+    withApp({}, async (t) => {
+      const { seen, code } = await (await moultAtTerminal(t, ['check'])).end()
+
+      assert.equal(code, 0)
+      assert.match(seen, /Checking: replica set …[^]*Checking: clock …[^]*check +state +found/)
     }))
 
   const mistakes: [string, Record<string, string>, RegExp, RegExp][] = [

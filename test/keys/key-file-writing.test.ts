@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { ConfigurationError, makeKeyFile } from '../../src/refresh-token/index.js'
+import { ConfigurationError } from '../../src/refresh-token/index.js'
+import { makeKeyFile } from '../../src/refresh-token/key-rotation.js'
 import { replaceFile } from '../../src/refresh-token/key-file-writing.js'
 
 const isRoot = process.getuid?.() === 0

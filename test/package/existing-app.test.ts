@@ -6,6 +6,7 @@ import {
   compile,
   copyGenerated,
   makePackage,
+  moultIn,
   ownDatabase,
   startGenerated
 } from '../support/generated-app.js'
@@ -259,6 +260,104 @@ for (const kind of kinds) {
     })
 
     if (kind.fixture === 'generated-js') {
+      describe('at a terminal', () => {
+        const moult = (args: string[], settings?: object) => moultIn(app, database.url, args, settings)
+
+        before(async () => {
+          // As `npm install` does
+          await app.edit('package.json', (text) =>
+            text.replace('"dependencies": {', '"dependencies": {"moult": "*",')
+          )
+        })
+
+        it('lists and ends its sessions, at once', async () => {
+          const { accessToken, session } = await newLogin('edith@example.com')
+          const socket = await signedIn(accessToken)
+          const [listed, unknown, users] = await Promise.all([
+            moult(['sessions', 'list', 'edith@example.com', '--json']),
+            moult(['sessions', 'list', 'nobody@example.com']),
+            moult(['users', 'list'])
+          ])
+          const ended = await moult(['sessions', 'end', 'edith@example.com', session.id])
+
+          // what the app itself prints is on standard error
+          assert.deepEqual([listed.code, JSON.parse(listed.stdout)[0].id], [0, session.id])
+          assert.deepEqual([ended.code, ended.stdout], [0, '1 session has ended'])
+          assert.equal(await socket.disconnected(), 'io server disconnect')
+          assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
+          assert.match(unknown.stderr, /^There is no member with the email nobody@example\.com$/m)
+          assert.deepEqual([users.code, users.stdout], [1, ''])
+          assert.match(users.stderr, /^The users of this app are looked after by the app itself$/)
+        })
+
+        it('checks its settings and its database, and says the mend', async () => {
+          const [good, wrong, away] = await Promise.all([
+            moult(['check', '--json']),
+            moult(['check'], { authentication: { 'refresh-token': { leeway: 'short' } } }),
+            moultIn(app, 'mongodb://ada:hunter2@127.0.0.1:1/x?serverSelectionTimeoutMS=500', ['check'])
+          ])
+          const { ok, findings } = JSON.parse(good.stdout)
+
+          assert.deepEqual([good.code, ok], [0, true])
+          assert.deepEqual(
+            findings.map(({ check, state }: Record<string, string>) => `${check} ${state}`),
+            [
+              'configuration ok',
+              'database ok',
+              'version ok',
+              'replica set ok',
+              'writes ok',
+              'change stream ok',
+              'indexes ok',
+              'clock ok'
+            ]
+          )
+          assert.equal(wrong.code, 1)
+          assert.match(
+            wrong.stdout,
+            /^configuration +wrong +authentication\.refresh-token\.leeway is "short"$/m
+          )
+          assert.match(wrong.stdout, /^ +configuration: write a duration/m)
+          assert.equal(away.code, 1)
+          assert.match(
+            away.stdout,
+            /^database +wrong +that of the app can not be used \(.*ECONNREFUSED.*\)$/m
+          )
+          assert.doesNotMatch(away.stdout, /hunter2/)
+        })
+
+        it('makes a key file, which the app goes by, and rotates its keys', async () => {
+          const config = await app.read('config/default.json')
+          const settings = JSON.parse(config)
+
+          Object.assign(settings.authentication, { keys: 'keys.json', secret: '', 'refresh-token': {} })
+          await app.write('config/default.json', JSON.stringify(settings))
+
+          try {
+            assert.match((await moult(['keys', 'rotate'])).stdout, /^Made keys\.json/)
+
+            const withKeys = await startGenerated(app, kind.main, database.url)
+
+            assert.equal(outcome(await signIn('stock@example.com', withKeys.address)), '201')
+            await withKeys.stop()
+            assert.equal((await moult(['keys', 'rotate'])).code, 0)
+            const { keys } = JSON.parse((await moult(['keys', 'show', '--json'])).stdout)
+
+            assert.deepEqual(
+              keys.map(({ kind, state }: Record<string, string>) => `${kind} ${state}`),
+              ['access next', 'access signs', 'refresh next', 'refresh signs']
+            )
+          } finally {
+            await app.write('config/default.json', config)
+          }
+
+          const { code, stderr } = await moult(['keys', 'show'])
+
+          assert.equal(code, 1)
+          assert.match(stderr, /^The keys come from settings: name a key file in authentication\.keys/)
+        })
+      })
+
       it('signs in by OAuth with sessions and refresh tokens, as docs/oauth.md says', async () => {
         const provider = await startOAuthProvider()
         const port = await freePort()

@@ -27,21 +27,13 @@ const exported = {
     'attachRefreshToken',
     'checkedBy',
     'clearRefreshTokenCookie',
-    'deviceSchema',
     'endSession',
     'invalidData',
-    'makeKeyFile',
     'movePreviousTokens',
-    'neededTill',
     'present',
     'publicKeySet',
     'refreshTokenCookie',
-    'reportKeys',
-    'rotateKeys',
-    'sessionHooks',
-    'stoppedByFile',
-    'tokenKinds',
-    'tokenLife'
+    'sessionHooks'
   ],
   'moult/oauth': ['OAuthStrategy', 'idOf', 'oauth'],
   'moult/client': ['RefreshTokenClient']
@@ -114,6 +106,28 @@ describe('the package', () => {
 
     assert.ok(made.packedSize <= Number(packed) * 1000, `${made.packedSize} bytes packed`)
     assert.ok(made.unpackedSize <= Number(unpacked) * 1e6, `${made.unpackedSize} bytes unpacked`)
+  })
+
+  it('exports what docs/existing-app.md lists, types too', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/existing-app.md'), 'utf8')
+    const { exports } = JSON.parse(await readFile(join(made.folder, 'package.json'), 'utf8'))
+    const [, ...sections] = page.split(/^\| from /m)
+
+    for (const name of Object.keys(exported)) {
+      const file = exports[name.replace('moult', '.')].types
+      const declared = await readFile(join(made.folder, file), 'utf8')
+      const names = [...declared.matchAll(/^export (?:type )?{(.*?)}/gms)].flatMap(([, list]) =>
+        list!.split(',').map((one) => one.trim().replace('type ', ''))
+      )
+      const table = sections.find((section) => section.startsWith(`\`${name}\` `))!.split('\n\n')[0]!
+      const listed = [...table.matchAll(/`(\w+)(?:\(\))?`/g)].map(([, word]) => word!).slice(1)
+
+      assert.deepEqual(
+        names.filter((one) => !listed.includes(one)),
+        [],
+        name
+      )
+    }
   })
 
   describe('in an app', () => {

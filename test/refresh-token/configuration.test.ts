@@ -58,7 +58,7 @@ const mistakes: [Settings, string][] = [
   [{ authStrategies: ['jwt', 7] }, `authStrategies.1 is 7: ${names}`],
   [{ parseStrategies: 'jwt' }, 'parseStrategies is "jwt": write a list of strategy names, such as ["jwt"]'],
   [{ secret: undefined }, `secret is missing: ${bytes}`],
-  [{ secret: '' }, `secret can not be used: ${bytes}`],
+  [{ secret: '' }, `secret is missing: ${bytes}`],
   [{ secret: 12345 }, `secret can not be used: ${bytes}`],
   [{ secret: ['a key', 'another'] }, `secret can not be used: ${bytes}`],
   [{ secret: 'one key,,another' }, 'secret holds an empty secret: separate several secrets by single commas'],

@@ -102,6 +102,8 @@ describe('in production', () => {
       'not-so-secret-key-of-the-documentation',
       'an-example-key-from-the-documentation',
       'this-is-a-placeholder-for-a-real-key!',
+      // of docs/existing-app.md
+      'write 32 random bytes or more here',
       'supersecretsupersecretsupersecret!!!',
       '01010101010101010101010101010101',
       'x'.repeat(64)

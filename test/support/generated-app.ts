@@ -191,6 +191,20 @@ export async function startGenerated(
   }
 }
 
+/** `npx moult …` in its folder, on a database: the exit code, and what it said. */
+export async function moultIn(
+  { folder }: GeneratedApp,
+  mongodb: string,
+  args: string[],
+  settings: object = {}
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const env = { ...process.env, NODE_ENV: undefined, NODE_CONFIG: JSON.stringify({ ...settings, mongodb }) }
+  const ended = run(process.execPath, ['node_modules/moult/lib/cli.js', ...args], { cwd: folder, env })
+  const { code = 0, stdout, stderr } = await ended.catch((error) => error)
+
+  return { code, stdout: stdout.trimEnd(), stderr: stderr.trimEnd() }
+}
+
 /** A database of its own; `close` drops it. */
 export function ownDatabase(): { url: string; db: Db; close(): Promise<void> } {
   const url = databaseUrl(`moult-${randomUUID()}`)
