@@ -1,8 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import { onAttempt, outcomes, signInStrategies } from '../attempts.js'
 import type { Application } from '../declarations.js'
-import type { UserChange } from '../refresh-token/index.js'
-import { endReasons } from '../refresh-token/session.js'
+import type { EndReason, UserChange } from '../refresh-token/index.js'
 
 const signInOutcomes = [
   'ok',
@@ -14,6 +13,18 @@ const signInOutcomes = [
   'unavailable',
   'failed'
 ]
+const endReasons = {
+  logout: 0,
+  revoked: 0,
+  admin: 0,
+  password: 0,
+  disabled: 0,
+  deleted: 0,
+  reused: 0,
+  replaced: 0,
+  evicted: 0,
+  expired: 0
+} satisfies Record<EndReason, 0>
 
 /**
  * What is counted in this process, with what prom-client knows of Node.js. Labels have few values, none of which a
@@ -92,7 +103,7 @@ function countSessions(app: Application, registry: Registry): void {
     registers: [registry]
   })
 
-  endReasons.forEach((reason) => ended.inc({ reason }, 0))
+  Object.keys(endReasons).forEach((reason) => ended.inc({ reason }, 0))
   sessions.on('opened', ({ session }) => opened.inc({ strategy: session.strategy }))
   sessions.on('ended', ({ reason }) => ended.inc({ reason }))
 }

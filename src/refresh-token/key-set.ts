@@ -1,10 +1,9 @@
-import type { JsonWebKey } from 'node:crypto'
-import { toPublicJwk } from './signing-key.js'
+import { toPublicJwk, type Jwk } from './signing-key.js'
 import type { TokenFormat } from './token.js'
 
 /** A JWK set (RFC 7517 §5). */
 export interface KeySet {
-  keys: JsonWebKey[]
+  keys: Jwk[]
 }
 
 /**

@@ -6,7 +6,6 @@ import {
   createSecretKey,
   generateKeyPairSync,
   randomBytes,
-  type JsonWebKey,
   type KeyObject
 } from 'node:crypto'
 import { ConfigurationError } from './errors.js'
@@ -149,8 +148,17 @@ function thumbprint(key: KeyObject): string {
   return createHash('sha256').update(JSON.stringify(members)).digest('base64url')
 }
 
-/** The public half of a key, as a JWK (RFC 7517 §4); undefined for an HMAC key, which has none. */
-export function toPublicJwk({ kid, verifyKey }: SigningKey, algorithm: Algorithm): JsonWebKey | undefined {
+/** A public key as JSON (RFC 7517 §4), with the members of its kind. */
+export interface Jwk {
+  [member: string]: unknown
+  kty?: string
+  kid: string
+  use: 'sig'
+  alg: Algorithm
+}
+
+/** The public half of a key, as a JWK; undefined for an HMAC key, which has none. */
+export function toPublicJwk({ kid, verifyKey }: SigningKey, algorithm: Algorithm): Jwk | undefined {
   return verifyKey.type === 'public'
     ? { ...verifyKey.export({ format: 'jwk' }), kid, use: 'sig', alg: algorithm }
     : undefined
