@@ -75,11 +75,17 @@ async function checking(
 
 /** Why nothing can be asked of a database. */
 function unusable(error: unknown, hosts: string): Finding {
-  const answering =
-    error instanceof MongoServerSelectionError &&
-    [...(error.reason?.servers.values() ?? [])].some(({ type }) => type !== 'Unknown')
+  const { servers, setName } = (error instanceof MongoServerSelectionError && error.reason) || {}
 
-  if (answering) {
+  // The driver forgets a server that answers, but is of another set, or of none
+  if (servers?.size === 0 && setName) {
+    return wrong(
+      'database',
+      `${hosts} answers, but is no member of the replica set ${setName}`,
+      'write the name of the set (rs.status().set) as replicaSet in MONGODB_URL; a server without one has to become a set'
+    )
+  }
+  if ([...(servers?.values() ?? [])].some(({ type }) => type !== 'Unknown')) {
     return wrong(
       'database',
       `${hosts} answers, but there is no primary`,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { FeathersError } from '@feathersjs/errors'
 import { Command, CommanderError } from 'commander'
 import { MongoError } from 'mongodb'
@@ -13,6 +14,10 @@ import { usersCommands } from './users.js'
 const done = 0
 const failed = 1
 const misused = 2
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 
 /** The command line: `moult users add …`. Runs one command, and says with which code the process is to end. */
 export async function moult(argv: string[]): Promise<number> {
@@ -35,6 +40,7 @@ export async function moult(argv: string[]): Promise<number> {
 /** All commands. */
 export function program(): Command {
   const program = new Command('moult')
+    .version(version, '--version', 'says which version this is')
     .description('Looks after a Moult service and its database')
     .addHelpText(
       'after',

@@ -78,6 +78,12 @@ describe('moult check', { concurrency: 2 }, () => {
       { MONGODB_URL: 'mongodb://ada:hunter2@127.0.0.1:1/x' },
       /^database +wrong +127\.0\.0\.1:1 can not be reached \(.*\)$/m,
       /^ +database: start MongoDB there, .*$/m
+    ],
+    [
+      'a replica set of another name',
+      { MONGODB_URL: databaseUrl('x').replace(/\?.*/, '?replicaSet=other') },
+      /^database +wrong +\S+ answers, but is no member of the replica set other$/m,
+      /^ +database: write the name of the set \(rs\.status\(\)\.set\) as replicaSet in MONGODB_URL/m
     ]
   ]
 

@@ -70,6 +70,13 @@ describe('moult', { concurrency: 2 }, () => {
     }
   })
 
+  it('says which version it is', async () => {
+    const { version } = JSON.parse(await readFile(resolve('package.json'), 'utf8'))
+    const { code, stdout } = await moult(['--version'])
+
+    assert.deepEqual([code, stdout], [0, version])
+  })
+
   it('fails with a sentence when the database is away', async () => {
     const { code, stdout, stderr } = await moult(['users', 'list'], {
       MONGODB_URL: 'mongodb://ada:hunter2@127.0.0.1:1/moult'
