@@ -13,6 +13,7 @@ import {
 import type { GeneratedApp, Package, RunningApp } from '../support/generated-app.js'
 import { outcome, restClient, type RestClient } from '../support/rest.js'
 import { startOAuthProvider } from '../support/oauth-provider.js'
+import { refreshTransports } from '../support/refresh-clients.js'
 import { connect, type TestSocket } from '../support/socket.js'
 import { freePort } from '../support/process.js'
 import { fragmentOf, visitor } from '../support/visitor.js'
@@ -192,6 +193,32 @@ for (const kind of kinds) {
       assert.equal(refreshed.session.id, login.session.id)
       assert.equal((await socket.call('get', kind.users, login[kind.entity]._id)).email, 'hedy@example.com')
     })
+
+    for (const [transport, connectClient] of Object.entries(refreshTransports)) {
+      it(`keeps a client of moult/client signed in: ${transport}`, async () => {
+        await signUp(`${transport}@example.com`)
+        const { client, authentication, close } = connectClient(running.address, {
+          options: { path: kind.path }
+        })
+        const login = await client.authenticate({
+          strategy: 'local',
+          email: `${transport}@example.com`,
+          password
+        })
+        const renewed = await authentication.renew()
+        const own = await client.service(kind.users).get(login[kind.entity]._id)
+
+        assert.notEqual(renewed.accessToken, login.accessToken)
+        assert.equal(renewed.session.id, login.session.id)
+        assert.equal(own.email, `${transport}@example.com`)
+        await client.logout()
+        close()
+        assert.equal(
+          outcome(await ask('GET', `/${kind.users}`, { token: renewed.accessToken })),
+          '401 revoked'
+        )
+      })
+    }
 
     it('lets nothing of the sessions out: not in answers, nor in events', async () => {
       const login = await newLogin('mary@example.com')
