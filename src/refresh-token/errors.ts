@@ -15,6 +15,8 @@ const sentences: Record<RefusalReason, string> = {
 
 /** A credential that was refused: 401 `NotAuthenticated` with a stable `data.reason`. */
 export class Refused extends NotAuthenticated {
+  declare readonly data: { reason: RefusalReason }
+
   constructor(reason: RefusalReason) {
     super(sentences[reason], { reason })
   }

@@ -26,7 +26,7 @@ export function readKeyFile(path: string): KeyFileContent {
     const { code } = error as NodeJS.ErrnoException
 
     throw new ConfigurationError(
-      `The key file ${path} can not be read (${code}): make it with \`npm run moult -- keys rotate\`, readable by this user`
+      `The key file ${path} can not be read (${code}): make it with \`moult keys rotate\`, readable by this user`
     )
   }
 
@@ -48,7 +48,7 @@ function parseContent(text: string, path: string): KeyFileContent {
 
   throw new ConfigurationError(
     `The key file ${path} is not JSON with the keys accessToken and refreshToken, and times in signsFrom: ` +
-      'mend it, or remove it and make another with `npm run moult -- keys rotate`'
+      'mend it, or remove it and make another with `moult keys rotate`'
   )
 }
 

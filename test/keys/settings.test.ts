@@ -171,6 +171,6 @@ describe('settings of keys', () => {
   it('a key file that is not there stops the start, and the sentence says how to make it', () => {
     const start = () => read('HS256', undefined, { keys: '/nowhere/keys.json', 'refresh-token': {} })
 
-    assert.match(sentenceOf(start), /can not be read \(ENOENT\): make it with `npm run moult -- keys rotate`/)
+    assert.match(sentenceOf(start), /can not be read \(ENOENT\): make it with `moult keys rotate`/)
   })
 })

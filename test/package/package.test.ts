@@ -41,17 +41,31 @@ const exported = {
 
 /** What an app in TypeScript may write, and what it may not. */
 const typed = `
-import { AuthenticationService, Refused, present, sessionHooks, type EndReason, type Session } from 'moult'
+import { AuthenticationService, Refused, present, publicKeySet, sessionHooks } from 'moult'
+import type { EndReason, RefusalReason, Session } from 'moult'
 import { RefreshTokenClient } from 'moult/client'
 import { OAuthStrategy } from 'moult/oauth'
 import type { Params } from '@feathersjs/feathers'
 import type { Application } from './declarations'
+
+type IsAny<T> = 0 extends 1 & T ? true : false
+
+/** All that is exported has a type. */
+export const isAny: [
+  IsAny<AuthenticationService['sessions']>,
+  IsAny<AuthenticationService['settings']>,
+  IsAny<ReturnType<typeof sessionHooks>>,
+  IsAny<ReturnType<typeof publicKeySet>['keys'][0]>,
+  IsAny<NonNullable<Params['session']>>,
+  IsAny<Refused['data']>
+] = [false, false, false, false, false, false]
 
 export const work = async (app: Application, params: Params) => {
   const service: AuthenticationService = app.service('authentication')
   const [record] = await service.sessions.list('id')
   const session: Session | undefined = record && present(record, params.session?.id)
   const reason: EndReason = 'logout'
+  const refusal: RefusalReason = new Refused('revoked').data.reason
   const leeway: number = service.settings.leeway
   // @ts-expect-error -- no such reason
   const wrong: EndReason = 'boredom'
@@ -62,7 +76,7 @@ export const work = async (app: Application, params: Params) => {
   app.service('authentication').hooks(sessionHooks())
   service.sessions.on('removed', ({ userId, session, reason }) => [userId.at(0), session.device.name, reason.at(0)])
 
-  return [new Refused('revoked'), RefreshTokenClient, OAuthStrategy, reason, leeway, wrong, age]
+  return [refusal, RefreshTokenClient, OAuthStrategy, reason, leeway, wrong, age]
 }
 `
 
