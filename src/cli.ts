@@ -11,6 +11,10 @@ if (!process.env.NODE_CONFIG_DIR && !existsSync('config') && !isOfAnApp) {
   process.env.NODE_CONFIG_DIR = resolve(import.meta.dirname, '../config')
 }
 
+if (isOfAnApp) {
+  process.env.SUPPRESS_NO_CONFIG_WARNING ??= 'yes' // it may have settings of another kind
+}
+
 const { moult } = await import('./cli/moult.js')
 
 process.exitCode = await moult(process.argv)

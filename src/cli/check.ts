@@ -3,7 +3,7 @@ import type { Configuration } from '../configuration.js'
 import { DevelopmentError } from '../dev/development-error.js'
 import { ConfigurationError } from '../refresh-token/index.js'
 import { loadSettings } from '../settings.js'
-import { answers } from './answer.js'
+import { CommandError, answers } from './answer.js'
 import { checkDatabase } from './check-database.js'
 import { checkExisting } from './check-existing.js'
 import { findingsAnswer, ok, warning, wrong, type Finding } from './finding.js'
@@ -33,7 +33,7 @@ async function check(): Promise<Finding[]> {
     await checkApp(settings)
     return [configurationFinding(settings), ...(await checkMongodb(settings))]
   } catch (error) {
-    if (error instanceof ConfigurationError) {
+    if (error instanceof ConfigurationError || error instanceof CommandError) {
       return [mistake(error)]
     }
 
@@ -88,7 +88,7 @@ async function checkMongodb(settings: Configuration): Promise<Finding[]> {
 }
 
 /** The sentence says what is wrong, and after a colon what to write instead. */
-function mistake({ message }: ConfigurationError): Finding {
+function mistake({ message }: Error): Finding {
   const [, found = message, mend = 'change that setting'] = /^(.*?): (?=[a-z])(.*)$/s.exec(message) ?? []
 
   return wrong('configuration', found, mend)

@@ -353,6 +353,26 @@ for (const kind of kinds) {
           assert.doesNotMatch(away.stdout, /hunter2/)
         })
 
+        it('is told where its module is, if that is elsewhere', async () => {
+          const manifest = await app.read('package.json')
+          const named = (file: string) =>
+            app.write('package.json', JSON.stringify({ ...JSON.parse(manifest), moult: { app: file } }))
+
+          await named('dist/app.js')
+          const { code, stdout } = await moult(['check'])
+          await named('src/index.js')
+          const withoutApp = await moult(['check'], { port: await freePort() })
+          await app.write('package.json', manifest)
+
+          assert.equal(code, 1)
+          assert.match(stdout, /^configuration +wrong +There is no dist\/app\.js$/m)
+          assert.match(stdout, /^ +configuration: compile the app, or name the module that exports `app`/m)
+          assert.match(
+            withoutApp.stdout,
+            /wrong +src\/index\.js exports no `app` with the AuthenticationService/
+          )
+        })
+
         it('makes a key file, which the app goes by, and rotates its keys', async () => {
           const config = await app.read('config/default.json')
           const settings = JSON.parse(config)
