@@ -8,10 +8,9 @@ import {
 import { NotAuthenticated } from '@feathersjs/errors'
 import type { Application, Params } from '@feathersjs/feathers'
 import { getDispatchValue, setDispatch } from '@feathersjs/schema'
-import { Type } from '@feathersjs/typebox'
+import { Type, type TObject, type TPartial, type TString } from '@feathersjs/typebox'
 import { createHmac, randomUUID } from 'node:crypto'
 import type { MongoDBService } from '@feathersjs/mongodb'
-import type { Secret, SignOptions } from 'jsonwebtoken'
 import type { Document } from 'mongodb'
 import { AccessTokens } from './access-tokens.js'
 import { ConfigurationError, Refused } from './errors.js'
@@ -35,13 +34,18 @@ export interface AuthenticationServiceOptions {
 }
 
 /** What a login may say of its device. */
-export const deviceSchema = Type.Partial(
+export const deviceSchema: TPartial<TObject<{ id: TString; name: TString }>> = Type.Partial(
   Type.Object({
     id: Type.String({ minLength: 1, maxLength: 128 }),
     name: Type.String({ minLength: 1, maxLength: 100 })
   }),
   { additionalProperties: false }
 )
+
+// By way of Feathers: the package has these types, of `jsonwebtoken`, where the app may not
+type CreateArguments = Parameters<FeathersAuthenticationService['createAccessToken']>
+type SignOptions = NonNullable<CreateArguments[1]>
+type Secret = NonNullable<CreateArguments[2]>
 
 // Each strategy checks the rest of its own request
 const checkRequest = checkedBy(

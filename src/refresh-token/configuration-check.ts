@@ -1,5 +1,5 @@
 import { Ajv } from '@feathersjs/schema'
-import { Type, type TSchema } from '@feathersjs/typebox'
+import { Type, type TSchema, type TUnsafe } from '@feathersjs/typebox'
 import { toMilliseconds, type Duration } from './duration.js'
 import { ConfigurationError } from './errors.js'
 
@@ -13,7 +13,7 @@ ajv.addKeyword({
 })
 
 /** A setting that holds a duration. Its description says what to write, as those of all settings do. */
-export function durationSetting(least: number, example: string) {
+export function durationSetting(least: number, example: string): TUnsafe<Duration> {
   return Type.Unsafe<Duration>({
     type: ['string', 'number'],
     duration: least,

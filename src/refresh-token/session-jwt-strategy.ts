@@ -9,7 +9,7 @@ import {
 import type { RealTimeConnection } from '@feathersjs/feathers'
 import type { Document } from 'mongodb'
 import type { IncomingMessage } from 'node:http'
-import { Type } from '@feathersjs/typebox'
+import { Type, type TObject } from '@feathersjs/typebox'
 import { AuthenticationService } from './authentication-service.js'
 import { ConfigurationError } from './errors.js'
 import { present } from './session.js'
@@ -30,7 +30,7 @@ const checkRequest = checkedBy(requestSchema)
 export class SessionJwtStrategy extends JWTStrategy {
   declare authentication: AuthenticationService
   /** What requests are checked with. */
-  readonly requestSchema = requestSchema
+  readonly requestSchema: TObject = requestSchema
   #connections!: SessionConnections
 
   override setAuthentication(service: AuthenticationBase): void {

@@ -144,6 +144,28 @@ describe('the package', () => {
     }
   })
 
+  it('has types of no package that it does not depend on', async () => {
+    const manifest = JSON.parse(await readFile(join(made.folder, 'package.json'), 'utf8'))
+    const known = { ...manifest.dependencies, ...manifest.peerDependencies }
+    const paths = (await readdir(join(made.folder, 'lib'), { recursive: true })).filter((path) =>
+      /^(refresh-token|client)\/.*\.d\.ts$/.test(path)
+    )
+
+    for (const path of paths) {
+      const declared = await readFile(join(made.folder, 'lib', path), 'utf8')
+      const names = [...declared.matchAll(/(?:from |import\()['"]([^.'"][^'"]*)['"]/g)].map(
+        ([, name]) => name!
+      )
+
+      for (const name of names.filter((one) => !one.startsWith('node:'))) {
+        assert.ok(name in known, `${path} has types of ${name}`)
+      }
+
+      // Its types are in another package
+      assert.ok(!names.includes('jsonwebtoken'), path)
+    }
+  })
+
   describe('in an app', () => {
     let app: Awaited<ReturnType<typeof copyGenerated>>
 
