@@ -63,7 +63,7 @@ async function test(selection: Selection): Promise<void> {
     await mongod?.stop()
   }
   if (interruption.signal.aborted) throw new Error('Interrupted.')
-  requireNoSecrets()
+  await requireNoSecrets()
   const isFullRun = process.argv.length === 2
   const gaps = await reportCoverage(root, temporary)
   if (!isFullRun || gaps.length === 0) return
@@ -72,10 +72,12 @@ async function test(selection: Selection): Promise<void> {
 }
 
 /** Nothing of what the services were told in confidence may be in what they logged. */
-function requireNoSecrets(): void {
-  const found = secretsLogged(logs)
+async function requireNoSecrets(): Promise<void> {
+  const found = await secretsLogged(logs)
   if (found.length === 0) return
-  console.error(`The log holds ${found.length} secrets, such as ${found[0]!.slice(0, 12)}…`)
+  const beginnings = found.map((secret) => secret.slice(0, 12))
+
+  console.error(`The log holds ${found.length} secrets: ${beginnings.join('… ')}…`)
   counts.failed++
 }
 
