@@ -47,7 +47,10 @@ function byOther({ by, userId }: AuditEvent): string {
   return by === userId ? '' : by ? ' by an administrator' : ' by the operator'
 }
 
-/** Which program and address it came from; '' where neither is known, as of the command line. */
+/** What it was done from, unless an admin did it: whose address is nobody else's business. */
+export const deviceOf = ({ by, userId, device }: AuditEvent): Device => (by && by !== userId ? {} : device)
+
+/** The program and the address of a device; '' where neither is known. */
 export const whence = ({ userAgent, ip }: Device): string =>
   [userAgent && kindOf({ userAgent }), ip && `IP ${ip}`].filter(Boolean).join(' · ')
 

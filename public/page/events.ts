@@ -1,6 +1,6 @@
 import type { AuditEvent, Client, Page } from './client.js'
 import { arrange, copyOf, onClick, part, setText, setVisible } from './dom.js'
-import { exactly, isSuspicious, symbolOf, tell, whence } from './event-words.js'
+import { deviceOf, exactly, isSuspicious, symbolOf, tell, whence } from './event-words.js'
 import { pager } from './pager.js'
 import { ago, explain, type ServiceError } from './words.js'
 
@@ -140,13 +140,14 @@ function withoutTold(events: AuditEvent[]): AuditEvent[] {
 function eventRow(event: AuditEvent): HTMLElement {
   const row = copyOf('event')
   const time = part<HTMLTimeElement>('time', row)
+  const device = deviceOf(event)
 
   part('icon', row).setAttribute('href', `#${symbolOf(event)}`)
   row.classList.toggle('arrived', event.type === 'signed-in')
   row.classList.toggle('careful', isSuspicious(event))
   setText(tell(event), 'what', row)
-  setText(event.device.name ?? '', 'device', row)
-  setText(whence(event.device), 'from', row)
+  setText(device.name ?? '', 'device', row)
+  setText(whence(device), 'from', row)
   time.dateTime = event.createdAt
   time.title = exactly(event.createdAt)
   showAge(time)
