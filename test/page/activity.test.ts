@@ -131,7 +131,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     assert.match(
       (await time.getAttribute('title'))!,
       new RegExp(
-        `^\w+day, .*${changed.getUTCFullYear()}.*:${changed.toISOString().slice(17, 19)}\s[AP]M UTC$`
+        `^[A-Z][a-z]+day, .*${changed.getUTCFullYear()}.*:${changed.toISOString().slice(17, 19)}.[AP]M UTC$`
       )
     )
     assert.equal(await page.getByText('2 of 3').count(), 0)
