@@ -6,7 +6,7 @@ import { ago, explain, type ServiceError } from './words.js'
 
 const perPage = 10
 const settling = 300 // ms: an event is in the trail 50 ms after it happened, and some more where many are
-const apart = 2000 // ms between two looks at the trail, however much happens
+const apart = 1000 // ms between two looks at the trail, however much happens
 
 /**
  * A list of what happened to an account, newest first, in an element of its own. Where the service keeps no audit
@@ -19,15 +19,14 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
   const list = part('events', element)
   const pages = pager(part('pages', element), perPage, load)
   const rows = new Map<string, HTMLElement>()
-  let total: number | undefined
   let asked = 0
   let lookedAt = -Infinity
+  let looksLeft = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
   onClick(part('again', element), load)
 
-  /** Whether the answer counts: of two, the one to the later question does. */
-  async function load(): Promise<boolean> {
+  async function load(): Promise<void> {
     const turn = ++asked
 
     lookedAt = performance.now()
@@ -35,8 +34,9 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
 
     const answer = await find()
 
+    // Of two answers, the one to the later question counts
     if (turn !== asked) {
-      return false
+      return
     }
 
     list.setAttribute('aria-busy', 'false')
@@ -46,8 +46,6 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
     if (answer.page) {
       show(answer.page)
     }
-
-    return true
   }
 
   function setTrouble(error?: ServiceError): void {
@@ -67,11 +65,10 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
     }
   }
 
-  function show({ data, total: all }: Page<AuditEvent>): void {
+  function show({ data, total }: Page<AuditEvent>): void {
     const shown = withoutTold(data)
     const kept = new Set(shown.map(({ _id }) => _id))
 
-    total = all
     rows.forEach((_row, id) => kept.has(id) || rows.delete(id))
     shown.forEach((event) => rows.has(event._id) || rows.set(event._id, eventRow(event)))
     arrange(
@@ -79,31 +76,24 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
       shown.map(({ _id }) => rows.get(_id)!)
     )
     setVisible(shown.length === 0, 'none', element)
-    pages.show(all)
+    pages.show(total)
   }
 
-  /** Looks again in a moment, if it is shown: once, however often this is asked for. */
+  /** Looks again in a moment, and once more later, for what a busy database has not written by then. */
   function soon(looks = 2): void {
-    timer ??= setTimeout(
-      () => {
-        timer = undefined
-
-        if (!element.hidden) {
-          void look(looks)
-        }
-      },
-      Math.max(settling, lookedAt + apart - performance.now())
-    )
+    looksLeft = Math.max(looksLeft, looks)
+    timer ??= setTimeout(look, Math.max(settling, lookedAt + apart - performance.now()))
   }
 
-  /** What a busy database has not written yet is there at the next look. */
-  async function look(looks: number): Promise<void> {
-    const known = total
-    const counts = await load()
-    const isNew = known !== undefined && total !== known
+  function look(): void {
+    timer = undefined
+    looksLeft = element.hidden ? 0 : looksLeft - 1
 
-    if (counts && !isNew && looks > 1) {
-      soon(looks - 1)
+    if (!element.hidden) {
+      void load()
+    }
+    if (looksLeft > 0) {
+      soon(looksLeft)
     }
   }
 
@@ -118,8 +108,8 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
     },
     clear(): void {
       asked++
-      total = undefined
       lookedAt = -Infinity
+      looksLeft = 0
       clearTimeout(timer)
       timer = undefined
       pages.reset()
