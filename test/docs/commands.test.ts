@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { commandsIn, root, runShell, snippet } from '../support/documents.js'
+import { commandsIn, pages, readPage, root, runShell, snippet, withoutBlocks } from '../support/documents.js'
+import { isMoultCall } from '../support/moult.js'
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
@@ -59,5 +60,44 @@ describe('docs/node-versions.md', () => {
 
       assert.ok(printed.startsWith(`v${major}.`))
     }
+  })
+})
+
+describe('the words of README.md and docs/', () => {
+  const spans = pages.flatMap((page) =>
+    [...withoutBlocks(readPage(page)).matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
+  )
+  /** What is called by commands of a form: its first group. */
+  const called = (form: RegExp) => spans.flatMap((code) => form.exec(code)?.[1] ?? [])
+
+  it('call npm scripts that there are', () => {
+    const { scripts } = JSON.parse(read('package.json'))
+    const names = called(/^npm (?:run (?:--silent )?)?(start|test|(?<=run (?:--silent )?)\S+)/)
+
+    assert.ok(names.length > 10)
+    assert.deepEqual(
+      names.filter((name) => !(name in scripts)),
+      []
+    )
+  })
+
+  it('call benchmarks that there are', () => {
+    const names = called(/^npm run bench (?:-- )?(.+)/).flatMap((words) => words.split(' '))
+
+    assert.ok(names.length > 2)
+    assert.deepEqual(
+      names.filter((name) => !existsSync(join(root, `test/bench/${name}.bench.ts`))),
+      []
+    )
+  })
+
+  it('call the command line as it is', () => {
+    const calls = called(/^(?:npm run (?:--silent )?moult --|npx moult|moult) (.+)/)
+
+    assert.ok(calls.length > 5)
+    assert.deepEqual(
+      calls.filter((call) => !isMoultCall(call.split(' '))),
+      []
+    )
   })
 })

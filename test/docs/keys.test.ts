@@ -5,17 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { makeKeyFile } from '../../src/refresh-token/index.js'
+import { algorithms } from '../../src/refresh-token/signing-key.js'
 import { merge, withApp } from '../support/app.js'
-import { runCode, runShell, snippet } from '../support/documents.js'
+import { readPage, runCode, runShell, snippet } from '../support/documents.js'
 import { newPem } from '../support/keys.js'
 import { newPerson } from '../support/people.js'
+import { settingsWith } from '../support/settings.js'
 
 /** What differs from one day and key to the next. */
 const normal = (shown: string): string =>
   shown
     .trim()
     .replaceAll(/\b20\d\d-\d\d-\d\d \d\d:\d\d\b/g, 'TIME')
-    .replaceAll(/\b[\w-]{16}\b/g, 'KEY')
+    .replaceAll(/^(access|refresh) +[\w-]{16}/gm, '$1  KEY')
     .replace(/^Keys from \S+;/, 'Keys from FILE;')
     .replaceAll(/ {2,}/g, '  ')
 
@@ -63,5 +65,24 @@ describe('docs/keys.md', () => {
 
       assert.equal(sub, id)
     })
+  })
+
+  const rows = [
+    ...readPage('docs/keys.md').matchAll(/^\| `(\w+)` +\| [^|]+ \| (?:`(openssl [^`]+)`|the same) +\|$/gm)
+  ]
+
+  for (const [index, [, algorithm, command = rows[index - 1]![2]]] of rows.entries()) {
+    it(`says how a key for ${algorithm} is made`, async () => {
+      const secret = await runShell(command!)
+
+      assert.equal(settingsWith({ secret, jwtOptions: { algorithm } }).accessTokens.algorithm, algorithm)
+    })
+  }
+
+  it('says so of each algorithm that has two halves', () => {
+    assert.deepEqual(
+      rows.map(([, algorithm]) => algorithm),
+      algorithms.filter((name) => !name.startsWith('HS'))
+    )
   })
 })

@@ -29,7 +29,10 @@ function directivesIn(conf: string): { directive: Directive; inside: Directive[]
       found.push({ directive: directive as Directive, inside })
       open.at(-1)?.push(directive as Directive)
       directive = []
-      word === '{' && open.push(inside)
+
+      if (word === '{') {
+        open.push(inside)
+      }
     } else {
       directive.push(word)
     }
