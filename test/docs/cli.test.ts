@@ -3,12 +3,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { neededIndexes } from '../../src/cli/check-indexes.js'
+import { checkIndexes, neededIndexes } from '../../src/cli/check-indexes.js'
 import { startApp, type TestApp } from '../support/app.js'
 import { commandsIn, runShell, snippet } from '../support/documents.js'
 import { newPerson } from '../support/people.js'
 import { restClient } from '../support/rest.js'
 import { goodSecrets } from '../support/service.js'
+import { poll } from '../support/socket.js'
 
 /** What differs from one database to the next. */
 const normal = (shown: string): string =>
@@ -62,8 +63,11 @@ describe('docs/cli.md', { concurrency: 2 }, () => {
   it('shows what `check` says', async () => {
     const [command, ...shown] = snippet('docs/cli.md', '-- check').split('\n')
 
-    await newPerson(t) // so that there are all collections
-    await restClient(t.address).ask('DELETE', '/sessions', { token: (await newPerson(t)).accessToken })
+    const all = `${neededIndexes.length}, as they should be`
+
+    // A collection comes with what is first written into it
+    await (await newPerson(t)).ask('DELETE', '/sessions')
+    await poll(async () => [await checkIndexes(t.db)].flat()[0]!.found === all, 'all indexes')
 
     const said = await type(command!.replace('$ npm run', 'npm run --silent'), {
       ...goodSecrets,
@@ -71,6 +75,6 @@ describe('docs/cli.md', { concurrency: 2 }, () => {
     })
 
     assert.equal(normal(said), normal(shown.join('\n')))
-    assert.match(shown.join('\n'), new RegExp(`^indexes +ok +${neededIndexes.length}, as`, 'm'))
+    assert.ok(shown.some((line) => line.startsWith('indexes ') && line.endsWith(` ${all}`)))
   })
 })
