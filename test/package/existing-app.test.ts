@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { snippet } from '../support/documents.js'
 import {
   applyDiff,
-  blocksOf,
   compile,
   copyGenerated,
   makePackage,
@@ -10,6 +10,7 @@ import {
   startGenerated
 } from '../support/generated-app.js'
 import type { GeneratedApp, Package, RunningApp } from '../support/generated-app.js'
+import { merge } from '../support/app.js'
 import { outcome, restClient, type RestClient } from '../support/rest.js'
 import { startOAuthProvider } from '../support/oauth-provider.js'
 import { connect, type TestSocket } from '../support/socket.js'
@@ -61,16 +62,17 @@ after(() => made.remove())
 
 /** The diff that docs/existing-app.md shows. */
 async function switchOn(app: GeneratedApp, { fixture }: Kind): Promise<number> {
-  const [typescript, commonjs] = await blocksOf('existing-app.md', 'diff')
+  const typescript = snippet('docs/existing-app.md', '--- src/authentication.ts')
+  const commonjs = snippet('docs/existing-app.md', '--- src/authentication.js')
 
   if (fixture === 'generated-ts') {
-    return applyDiff(app, typescript!)
+    return applyDiff(app, typescript)
   }
 
   // What follows the import is the same
-  const rest = typescript!.replaceAll('.ts\n', '.js\n').replace(/^([-+]import .*\n)+ import .*\n@@\n/m, '')
+  const rest = typescript.replaceAll('.ts\n', '.js\n').replace(/^([-+]import .*\n)+ import .*\n@@\n/m, '')
 
-  return (await applyDiff(app, commonjs!)) + (await applyDiff(app, rest))
+  return (await applyDiff(app, commonjs)) + (await applyDiff(app, rest))
 }
 
 for (const kind of kinds) {
@@ -262,9 +264,9 @@ for (const kind of kinds) {
       it('signs in by OAuth with sessions and refresh tokens, as docs/oauth.md says', async () => {
         const provider = await startOAuthProvider()
         const port = await freePort()
-        const [diff] = await blocksOf('oauth.md', 'diff')
+        const diff = snippet('docs/oauth.md', '--- src/authentication.js')
 
-        await applyDiff(app, diff!.replaceAll("('authentication')", `('${kind.path}')`))
+        await applyDiff(app, diff.replaceAll("('authentication')", `('${kind.path}')`))
         provider.profile = { id: 7, email: 'lise@example.com' }
         const withOAuth = await startGenerated(
           app,
@@ -312,13 +314,16 @@ for (const kind of kinds) {
 
       before(async () => {
         const { secret } = JSON.parse(await app.read('config/default.json')).authentication
+        const shown = snippet('docs/existing-app.md', 'stockTokens').replace('…', secret)
 
-        accepting = await startGenerated(app, kind.main, database.url, {
-          authentication: {
-            secret: 'another secret of access tokens than before',
-            'refresh-token': { stockTokens: { secret } }
-          }
-        })
+        accepting = await startGenerated(
+          app,
+          kind.main,
+          database.url,
+          merge(JSON.parse(shown), {
+            authentication: { secret: 'another secret of access tokens than before' }
+          })
+        )
       })
       after(() => accepting.stop())
 
