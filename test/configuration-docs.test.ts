@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { checkedConfiguration, readConfiguration } from '../src/configuration.js'
+import { checkedConfiguration, isObject, readConfiguration } from '../src/configuration.js'
 import { ConfigurationError } from '../src/refresh-token/index.js'
+import { readPage, root } from './support/documents.js'
 import { settingsWith } from './support/settings.js'
 
 describe('docs/configuration.md', () => {
@@ -18,23 +20,57 @@ describe('docs/configuration.md', () => {
     return assert.fail('the setting is known')
   }
 
+  /** The keys of a table, with what is said of their defaults. */
+  const rowsOf = (title: string) => {
+    const section = readPage('docs/configuration.md')
+      .split('\n## ')
+      .find((part) => part.startsWith(`${title}\n`))!
+
+    return [...section.matchAll(/^\| `([^`]+)` +\| [^|]+ \| ([^|]*?) +\|/gm)].map(([, name, byDefault]) => ({
+      name: name!,
+      byDefault: byDefault!
+    }))
+  }
+
   const parts: [string, () => string[]][] = [
     ['The service', () => known(() => checkedConfiguration({ ...readConfiguration(), unknown: 1 }))],
+    ['`authentication`', () => known(() => settingsWith({ unknown: 1 }))],
     ['`authentication.refresh-token`', () => known(() => settingsWith({ 'refresh-token': { unknown: 1 } }))]
   ]
 
   for (const [title, names] of parts) {
-    it(`has a row for each setting: ${title}`, async () => {
-      const text = await readFile(new URL('../docs/configuration.md', import.meta.url), 'utf8')
-      const section = text.split('\n## ').find((part) => part.startsWith(title))!
-      const rows = [...section.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name)
-
+    it(`has a row for each setting: ${title}`, () => {
       assert.deepEqual(
-        rows.toSorted(),
+        rowsOf(title)
+          .map(({ name }) => name)
+          .toSorted(),
         names()
-          .filter((name) => name !== 'authentication')
+          .filter((name) => name !== 'authentication' && name !== 'refresh-token')
           .toSorted()
       )
+    })
+  }
+
+  const { authentication, ...service } = JSON.parse(readFileSync(join(root, 'config/default.json'), 'utf8'))
+  const { 'refresh-token': refreshToken, ...rest } = authentication
+  const defaults: [string, Record<string, unknown>, number][] = [
+    ['The service', service, 7],
+    ['`authentication`', rest, 3],
+    ['`authentication.refresh-token`', refreshToken, 9]
+  ]
+
+  for (const [title, settings, count] of defaults) {
+    it(`has the default of each setting that is no object: ${title}`, () => {
+      const plain = rowsOf(title).filter(({ name }) => name in settings && !isObject(settings[name]))
+
+      assert.equal(plain.length, count)
+
+      for (const { name, byDefault } of plain) {
+        const [, code = byDefault] = /^`([^`]+)`/.exec(byDefault) ?? []
+        const value = settings[name]
+
+        assert.deepEqual(typeof value === 'string' ? code : JSON.parse(code), value, name)
+      }
     })
   }
 })

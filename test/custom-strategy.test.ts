@@ -7,17 +7,14 @@ import { ObjectId } from 'mongodb'
 import type { Application } from '../src/declarations.js'
 import { ApiKeyStrategy, createApiKey } from './support/api-key-strategy.js'
 import { merge, startApp, type Settings, type TestApp } from './support/app.js'
+import { runShell, snippet } from './support/documents.js'
 import { isSignedIn, socketsOf } from './support/live.js'
 import { newPerson } from './support/people.js'
 import { restClient } from './support/rest.js'
 import { connect } from './support/socket.js'
 
-const document = await readFile(new URL('../docs/custom-strategy.md', import.meta.url), 'utf8')
-const blocks = (language: string) =>
-  [...document.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-    .filter(([, name]) => name === language)
-    .map(([, , code]) => code!)
-const [settings, withRefreshTokens] = blocks('json').map((json) => JSON.parse(json) as Settings)
+const settings = JSON.parse(snippet('docs/custom-strategy.md', '"parseStrategies"')) as Settings
+const withRefreshTokens = JSON.parse(snippet('docs/custom-strategy.md', '"refresh-token": {')) as Settings
 
 /** What the document says to write in src/authentication.ts, and a service that takes API keys. */
 function configure(app: Application) {
@@ -36,10 +33,15 @@ describe('docs/custom-strategy.md', () => {
   it('shows the code that is tested here', async () => {
     const tested = await readFile(new URL('support/api-key-strategy.ts', import.meta.url), 'utf8')
     const self = await readFile(new URL(import.meta.url), 'utf8')
-    const [strategy, ...lines] = blocks('ts')
+    const lines = [
+      snippet('docs/custom-strategy.md', "service.register('api-key'"),
+      snippet('docs/custom-strategy.md', "app.service('reports')")
+    ]
 
-    assert.equal(strategy, tested.replaceAll("'../../src/", "'./"))
-    assert.equal(lines.length, 2)
+    assert.equal(
+      snippet('docs/custom-strategy.md', 'class ApiKeyStrategy'),
+      tested.replaceAll("'../../src/", "'./")
+    )
 
     for (const line of lines) {
       assert.ok(self.includes(`\n  ${line}`), line)
@@ -55,7 +57,7 @@ describe('an API key strategy', () => {
   const read = (apiKey: string) => client().ask('GET', '/reports', { headers: { 'X-API-Key': apiKey } })
 
   before(async () => {
-    t = await startApp({ settings: settings!, configure })
+    t = await startApp({ settings, configure })
   })
   after(async () => {
     sockets.closeAll()
@@ -76,6 +78,21 @@ describe('an API key strategy', () => {
     assert.equal(body[0].user._id, ada.id)
     assert.ok(!('password' in body[0].user || 'sessions' in body[0].user || 'session' in body[0]))
     assert.equal((await ada.ask('GET', '/sessions')).body.length, 1)
+  })
+
+  it('is used by curl as shown', async () => {
+    const { ada, key } = await newKey()
+    const typed = async (command: string) =>
+      JSON.parse(
+        await runShell(command.replace('http://localhost:3030', t.address).replace('curl ', 'curl -s '), {
+          env: { KEY: key }
+        })
+      )
+    const reports = await typed(snippet('docs/custom-strategy.md', 'curl http://localhost:3030/reports'))
+    const login = await typed(snippet('docs/custom-strategy.md', 'curl http://localhost:3030/authentication'))
+
+    assert.equal(reports[0].user._id, ada.id)
+    assert.equal(login.session.strategy, 'api-key')
   })
 
   it('leaves those services open to access tokens', async () => {
@@ -213,7 +230,7 @@ describe('an API key strategy that `strategies` names', () => {
   let t: TestApp
 
   before(async () => {
-    t = await startApp({ settings: merge(settings!, withRefreshTokens!), configure })
+    t = await startApp({ settings: merge(settings, withRefreshTokens), configure })
   })
   after(() => t.stop())
 
@@ -241,7 +258,7 @@ describe('an API key strategy that is left out of authStrategies', () => {
   before(async () => {
     const authStrategies = ['jwt', 'local', 'refresh-token']
 
-    t = await startApp({ settings: merge(settings!, { authentication: { authStrategies } }), configure })
+    t = await startApp({ settings: merge(settings, { authentication: { authStrategies } }), configure })
   })
   after(() => t.stop())
 

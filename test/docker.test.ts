@@ -7,6 +7,9 @@ import { promisify } from 'node:util'
 import { freePort } from '../src/dev/mongod-process.js'
 import { leastVersion } from '../src/mongodb.js'
 import { withApp } from './support/app.js'
+import { commandsIn, runShell, snippet } from './support/documents.js'
+import { isMoultCall } from './support/moult.js'
+import { settingsWith } from './support/settings.js'
 import { readYaml } from './support/yaml.js'
 
 const root = resolve(import.meta.dirname, '..')
@@ -129,5 +132,51 @@ describe('compose.yaml', () => {
     }
 
     assert.deepEqual(moult.ports, [`127.0.0.1:${port}:${last('EXPOSE')}`])
+  })
+})
+
+describe('docs/docker.md', () => {
+  const inMoult = (block: string) =>
+    commandsIn(block).flatMap((command) => /\bmoult node lib\/cli\.js (.*)$/.exec(command)?.[1] ?? [])
+
+  it('makes secrets that compose.yaml asks for, good enough for production', async () => {
+    const [exported, ...others] = commandsIn(snippet('docs/docker.md', 'docker compose up'))
+    const names = [...exported!.matchAll(/(\w+)=/g)].map(([, name]) => name!)
+    const secrets = (
+      await runShell(`${exported}\nprintf '%s\\n' ${names.map((name) => `"$${name}"`).join(' ')}`)
+    )
+      .trim()
+      .split('\n')
+    const { moult } = (await readYaml(read('compose.yaml'))).services
+
+    assert.deepEqual(
+      names,
+      Object.keys(moult.environment).filter((name) => name.endsWith('SECRET'))
+    )
+    assert.ok(settingsWith({ secret: secrets[0], 'refresh-token': { secret: secrets[1] } }, true))
+    assert.ok(others.every((command) => /^docker compose (up|exec moult node lib\/cli\.js) /.test(command)))
+  })
+
+  it('calls the command line as it is, in the image that compose.yaml names, with a volume at its keys', async () => {
+    const calls = [
+      ...inMoult(snippet('docs/docker.md', 'docker compose up')),
+      ...inMoult(snippet('docs/docker.md', 'docker volume create'))
+    ]
+    const [, volume, folder, file] = /--volume ([\w-]+):(\/\w+) --env KEYS_FILE=(\S+) moult /.exec(
+      snippet('docs/docker.md', 'docker volume create')
+    )!
+
+    assert.equal(calls.length, 3)
+
+    assert.deepEqual(
+      calls.filter((call) => !isMoultCall(call.split(' '))),
+      []
+    )
+    assert.equal((await readYaml(read('compose.yaml'))).services.moult.image, 'moult')
+    assert.ok(
+      snippet('docs/docker.md', 'docker volume create').startsWith(`docker volume create ${volume}\n`)
+    )
+    assert.ok(file!.startsWith(`${folder}/`) && all('RUN').some((text) => text.endsWith(` ${folder}`)))
+    assert.match(variables, /"KEYS_FILE"/)
   })
 })

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { snippet } from './support/documents.js'
 import { makePlace, type Place } from './support/service.js'
 
 const name = '@opentelemetry/auto-instrumentations-node'
@@ -31,6 +33,7 @@ async function install(): Promise<boolean> {
 }
 
 describe('OpenTelemetry, as docs/operations.md adds it', () => {
+  const shown = snippet('docs/operations.md', 'OTEL_SERVICE_NAME')
   let place: Place
 
   before(async () => {
@@ -38,15 +41,19 @@ describe('OpenTelemetry, as docs/operations.md adds it', () => {
   })
   after(() => place.remove())
 
+  it('is installed by its name', () => {
+    assert.ok(shown.startsWith(`npm install ${name}\n`))
+  })
+
   it('traces a request from HTTP to MongoDB, without a secret', async (test) => {
     if (!(await install())) {
       test.skip('its packages are downloaded with CI set only')
       return
     }
 
-    const docs = await readFile(resolve(import.meta.dirname, '../docs/operations.md'), 'utf8')
-    const instrumentations = /OTEL_NODE_ENABLED_INSTRUMENTATIONS=(\S+)/.exec(docs)![1]!
-    const register = pathToFileURL(join(folder, 'node_modules', name, 'build/src/register.js'))
+    const [, instrumentations] = /OTEL_NODE_ENABLED_INSTRUMENTATIONS=(\S+)/.exec(shown)!
+    const [, imported] = /NODE_OPTIONS='--import (\S+)'/.exec(shown)!
+    const register = pathToFileURL(createRequire(join(folder, 'package.json')).resolve(imported!))
     const { client, kill, outcome } = await place.start({
       NODE_OPTIONS: `--import ${register}`,
       OTEL_TRACES_EXPORTER: 'console',

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { startApp, type TestApp } from './support/app.js'
+import { root, snippet, snippetsBelow, type Block } from './support/documents.js'
 
-const root = resolve(import.meta.dirname, '..')
 const marker = '<<< next >>>'
 
 interface Example {
@@ -30,24 +31,12 @@ after(async () => {
 })
 
 /** The commands of a section, each with the output that the README shows after it. */
-async function examplesOf(heading: string): Promise<Example[]> {
-  const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const section = readme.split(`## ${heading}\n`)[1]!.split('\n## ')[0]!
-  const blocks = [...section.matchAll(/^```(\w*)\n(.*?)^```/gms)].map(([, language, text]) => ({
-    language,
-    text: text!
-  }))
-
+function examplesIn(blocks: Block[]): Example[] {
   return blocks.flatMap(({ language, text }, index) => {
     const next = blocks[index + 1]
 
     return language === 'sh' ? [{ command: text, output: next && shown(next) }] : []
   })
-}
-
-interface Block {
-  language: string | undefined
-  text: string
 }
 
 /** What a block says that is printed; the service prints JSON without line breaks. */
@@ -85,7 +74,7 @@ const asPattern = (output: string) =>
 
 describe('the README', () => {
   it('shows a journey that can be typed as it stands, with the answers that come', async () => {
-    const examples = await examplesOf('A journey')
+    const examples = examplesIn(snippetsBelow('README.md', 'A journey'))
     const outputs = await typed(examples)
 
     assert.equal(examples.length, 7)
@@ -97,5 +86,34 @@ describe('the README', () => {
     })
 
     assert.match(outputs.at(-1)!, /ada@example\.com has the role admin now/)
+  })
+
+  it('begins with two commands that there are, and the address that the first has', async () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const { host, port } = JSON.parse(readFileSync(join(root, 'config/default.json'), 'utf8'))
+    const block = snippet('README.md', 'npm start')
+    const commands = [...block.matchAll(/^npm (\S+) +#/gm)].map(([, name]) => name!)
+
+    // test/docs/operations.test.ts runs the first; the second runs this
+    assert.deepEqual(commands, ['start', 'test'])
+    assert.ok(commands.every((name) => name in scripts))
+    assert.match(block, new RegExp(`http://${host}:${port}$`, 'm'))
+  })
+
+  it('shows the client as docs/client.md does, where it is run', () => {
+    assert.equal(snippet('README.md', 'RefreshTokenClient'), snippet('docs/client.md', 'moult/client'))
+  })
+
+  it('shows rotation as docs/sessions.md does, where it is played', () => {
+    const figure = snippet('README.md', 'remembered  root')
+    const leeway = (text: string) => /within (\d+) s/.exec(text)![1]
+
+    assert.equal(leeway(figure), leeway(snippet('docs/sessions.md', 'sign-in: answers A')))
+    assert.deepEqual(figure.split('\n')[1]!.match(/[A-Z]/g), ['A', 'B', 'C', 'D'])
+    assert.match(figure, /^ A comes again while A is remembered .*[^]* another B is handed out$/m)
+    assert.match(
+      figure,
+      /^ A comes again once B is remembered .* the session ends, everywhere \(reason `reused`\)$/m
+    )
   })
 })

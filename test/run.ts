@@ -8,14 +8,25 @@ import { join, resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { startMongod } from '../src/dev/mongod.js'
+import { bundle } from './bundles.js'
 import { reportCoverage } from './coverage.js'
 import { secretsLogged } from './support/log.js'
 
 const root = resolve(import.meta.dirname, '..')
 const timeout = 600_000 // ms for one file: the longest takes a minute, on a machine that has time for it
 // Much of it is waiting, for a MongoDB that is away, say: more files run at once than there are cores
-const long = ['openapi/schemathesis', 'dev/mongod', 'client/', 'page/', 'faults/', 'keys/', 'workers']
-const timed = ['password-load', 'timing', 'floods/']
+const long = [
+  'openapi/schemathesis',
+  'dev/mongod',
+  'client/tabs',
+  'client/lost-answers',
+  'faults/',
+  'keys/load',
+  'workers',
+  'start',
+  'stop'
+]
+const timed = ['password-load', 'timing', 'floods/connections', 'floods/sign-in']
 const unmatched = 'test name does not match pattern' // the runner's reason for skipping what was not asked for
 
 interface Selection {
@@ -63,7 +74,7 @@ async function test(selection: Selection): Promise<void> {
     await mongod?.stop()
   }
   if (interruption.signal.aborted) throw new Error('Interrupted.')
-  requireNoSecrets()
+  await requireNoSecrets()
   const isFullRun = process.argv.length === 2
   const gaps = await reportCoverage(root, temporary)
   if (!isFullRun || gaps.length === 0) return
@@ -72,10 +83,12 @@ async function test(selection: Selection): Promise<void> {
 }
 
 /** Nothing of what the services were told in confidence may be in what they logged. */
-function requireNoSecrets(): void {
-  const found = secretsLogged(logs)
+async function requireNoSecrets(): Promise<void> {
+  const found = await secretsLogged(logs)
   if (found.length === 0) return
-  console.error(`The log holds ${found.length} secrets, such as ${found[0]!.slice(0, 12)}…`)
+  const beginnings = found.map((secret) => secret.slice(0, 12))
+
+  console.error(`The log holds ${found.length} secrets: ${beginnings.join('… ')}…`)
   counts.failed++
 }
 
@@ -100,11 +113,13 @@ async function runFiles({ files, names }: Selection): Promise<void> {
   const longest = among(long)
   const alone = among(timed)
   const others = files.filter((file) => !longest.includes(file) && !alone.includes(file))
-  await runAtOnce({ files: [...longest, ...others], names }, availableParallelism() + 2)
+  const bundles = await bundle(others, { root: join(root, 'test'), folder: temporary })
+
+  await runAtOnce({ files: [...longest, ...bundles], names }, availableParallelism() + 2)
   await runAtOnce({ files: alone, names }, 1)
 }
 
-/** Each file runs in a process of its own, with the options of this one (tsx), and prints as it ends. */
+/** Each runs in a process of its own, with the options of this one (tsx), and prints as it ends. */
 async function runAtOnce({ files, names }: Selection, concurrency: number): Promise<void> {
   if (files.length === 0) return
   const results = run({

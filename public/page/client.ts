@@ -33,6 +33,33 @@ export interface User {
   createdAt: string
 }
 
+export type EventType =
+  | 'signed-in'
+  | 'new-device'
+  | 'sign-in-refused'
+  | 'token-reused'
+  | 'session-ended'
+  | 'password-changed'
+  | 'email-changed'
+  | 'roles-changed'
+  | 'user-disabled'
+  | 'user-enabled'
+  | 'user-deleted'
+
+/** What happened to an account. */
+export interface AuditEvent {
+  _id: string
+  type: EventType
+  userId?: string
+  sessionId?: string
+  strategy?: string
+  reason?: string
+  roles?: Role[]
+  by?: string
+  device: Device
+  createdAt: string
+}
+
 export interface Page<T> {
   total: number
   limit: number
@@ -53,7 +80,13 @@ interface UserService {
   patch(id: string, data: object): Promise<User>
 }
 
-export type Client = Application<{ sessions: SessionService; users: UserService }>
+interface EventService {
+  find(params: {
+    query: { userId?: string; type?: string; $limit: number; $skip: number }
+  }): Promise<Page<AuditEvent>>
+}
+
+export type Client = Application<{ sessions: SessionService; users: UserService; events: EventService }>
 
 /** What a sign-in and a refresh answer, as far as the page shows it. */
 export interface Login {

@@ -52,6 +52,31 @@ export function onClick(button: HTMLElement, work: () => Promise<unknown> | void
   })
 }
 
+/** Has a button show what is below it, as it is then, and hide it again. */
+export function disclose(button: HTMLElement, content: HTMLElement, load: () => Promise<unknown>): void {
+  onClick(button, async () => {
+    const open = content.hidden
+
+    if (open) {
+      await load()
+    }
+    content.hidden = !open
+    button.setAttribute('aria-expanded', String(open))
+  })
+}
+
+/** Makes these the rows of a list, in that order. Those that are in their place stay there, and keep the focus. */
+export function arrange(list: Element, rows: Element[]): void {
+  const kept = new Set(rows)
+
+  ;[...list.children].forEach((row) => kept.has(row) || row.remove())
+  rows.forEach((row, index) => {
+    if (list.children[index] !== row) {
+      list.insertBefore(row, list.children[index] ?? null)
+    }
+  })
+}
+
 /** Plays the animation of a class once. Where it moves too much for someone, the style sheet has none. */
 export function play(element: Element, animation: string): void {
   element.classList.remove(animation)

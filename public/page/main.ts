@@ -1,4 +1,5 @@
 import { account } from './account.js'
+import { activity } from './activity.js'
 import { createClient, type Login, type User } from './client.js'
 import { deviceList } from './devices.js'
 import { door } from './door.js'
@@ -16,6 +17,7 @@ const entrance = door(app)
 const devices = deviceList(app, { signOut })
 const life = tokenLife(() => app.authentication.expiresAt)
 const self = account(app)
+const trail = activity(app)
 const admin = people(app)
 
 let user: User | undefined // who is signed in
@@ -92,6 +94,7 @@ function enter(login: Login): void {
 }
 
 function loadLists(): void {
+  trail.load(user!)
   void Promise.all([devices.load(), admin.show(user!)]).catch(notifyError)
 }
 
@@ -120,6 +123,7 @@ function clear(): void {
   devices.clear()
   life.clear()
   self.clear()
+  trail.clear()
   admin.clear()
 }
 

@@ -1,7 +1,9 @@
 import type { Client, Role, Session, User } from './client.js'
 import { deviceRow, showSession } from './devices.js'
-import { copyOf, fadeOut, onClick, part, setText, setVisible } from './dom.js'
+import { arrange, copyOf, disclose, fadeOut, onClick, part, setText, setVisible } from './dom.js'
+import { eventList } from './events.js'
 import { ask, notify, notifyError } from './notices.js'
+import { pager } from './pager.js'
 import { nameOf, plural } from './words.js'
 
 const perPage = 8
@@ -20,8 +22,8 @@ export function people(app: Client) {
   const rows = new Map<string, HTMLElement>()
   const list = part('people-list')
   const input = part('search').querySelector('input')!
+  const pages = pager(part('pages', part('people')), perPage, load)
   let self: User | undefined
-  let skip = 0
   let asked = 0
   let timer: ReturnType<typeof setTimeout>
 
@@ -29,18 +31,10 @@ export function people(app: Client) {
   users.on('created', () => soon())
   users.on('removed', () => soon())
   input.addEventListener('input', () => {
-    skip = 0
+    pages.reset()
     soon()
   })
   part('search').addEventListener('submit', (event) => event.preventDefault())
-  onClick(part('previous'), () => turn(-perPage))
-  onClick(part('next'), () => turn(perPage))
-
-  function turn(by: number): Promise<void> {
-    skip = Math.max(0, skip + by)
-
-    return load()
-  }
 
   function soon(): void {
     clearTimeout(timer)
@@ -51,7 +45,7 @@ export function people(app: Client) {
     const turn = ++asked
     const query = {
       $limit: perPage,
-      $skip: skip,
+      $skip: pages.skip,
       $sort: newestFirst,
       ...startingWith(input.value.trim())
     }
@@ -73,29 +67,22 @@ export function people(app: Client) {
   function show(data: User[], total: number): void {
     const kept = new Set(data.map(({ _id }) => _id))
 
-    rows.forEach((row, id) => kept.has(id) || (row.remove(), rows.delete(id)))
+    rows.forEach((_row, id) => kept.has(id) || rows.delete(id))
     data.forEach((user) => {
       const row = rows.get(user._id) ?? newRow(user)
 
       rows.set(user._id, row)
       showUser(row, user)
     })
-    // Those that are in their place stay there, and keep the focus
-    data.forEach(({ _id }, index) => {
-      const row = rows.get(_id)!
-
-      if (list.children[index] !== row) {
-        list.insertBefore(row, list.children[index] ?? null)
-      }
-    })
+    arrange(
+      list,
+      data.map(({ _id }) => rows.get(_id)!)
+    )
 
     list.setAttribute('aria-busy', 'false')
     setText(input.value.trim() ? `${total} found` : plural(total, 'account'), 'people-count')
     setVisible(total === 0, 'nobody')
-    setVisible(total > perPage, 'pages')
-    setText(`${Math.floor(skip / perPage) + 1} of ${Math.ceil(total / perPage)}`, 'page')
-    setEnabled('previous', skip > 0)
-    setEnabled('next', skip + perPage < total)
+    pages.show(total)
   }
 
   function showIfListed(user: User): void {
@@ -103,31 +90,30 @@ export function people(app: Client) {
 
     if (row) {
       showUser(row, user)
+      trails.get(row)!.soon()
     }
   }
 
   function newRow(user: User): HTMLElement {
     const row = copyOf('person')
     const role = part<HTMLSelectElement>('role', row)
-    const button = part('sessions', row)
     const inner = part('session-list', row)
+    const trail = eventList(app, () => ({ userId: user._id }))
 
     role.addEventListener('change', () => void change(row, { roles: [role.value as Role] }))
     onClick(part('disable', row), () => toggleDisabled(row))
-    onClick(button, async () => {
-      const open = inner.hidden
-
-      if (open) {
-        await listSessions(inner, user)
-      }
-      inner.hidden = !open
-      button.setAttribute('aria-expanded', String(open))
-    })
+    disclose(part('sessions', row), inner, () => listSessions(inner, user))
+    disclose(part('trail', row), trail.element, () => trail.load())
+    trail.element.classList.add('inner')
+    trail.element.hidden = true
+    trails.set(row, trail)
+    row.append(trail.element)
 
     return row
   }
 
   const shown = new WeakMap<HTMLElement, User>()
+  const trails = new WeakMap<HTMLElement, ReturnType<typeof eventList>>()
 
   function showUser(row: HTMLElement, user: User): void {
     const { _id, email, disabled } = user
@@ -151,6 +137,7 @@ export function people(app: Client) {
     setVisible(!isSelf, 'disable', row)
     part('disable', row).setAttribute('aria-label', `${disabled ? 'Enable' : 'Disable'} ${name}`)
     part('sessions', row).setAttribute('aria-label', `Devices of ${name}`)
+    part('trail', row).setAttribute('aria-label', `Activity of ${name}`)
   }
 
   async function change(row: HTMLElement, data: { roles?: Role[]; disabled?: boolean }): Promise<void> {
@@ -196,6 +183,7 @@ export function people(app: Client) {
         notify(`${nameOf(session.device)} of ${calledBy(user)} was signed out.`)
         part('sessions', inner.parentElement!).focus()
         fadeOut(row)
+        trails.get(inner.parentElement!)!.soon()
       } catch (error) {
         notifyError(error as Error)
       }
@@ -233,7 +221,7 @@ export function people(app: Client) {
     },
     clear(): void {
       self = undefined
-      skip = 0
+      pages.reset()
       input.value = ''
       part('people').hidden = true
       rows.clear()
@@ -245,7 +233,3 @@ export function people(app: Client) {
 /** Feathers' queries have no search for parts, but what begins with a word is a range. */
 const startingWith = (text: string): object =>
   text ? { $or: ['name', 'email'].map((field) => ({ [field]: { $gte: text, $lt: text + last } })) } : {}
-
-function setEnabled(name: string, enabled: boolean): void {
-  part<HTMLButtonElement>(name).disabled = !enabled
-}

@@ -11,7 +11,10 @@ const longest = 20_000 // ms, of looking for emails that are there twice
 export const neededIndexes: NeededIndex[] = [...madeAtStart, { ...endReasonsIndex }, ...eventIndexes]
 
 /** Whether the indexes are there, and as they should be. Collections that are not there yet come with theirs. */
-export async function checkIndexes(db: Db, indexes: NeededIndex[]): Promise<Finding | Finding[]> {
+export async function checkIndexes(
+  db: Db,
+  indexes: NeededIndex[] = neededIndexes
+): Promise<Finding | Finding[]> {
   const findings: Finding[] = []
   let present = 0
 

@@ -7,44 +7,28 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { RefreshTokenClient } from '../../src/client/index.js'
 import { startApp, type TestApp } from '../support/app.js'
+import { root, runCode, snippet } from '../support/documents.js'
 import { newPerson } from '../support/people.js'
 import { sessionItem } from '../support/refresh-clients.js'
 import { atOnce, password } from '../support/rest.js'
 import { until } from '../support/until.js'
 
-const root = resolve(import.meta.dirname, '../..')
 const minutes = 60_000 // ms
 
 describe('docs/client.md', () => {
   let t: TestApp
-  let text: string
 
   before(async () => {
-    text = await readFile(join(root, 'docs/client.md'), 'utf8')
     t = await startApp({ settings: { authentication: { 'refresh-token': { cookie: { path: '/' } } } } })
   })
   after(() => t.stop())
 
-  /** Runs a snippet, with its surroundings; answers the value of `wanted` at its end. */
-  const run = async (name: string, scope: Record<string, unknown>, wanted = 'undefined'): Promise<any> => {
-    const [, code] = new RegExp(`<!-- run: ${name} -->\\n\\n\`\`\`js\\n([^]*?)\`\`\``).exec(text)!
-    const AsyncFunction = (async () => {}).constructor as any
-    const body = code!.replaceAll(/^import .*$/gm, '')
-
-    return new AsyncFunction(...Object.keys(scope), `${body}\nreturn ${wanted}`)(...Object.values(scope))
-  }
-
   const official = { authentication: authentication.default, RefreshTokenClient }
   const newApp = () => feathers<Record<string, any>>().configure(rest.default(t.address).fetch(fetch) as any)
-
-  it('marks each snippet, so that it is run', () => {
-    assert.equal(text.match(/```js/g)!.length, text.match(/<!-- run: .* -->\n\n```js/g)!.length)
-    assert.equal(text.match(/```js/g)!.length, 6)
-  })
 
   it('shows the one line, and an app', async () => {
     const app: any = newApp()
@@ -52,15 +36,19 @@ describe('docs/client.md', () => {
     const ended: string[] = []
     const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
-    assert.match(text, /from 'moult\/client'/)
     assert.equal(exports['./client'].default, './lib/client/index.js')
-    await run('the one line', {
+    await runCode(snippet('docs/client.md', 'moult/client'), {
       app,
       ...official,
       authentication: (options: object) =>
         official.authentication({ storage: new MemoryStorage(), ...options })
     })
-    await run('an app', { app, email, password, showSignIn: (why: string) => ended.push(why) })
+    await runCode(snippet('docs/client.md', 'session-ended'), {
+      app,
+      email,
+      password,
+      showSignIn: (why: string) => ended.push(why)
+    })
     assert.equal(app.get('authentication'), null)
     assert.deepEqual(ended, [])
   })
@@ -68,7 +56,7 @@ describe('docs/client.md', () => {
   it('shows how cookies are chosen', async () => {
     const app: any = newApp()
 
-    await run('cookies', { app, ...official })
+    await runCode(snippet('docs/client.md', 'cookie: true }'), { app, ...official })
     assert.equal(app.authentication.options.cookie, true)
   })
 
@@ -80,7 +68,7 @@ describe('docs/client.md', () => {
     const { email } = await newPerson(t)
     let refreshes = 0
 
-    await run('react native', {
+    await runCode(snippet('docs/client.md', 'AppState'), {
       app,
       AsyncStorage,
       AppState,
@@ -114,7 +102,11 @@ describe('docs/client.md', () => {
         }
       }
     }
-    const storage = await run('page storage', { document, parseCookie }, 'storage')
+    const storage = await runCode(
+      snippet('docs/client.md', 'document.cookie'),
+      { document, parseCookie },
+      'storage'
+    )
 
     storage.setItem('a', '{"key": "1; 2"}')
     assert.equal(storage.getItem('a'), '{"key": "1; 2"}')
@@ -128,8 +120,8 @@ describe('docs/client.md', () => {
     const origin = () => t.address
 
     before(async () => {
-      const clientFor = await run(
-        'ssr',
+      const clientFor = await runCode(
+        snippet('docs/client.md', 'clientFor'),
         {
           feathers,
           rest: rest.default,

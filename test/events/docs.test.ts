@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Application } from '../../src/declarations.js'
 import { eventTypes } from '../../src/events/event.js'
 import { startApp, type TestApp } from '../support/app.js'
+import { assertLike, readPage, root, snippet } from '../support/documents.js'
 import { newPerson } from '../support/people.js'
 import { password, restClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
+import { written } from '../support/trail.js'
 
-const root = resolve(import.meta.dirname, '../..')
 const folder = join(root, 'node_modules/.cache', `moult-events-${process.pid}`) // inside, so that packages are found
 
 interface Mail {
@@ -21,17 +22,14 @@ interface Mail {
 type Example = { tellOfNewDevices(send: (mail: Mail) => Promise<unknown>): (app: Application) => void }
 
 describe('docs/events.md', () => {
-  let text: string
   let t: TestApp
   const mails: Mail[] = []
 
   before(async () => {
-    text = await readFile(join(root, 'docs/events.md'), 'utf8')
-    const [, code] = /^```ts\n(.*?)^```/ms.exec(text)!
     const file = join(folder, 'example.ts')
 
     await mkdir(folder, { recursive: true })
-    await writeFile(file, code!)
+    await writeFile(file, snippet('docs/events.md', 'tellOfNewDevices'))
     const { tellOfNewDevices } = (await import(file)) as Example
 
     t = await startApp({ configure: tellOfNewDevices(async (mail) => mails.push(mail)) })
@@ -57,9 +55,22 @@ describe('docs/events.md', () => {
     assert.equal(mails.length, 1)
   })
 
+  it('shows a page of events', async () => {
+    const ada = await newPerson(t)
+    const shown = JSON.parse(snippet('docs/events.md', '"total": 1'))
+
+    await written(t)
+    const { body } = await ada.ask('GET', '/events')
+
+    assertLike(body, shown)
+    assert.deepEqual({ ...body, data: [] }, { ...shown, data: [] })
+    assert.equal(body.data[0].type, shown.data[0].type)
+    assert.equal(body.data[0].strategy, shown.data[0].strategy)
+  })
+
   it('lists all types of events', () => {
     for (const type of eventTypes) {
-      assert.ok(text.includes(`\`${type}\``), type)
+      assert.ok(readPage('docs/events.md').includes(`\`${type}\``), type)
     }
   })
 })

@@ -8,6 +8,8 @@ import { poll } from '../support/socket.js'
 
 const longest = 15_000 // ms that any request may take
 
+const keyOf = ({ id }: Person) => `of ${id}`
+
 type Calls = Record<string, () => Promise<Answer>>
 
 describe('while the database is away', () => {
@@ -34,7 +36,7 @@ describe('while the database is away', () => {
       'local, wrong': () => client.signIn(a.email, { password: 'wrong horse' }),
       'local, unknown': () => client.signIn('nobody@example.com'),
       jwt: () => client.authenticate({ strategy: 'jwt', accessToken: a.accessToken }),
-      'refresh-token': () => client.refresh(b.refreshToken, { idempotencyKey: b.id }),
+      'refresh-token': () => client.refresh(b.refreshToken, { idempotencyKey: keyOf(b) }),
       'DELETE /authentication': () => c.ask('DELETE', '/authentication'),
       'GET /users': () => a.ask('GET', '/users'),
       'GET /users/:id': () => a.ask('GET', `/users/${a.id}`),
@@ -72,11 +74,13 @@ describe('while the database is away', () => {
     poll(async () => (await client.ask('GET', '/health')).status === 200, 'the database to be back', 30_000)
 
   /** The tokens of before are as good as they were. */
-  async function assertSignedIn({ accessToken }: Person, { refreshToken, id }: Person): Promise<void> {
+  async function assertSignedIn({ accessToken }: Person, other: Person): Promise<void> {
     assert.equal((await client.ask('GET', '/sessions', { token: accessToken })).status, 200)
     assert.equal((await client.authenticate({ strategy: 'jwt', accessToken })).status, 201)
 
-    const { status, body } = await client.refresh(refreshToken, { idempotencyKey: id })
+    const { status, body } = await client.refresh(other.refreshToken, {
+      idempotencyKey: keyOf(other)
+    })
 
     assert.equal(status, 201)
     assert.equal((await client.refresh(body.refreshToken)).status, 201)

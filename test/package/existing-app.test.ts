@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { snippet } from '../support/documents.js'
 import {
   applyDiff,
-  blocksOf,
   compile,
   copyGenerated,
   makePackage,
@@ -11,6 +11,7 @@ import {
   startGenerated
 } from '../support/generated-app.js'
 import type { GeneratedApp, Package, RunningApp } from '../support/generated-app.js'
+import { merge } from '../support/app.js'
 import { outcome, restClient, type RestClient } from '../support/rest.js'
 import { startOAuthProvider } from '../support/oauth-provider.js'
 import { refreshTransports } from '../support/refresh-clients.js'
@@ -63,16 +64,17 @@ after(() => made.remove())
 
 /** The diff that docs/existing-app.md shows. */
 async function switchOn(app: GeneratedApp, { fixture }: Kind): Promise<number> {
-  const [typescript, commonjs] = await blocksOf('existing-app.md', 'diff')
+  const typescript = snippet('docs/existing-app.md', '--- src/authentication.ts')
+  const commonjs = snippet('docs/existing-app.md', '--- src/authentication.js')
 
   if (fixture === 'generated-ts') {
-    return applyDiff(app, typescript!)
+    return applyDiff(app, typescript)
   }
 
   // What follows the import is the same
-  const rest = typescript!.replaceAll('.ts\n', '.js\n').replace(/^([-+]import .*\n)+ import .*\n@@\n/m, '')
+  const rest = typescript.replaceAll('.ts\n', '.js\n').replace(/^([-+]import .*\n)+ import .*\n@@\n/m, '')
 
-  return (await applyDiff(app, commonjs!)) + (await applyDiff(app, rest))
+  return (await applyDiff(app, commonjs)) + (await applyDiff(app, rest))
 }
 
 for (const kind of kinds) {
@@ -300,8 +302,10 @@ for (const kind of kinds) {
         it('lists and ends its sessions, at once', async () => {
           const { accessToken, session } = await newLogin('edith@example.com')
           const socket = await signedIn(accessToken)
+          const shown = snippet('docs/cli.md', 'npx moult check').replaceAll('ada@', 'edith@')
+          const [, list, endAll] = shown.split('\n').map((line) => line.split(' ').slice(2))
           const [listed, unknown, users] = await Promise.all([
-            moult(['sessions', 'list', 'edith@example.com', '--json']),
+            moult([...list!, '--json']),
             moult(['sessions', 'list', 'nobody@example.com']),
             moult(['users', 'list'])
           ])
@@ -315,6 +319,7 @@ for (const kind of kinds) {
           assert.match(unknown.stderr, /^There is no member with the email nobody@example\.com$/m)
           assert.deepEqual([users.code, users.stdout], [1, ''])
           assert.match(users.stderr, /^The users of this app are looked after by the app itself$/)
+          assert.equal((await moult(endAll!)).stdout, '0 sessions have ended')
         })
 
         it('checks its settings and its database, and says the mend', async () => {
@@ -408,9 +413,9 @@ for (const kind of kinds) {
       it('signs in by OAuth with sessions and refresh tokens, as docs/oauth.md says', async () => {
         const provider = await startOAuthProvider()
         const port = await freePort()
-        const [diff] = await blocksOf('oauth.md', 'diff')
+        const diff = snippet('docs/oauth.md', '--- src/authentication.js')
 
-        await applyDiff(app, diff!.replaceAll("('authentication')", `('${kind.path}')`))
+        await applyDiff(app, diff.replaceAll("('authentication')", `('${kind.path}')`))
         provider.profile = { id: 7, email: 'lise@example.com' }
         const withOAuth = await startGenerated(
           app,
@@ -458,13 +463,16 @@ for (const kind of kinds) {
 
       before(async () => {
         const { secret } = JSON.parse(await app.read('config/default.json')).authentication
+        const shown = snippet('docs/existing-app.md', 'stockTokens').replace('…', secret)
 
-        accepting = await startGenerated(app, kind.main, database.url, {
-          authentication: {
-            secret: 'another secret of access tokens than before',
-            'refresh-token': { stockTokens: { secret } }
-          }
-        })
+        accepting = await startGenerated(
+          app,
+          kind.main,
+          database.url,
+          merge(JSON.parse(shown), {
+            authentication: { secret: 'another secret of access tokens than before' }
+          })
+        )
       })
       after(() => accepting.stop())
 

@@ -3,20 +3,21 @@ import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { movePreviousTokens } from '../../src/refresh-token/index.js'
-import { startApp, type TestApp } from '../support/app.js'
-import {
-  blocksOf,
-  copyGenerated,
-  makePackage,
-  type GeneratedApp,
-  type Package
-} from '../support/generated-app.js'
+import { RefreshTokenStrategy, movePreviousTokens } from '../../src/refresh-token/index.js'
+import { merge, startApp, withApp, type Settings, type TestApp } from '../support/app.js'
+import { runCode, snippet } from '../support/documents.js'
+import { copyGenerated, makePackage, type GeneratedApp, type Package } from '../support/generated-app.js'
 import { atOnce, outcome, restClient, tally, type RestClient } from '../support/rest.js'
 import { decoded, handmade } from '../support/tokens.js'
 
 const run = promisify(execFile)
 const year = 365 * 24 * 60 * 60 // s
+const settings = JSON.parse(snippet('docs/migrating.md', 'previousTokens')) as Settings
+const scripts = {
+  jackywxd: snippet('docs/migrating.md', 'refresh-tokens'),
+  authenticationRefresh: snippet('docs/migrating.md', 'refresh_tokens'),
+  ownHooks: snippet('docs/migrating.md', 'users.updateMany')
+}
 
 describe('refresh tokens of before', () => {
   let made: Package
@@ -27,7 +28,7 @@ describe('refresh tokens of before', () => {
   before(async () => {
     made = await makePackage()
     app = await copyGenerated('generated-js', made)
-    t = await startApp({ settings: { authentication: { 'refresh-token': { previousTokens: true } } } })
+    t = await startApp({ settings })
     client = restClient(t.address)
   })
   after(async () => {
@@ -47,10 +48,8 @@ describe('refresh tokens of before', () => {
     )
   }
   /** Runs a script of docs/migrating.md. */
-  const move = async (index: number): Promise<string> => {
-    const scripts = await blocksOf('migrating.md', 'js')
-
-    await app.write('move.mjs', scripts[index]!)
+  const move = async (from: keyof typeof scripts): Promise<string> => {
+    await app.write('move.mjs', scripts[from])
     const { stdout } = await run(process.execPath, ['move.mjs'], {
       cwd: app.folder,
       env: { ...process.env, MONGODB_URL: t.url }
@@ -66,7 +65,7 @@ describe('refresh tokens of before', () => {
     await t.db
       .collection('refresh-tokens')
       .insertOne({ refreshToken, userId, isValid: true, deviceId: 'phone' })
-    await move(0)
+    await move('jackywxd')
     return { userId, refreshToken }
   }
 
@@ -78,8 +77,8 @@ describe('refresh tokens of before', () => {
       { refreshToken: good, userId: users[0]._id, isValid: true, deviceId: 'phone' },
       { refreshToken: revoked, userId: users[1]._id, isValid: false }
     ])
-    assert.equal(await move(0), 'moved 1')
-    assert.equal(await move(0), 'moved 0')
+    assert.equal(await move('jackywxd'), 'moved 1')
+    assert.equal(await move('jackywxd'), 'moved 0')
 
     const { body } = await client.refresh(good!)
 
@@ -101,7 +100,7 @@ describe('refresh tokens of before', () => {
     })
 
     await t.db.collection('refresh_tokens').insertMany([record(good, null), record(revoked, new Date())])
-    assert.equal(await move(1), 'moved 1')
+    assert.equal(await move('authenticationRefresh'), 'moved 1')
     assert.equal(outcome(await client.refresh(revoked)), '401 invalid')
     assert.equal((await client.refresh(good)).body.user._id, userId)
   })
@@ -111,7 +110,7 @@ describe('refresh tokens of before', () => {
     const token = randomUUID()
 
     await t.db.collection('users').updateOne({ email }, { $set: { refresh_token: token } })
-    assert.equal(await move(2), 'moved 1')
+    assert.equal(await move('ownHooks'), 'moved 1')
     assert.equal((await client.refresh(token)).body.user._id, userId)
     assert.equal((await t.db.collection('users').findOne({ email }))?.refresh_token, undefined)
   })
@@ -189,6 +188,29 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh(refreshToken)), '201')
     await users.remove(userId)
     assert.equal(outcome(await client.refresh(refreshToken)), '401 revoked')
+  })
+
+  it('are taken under the name that clients send already, if the strategy is registered under it', async () => {
+    const { refreshToken } = await movedToken()
+    const names = { authentication: { authStrategies: ['jwt', 'local', 'refresh-token', 'refresh'] } }
+    const line = snippet('docs/migrating.md', "register('refresh'")
+
+    await withApp(
+      {
+        settings: merge(settings, names),
+        database: t.db.databaseName,
+        configure: (app) =>
+          void runCode(line, { authentication: app.service('authentication'), RefreshTokenStrategy })
+      },
+      async ({ address }) => {
+        const refresh = (token: string) =>
+          restClient(address).authenticate({ strategy: 'refresh', refreshToken: token })
+        const first = await refresh(refreshToken)
+
+        assert.equal(outcome(first), '201')
+        assert.equal(outcome(await refresh(first.body.refreshToken)), '201')
+      }
+    )
   })
 
   it('are refused when they have expired, and when they are no tokens at all', async () => {

@@ -5,14 +5,18 @@ import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
+import { readPage, snippet } from '../support/documents.js'
 import {
   applyDiff,
-  blocksOf,
   compile,
   copyGenerated,
   makePackage,
+  ownDatabase,
+  startGenerated,
   type Package
 } from '../support/generated-app.js'
+import { password } from '../support/rest.js'
+import { connect } from '../support/socket.js'
 
 const run = promisify(execFile)
 
@@ -115,15 +119,16 @@ describe('the package', () => {
   })
 
   it('is as small as docs/existing-app.md says', async () => {
-    const page = await readFile(join(import.meta.dirname, '../../docs/existing-app.md'), 'utf8')
-    const [, packed, unpacked] = /(\d+) kB packed,\s(\d\.\d) MB unpacked/.exec(page)!
+    const [, packed, unpacked] = /(\d+) kB packed,\s(\d\.\d) MB unpacked/.exec(
+      readPage('docs/existing-app.md')
+    )!
 
     assert.ok(made.packedSize <= Number(packed) * 1000, `${made.packedSize} bytes packed`)
     assert.ok(made.unpackedSize <= Number(unpacked) * 1e6, `${made.unpackedSize} bytes unpacked`)
   })
 
   it('exports what docs/existing-app.md lists, types too', async () => {
-    const page = await readFile(join(import.meta.dirname, '../../docs/existing-app.md'), 'utf8')
+    const page = readPage('docs/existing-app.md')
     const { exports } = JSON.parse(await readFile(join(made.folder, 'package.json'), 'utf8'))
     const [, ...sections] = page.split(/^\| from /m)
 
@@ -208,16 +213,81 @@ describe('the package', () => {
       assert.equal(await exportsOf(code), 'ERR_PACKAGE_PATH_NOT_EXPORTED')
     })
 
-    it('has types that infer, and so do the examples of the docs', async () => {
-      const [endOtherSessions, sessions] = await blocksOf('existing-app.md', 'ts')
+    it('is installed by the name that docs/existing-app.md says', async () => {
+      const { name } = JSON.parse(await readFile(join(made.folder, 'package.json'), 'utf8'))
 
-      await applyDiff(app, (await blocksOf('existing-app.md', 'diff'))[0]!)
-      await app.write('src/hooks/end-other-sessions.ts', endOtherSessions!)
-      await app.write('src/services/sessions.ts', sessions!)
-      await app.write('src/typed.ts', typed)
-      await compile(app)
-      await app.edit('src/typed.ts', (text) => text.replace("'logout'", "'log out'"))
-      await assert.rejects(compile(app), /'"log out"' is not assignable to type 'EndReason'/)
+      assert.equal(snippet('docs/existing-app.md', 'npm install'), `npm install ${name}\n`)
+    })
+
+    describe('with the examples of docs/existing-app.md', () => {
+      const database = ownDatabase()
+
+      before(async () => {
+        await applyDiff(app, snippet('docs/existing-app.md', '--- src/authentication.ts'))
+        await app.write(
+          'src/hooks/end-other-sessions.ts',
+          snippet('docs/existing-app.md', 'endOtherSessions')
+        )
+        await app.write('src/services/sessions.ts', snippet('docs/existing-app.md', 'SessionService'))
+        await app.write('src/typed.ts', typed)
+        await app.edit('src/services/index.ts', (text) =>
+          `import { sessions } from './sessions'\n${text}`.replace(
+            '  // All',
+            '  app.configure(sessions)\n  // All'
+          )
+        )
+        await app.edit('src/services/users/users.ts', (text) =>
+          `import { endOtherSessions } from '../../hooks/end-other-sessions'\n${text}`.replace(
+            'after: {',
+            'after: {\n      patch: [endOtherSessions],'
+          )
+        )
+        await compile(app)
+      })
+      after(() => database.close())
+
+      it('lets users see and end their sessions, and ends the others when the password changes', async () => {
+        const { client, address, stop } = await startGenerated(app, 'lib/', database.url)
+        const { email, _id } = await client.signUp({ email: 'ada@example.com' })
+        const signIn = async () => (await client.signIn(email)).body
+        const [laptop, phone] = [await signIn(), await signIn()]
+        const ask = (method: string, path: string, body?: object) =>
+          client.ask(method, path, { token: laptop.accessToken, ...(body && { body }) })
+        const ids = async () =>
+          (await ask('GET', '/sessions')).body.map(({ id, current }: { id: string; current: boolean }) => [
+            id,
+            current
+          ])
+        const stranger = await connect(address)
+
+        try {
+          assert.deepEqual(await ids(), [
+            [phone.session.id, false],
+            [laptop.session.id, true]
+          ])
+          assert.equal((await ask('DELETE', `/sessions/${phone.session.id}`)).body.id, phone.session.id)
+          assert.equal((await ask('DELETE', `/sessions/${phone.session.id}`)).status, 404)
+
+          const tablet = await signIn()
+
+          assert.equal((await ids()).length, 2)
+          assert.equal((await ask('PATCH', `/users/${_id}`, { password: `${password}!` })).status, 200)
+          assert.deepEqual(await ids(), [[laptop.session.id, true]])
+          assert.equal((await client.refresh(tablet.refreshToken)).body.data.reason, 'revoked')
+          assert.deepEqual(
+            stranger.events.filter(([name]) => name.startsWith('sessions')),
+            []
+          )
+        } finally {
+          stranger.close()
+          await stop()
+        }
+      })
+
+      it('has types that infer, and that refuse what is wrong', async () => {
+        await app.edit('src/typed.ts', (text) => text.replace("'logout'", "'log out'"))
+        await assert.rejects(compile(app), /'"log out"' is not assignable to type 'EndReason'/)
+      })
     })
   })
 })

@@ -1,44 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { accountPage } from '../support/account-page.js'
-import { startApp, type TestApp } from '../support/app.js'
-import { startChromium, withoutChromium } from '../support/chromium.js'
+import { describe, it } from 'node:test'
+import { accountSite } from '../support/account-site.js'
+import { withoutChromium } from '../support/chromium.js'
 import { newPerson } from '../support/people.js'
 import { outcome, password, restClient } from '../support/rest.js'
-import { visitors } from '../support/visitors.js'
 
 const newPassword = 'correct horse staple'
 
 describe('the account on the page', { skip: withoutChromium }, () => {
-  let t: TestApp
-  let browser: Browser
-
-  before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), startChromium()])
-  })
-  after(async () => {
-    await browser.close()
-    await t.stop()
-  })
-
-  const guests = visitors(
-    () => browser,
-    () => t.address
-  )
-  afterEach(() => guests.closeAll())
-
-  const signedIn = async (email: string) => {
-    const visitor = await guests.open()
-    const page = accountPage(visitor.page)
-
-    await page.signIn(email)
-    await page.isHome()
-    return { ...visitor, ...page }
-  }
+  const site = accountSite()
+  const { signedIn } = site
 
   it('changes its name, and so greets in all browsers', async () => {
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
     const [one, other] = await Promise.all([signedIn(email), signedIn(email)])
 
     await one.field('Name').fill('Ada <script>')
@@ -52,7 +26,7 @@ describe('the account on the page', { skip: withoutChromium }, () => {
   })
 
   it('changes its password, which signs all other browsers out', async () => {
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
     const [one, other] = await Promise.all([signedIn(email), signedIn(email)])
     const change = async (current: string, next: string) => {
       await one.field('Current password').fill(current)
@@ -72,7 +46,7 @@ describe('the account on the page', { skip: withoutChromium }, () => {
     await other.isOutside()
     await other.reads('Your password was changed on another device. That signs out all the others.')
     assert.equal(await one.field('New password').isVisible(), false)
-    assert.equal(outcome(await restClient(t.address).signIn(email, { password: newPassword })), '201')
+    assert.equal(outcome(await restClient(site.t.address).signIn(email, { password: newPassword })), '201')
     await one.page.reload()
     await one.isHome()
   })

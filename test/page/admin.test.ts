@@ -1,49 +1,30 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { accountPage } from '../support/account-page.js'
-import { startApp, type TestApp } from '../support/app.js'
-import { startChromium, withoutChromium } from '../support/chromium.js'
+import { before, describe, it } from 'node:test'
+import { accountSite } from '../support/account-site.js'
+import { withoutChromium } from '../support/chromium.js'
 import { newPerson, stored } from '../support/people.js'
 import { restClient } from '../support/rest.js'
-import { visitors } from '../support/visitors.js'
 
 describe('an admin on the page', { skip: withoutChromium }, () => {
-  let t: TestApp
-  let browser: Browser
+  const site = accountSite()
   let adminEmail: string
 
   before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), startChromium()])
-    adminEmail = (await newPerson(t, 'admin')).email
+    adminEmail = (await newPerson(site.t, 'admin')).email
 
-    const { signUp } = restClient(t.address)
+    const { signUp } = restClient(site.t.address)
 
     for (const name of ['Ada', 'Alan', 'Barbara', 'Tim', 'Edsger', 'Frances', 'Grace', 'Radia', 'Tony']) {
       await signUp({ name, email: `${name.toLowerCase()}@example.com` })
     }
   })
-  after(async () => {
-    await browser.close()
-    await t.stop()
-  })
-
-  const guests = visitors(
-    () => browser,
-    () => t.address
-  )
-  afterEach(() => guests.closeAll())
 
   const signedIn = async (email: string, options = {}) => {
-    const visitor = await guests.open(options)
-    const page = accountPage(visitor.page)
+    const visitor = await site.signedIn(email, options)
     const people = visitor.page.getByRole('region', { name: 'People' })
 
-    await page.signIn(email)
-    await page.isHome()
     return {
       ...visitor,
-      ...page,
       people,
       names: () => people.getByRole('heading', { level: 3 }).allInnerTexts(),
       search: visitor.page.getByRole('searchbox'),
@@ -81,7 +62,7 @@ describe('an admin on the page', { skip: withoutChromium }, () => {
   it('hears of new people', async () => {
     const { person } = await signedIn(adminEmail)
 
-    await restClient(t.address).signUp({ name: 'Newcomer' })
+    await restClient(site.t.address).signUp({ name: 'Newcomer' })
     await person('Newcomer').waitFor()
   })
 
@@ -94,7 +75,7 @@ describe('an admin on the page', { skip: withoutChromium }, () => {
     await admin.reads('Grace is an admin now.')
     await other.people.waitFor()
     await other.person('Tony').waitFor()
-    assert.deepEqual((await stored(t, 'grace@example.com')).roles, ['admin'])
+    assert.deepEqual((await stored(site.t, 'grace@example.com')).roles, ['admin'])
 
     await admin.person('Grace').getByRole('combobox').selectOption('User')
     await other.people.waitFor({ state: 'hidden' })

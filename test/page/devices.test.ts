@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
-import type { Browser } from 'playwright-core'
+import { describe, it } from 'node:test'
 import { accountPage } from '../support/account-page.js'
-import { startApp, type TestApp } from '../support/app.js'
-import { startChromium, withoutChromium } from '../support/chromium.js'
+import { accountSite } from '../support/account-site.js'
+import { withoutChromium } from '../support/chromium.js'
 import { newPerson, stored } from '../support/people.js'
-import { visitors } from '../support/visitors.js'
 
 const phone = {
   viewport: { width: 390, height: 844 },
@@ -17,36 +15,16 @@ const laptop = {
 }
 
 describe('the devices on the page', { skip: withoutChromium }, () => {
-  let t: TestApp
-  let browser: Browser
-
-  before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), startChromium()])
-  })
-  after(async () => {
-    await browser.close()
-    await t.stop()
-  })
-
-  const guests = visitors(
-    () => browser,
-    () => t.address
-  )
-  afterEach(() => guests.closeAll())
-
-  const open = async (options = {}) => {
-    const visitor = await guests.open(options)
-
-    return { ...visitor, ...accountPage(visitor.page) }
-  }
+  const site = accountSite()
+  const { guests, open } = site
 
   /** A laptop and a phone of one person, signed in on the page. */
   const both = async () => {
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
     const [one, other] = await Promise.all([open(laptop), open(phone)])
 
     // The session that the person began with is none of a browser
-    await t.db.collection('users').updateOne({ email }, { $set: { sessions: [] } })
+    await site.t.db.collection('users').updateOne({ email }, { $set: { sessions: [] } })
     await one.signIn(email)
     await one.isHome()
 
@@ -116,7 +94,7 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
     await other.look('phone-signed-out-by-another')
     await one.reads('Safari on iPhone was signed out.')
     await one.device('Safari on iPhone').waitFor({ state: 'detached' })
-    assert.equal((await stored(t, email)).sessions.length, 1)
+    assert.equal((await stored(site.t, email)).sessions.length, 1)
 
     await other.page.reload()
     await other.isOutside()
@@ -151,14 +129,14 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
     const second = accountPage(tab.page)
 
     await second.isHome()
-    assert.equal((await stored(t, email)).sessions.length, 1)
+    assert.equal((await stored(site.t, email)).sessions.length, 1)
     await second.button('Sign out').click()
     await one.isOutside()
     await one.reads('You have signed out.')
     await one.signIn(email)
     await one.isHome()
     await second.isHome()
-    assert.equal((await stored(t, email)).sessions.length, 1)
+    assert.equal((await stored(site.t, email)).sessions.length, 1)
   })
 
   it('come up to date when the connection was lost for a while', async () => {
@@ -166,7 +144,7 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
 
     one.expects(/WebSocket|ERR_/)
     await one.context.setOffline(true)
-    t.app.io.disconnectSockets(true)
+    site.t.app.io.disconnectSockets(true)
     await one.reads(/^You are offline/)
     await one.look('offline')
     await other.signIn(email)

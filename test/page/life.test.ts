@@ -1,40 +1,17 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { accountPage } from '../support/account-page.js'
-import { startApp, withApp, type TestApp } from '../support/app.js'
-import { startChromium, withoutChromium } from '../support/chromium.js'
+import { describe, it } from 'node:test'
+import { accountSite } from '../support/account-site.js'
+import { withApp } from '../support/app.js'
+import { withoutChromium } from '../support/chromium.js'
 import { newPerson } from '../support/people.js'
-import { visitors } from '../support/visitors.js'
 
 describe('the access token on the page', { skip: withoutChromium }, () => {
-  let t: TestApp
-  let browser: Browser
-
-  before(async () => {
-    const settings = { authentication: { jwtOptions: { expiresIn: '3s' } } }
-
-    ;[t, browser] = await Promise.all([startApp({ settings }), startChromium()])
-  })
-  after(async () => {
-    await browser.close()
-    await t.stop()
-  })
-
-  const guests = visitors(
-    () => browser,
-    () => t.address
-  )
-  afterEach(() => guests.closeAll())
+  const site = accountSite({ settings: { authentication: { jwtOptions: { expiresIn: '3s' } } } })
+  const { guests, signedIn } = site
 
   it('runs down and is renewed, again and again', async () => {
-    const { email } = await newPerson(t)
-    const { page, look } = await guests.open()
-    const { signIn, isHome, reads, button } = accountPage(page)
-
-    await signIn(email)
-    await isHome()
-
+    const { email } = await newPerson(site.t)
+    const { page, look, reads, button } = await signedIn(email)
     const timer = page.getByRole('timer')
 
     await timer.getByText('0:02').waitFor()
@@ -51,25 +28,22 @@ describe('the access token on the page', { skip: withoutChromium }, () => {
   it('is said to be of the length that it has, and is renewed when one asks for it', async () => {
     await withApp({}, async (other) => {
       const { email } = await newPerson(other)
-      const visitor = await guests.open({ baseURL: other.address })
-      const { signIn, isHome, reads, button } = accountPage(visitor.page)
-      const timer = visitor.page.getByRole('timer').getByText(/^14:5\d$/)
+      const { page, reads, button, expects, isOutside } = await signedIn(email, { baseURL: other.address })
+      const timer = page.getByRole('timer').getByText(/^14:5\d$/)
 
-      await signIn(email)
-      await isHome()
       await timer.waitFor()
 
-      const token = await visitor.page.locator('.token').innerText()
+      const token = await page.locator('.token').innerText()
 
       await button('Renew now').click()
       await reads('Renewed 1 time since you opened this page.')
-      assert.notEqual(await visitor.page.locator('.token').innerText(), token)
+      assert.notEqual(await page.locator('.token').innerText(), token)
       await timer.waitFor()
 
       await other.db.collection('users').updateOne({ email }, { $set: { sessions: [] } })
-      visitor.expects(/401/)
+      expects(/401/)
       await button('Renew now').click()
-      await accountPage(visitor.page).isOutside()
+      await isOutside()
       await guests.closeAll()
     })
   })

@@ -1,39 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, afterEach, before, describe, it } from 'node:test'
-import type { Browser } from 'playwright-core'
+import { describe, it } from 'node:test'
 import { accountPage } from '../support/account-page.js'
-import { startApp, withApp, type TestApp } from '../support/app.js'
-import { startChromium, withoutChromium } from '../support/chromium.js'
+import { accountSite } from '../support/account-site.js'
+import { withApp } from '../support/app.js'
+import { withoutChromium } from '../support/chromium.js'
 import { newPerson, stored } from '../support/people.js'
 import { password } from '../support/rest.js'
-import { visitors } from '../support/visitors.js'
 
 const newEmail = () => `${randomUUID()}@example.com`
 
 describe('signing in on the page', { skip: withoutChromium }, () => {
-  let t: TestApp
-  let browser: Browser
-
-  before(async () => {
-    ;[t, browser] = await Promise.all([startApp(), startChromium()])
-  })
-  after(async () => {
-    await browser.close()
-    await t.stop()
-  })
-
-  const guests = visitors(
-    () => browser,
-    () => t.address
-  )
-  afterEach(() => guests.closeAll())
-
-  const open = async (options = {}) => {
-    const visitor = await guests.open(options)
-
-    return { ...visitor, ...accountPage(visitor.page) }
-  }
+  const site = accountSite()
+  const { guests, open } = site
 
   it('takes who is new from an empty form to the own devices', async () => {
     const { page, look, signUp, isHome, heading, devices, field, button } = await open()
@@ -51,8 +30,8 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
     assert.match(await devices.first().innerText(), /on Linux\s+This browser\s+Active now/)
     assert.match(await devices.first().innerText(), /IP (127\.0\.0\.1|::1)/)
-    assert.equal((await stored(t, email)).sessions.length, 1)
-    assert.equal(page.url(), `${t.address}/`)
+    assert.equal((await stored(site.t, email)).sessions.length, 1)
+    assert.equal(page.url(), `${site.t.address}/`)
     assert.equal(await page.title(), 'Your devices · Moult')
     assert.equal(await field('Name').inputValue(), 'Ada')
     assert.equal(await button('Sign out all others').count(), 0)
@@ -61,7 +40,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
   it('says beside each field what is wrong with it, and goes to the first', async () => {
     const { page, look, signUp, errorOf, field, button } = await open()
-    const taken = await newPerson(t)
+    const taken = await newPerson(site.t)
 
     await signUp('ada', { password: 'short' })
     assert.equal(await errorOf('Email'), 'That is no complete email address.')
@@ -89,7 +68,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
   it('says no more of a wrong password than of an unknown email', async () => {
     const { look, signIn, reads, isHome, field } = await open()
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
 
     for (const wrong of [email, newEmail()]) {
       await signIn(wrong, 'wrong horse battery')
@@ -104,7 +83,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
   it('is done with the keyboard alone', async () => {
     const { page, isOutside, isHome, reads } = await open()
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
     const press = async (...keys: string[]) => {
       for (const key of keys) {
         await page.keyboard.press(key)
@@ -180,16 +159,16 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
   it('lasts over a reload, and ends by signing out; to sign in again is no new device', async () => {
     const { page, look, signIn, isHome, isOutside, reads, button } = await open()
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
 
     await signIn(email)
     await isHome()
 
-    const [, first] = (await stored(t, email)).sessions
+    const [, first] = (await stored(site.t, email)).sessions
 
     await page.reload()
     await isHome()
-    assert.equal((await stored(t, email)).sessions[1].id, first.id)
+    assert.equal((await stored(site.t, email)).sessions[1].id, first.id)
 
     await button('Sign out').click()
     await isOutside()
@@ -197,19 +176,19 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     await look('signed-out')
     await page.reload()
     await isOutside()
-    assert.equal((await stored(t, email)).sessions.length, 1)
+    assert.equal((await stored(site.t, email)).sessions.length, 1)
 
     await signIn(email)
     await isHome()
 
-    const [, second] = (await stored(t, email)).sessions
+    const [, second] = (await stored(site.t, email)).sessions
 
     assert.equal(second.device.id, first.device.id)
   })
 
   it('keeps no token where it is not needed, and shows none', async () => {
     const { page, signIn, isHome } = await open()
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
 
     await signIn(email)
     await isHome()
@@ -260,7 +239,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
 
   it('works on a phone as well', async () => {
     const { page, look, signIn, isHome, isOutside } = await open({ viewport: { width: 390, height: 844 } })
-    const { email } = await newPerson(t)
+    const { email } = await newPerson(site.t)
     const isWithin = () =>
       page.evaluate(() => {
         const { scrollWidth, clientWidth } = (globalThis as any).document.documentElement

@@ -137,6 +137,24 @@ describe('the audit trail', () => {
     )
   })
 
+  it('shows nobody but admins where an admin acted from', async () => {
+    const ada = await newPerson(t)
+    const mine = { currentPassword: password, password: 'another horse battery' }
+
+    await ada.ask('PATCH', `/users/${ada.id}`, { body: mine })
+    await admin.ask('PATCH', `/users/${ada.id}`, { body: { roles: ['moderator'] } })
+    const ips = (events: AuditEvent[]) => events.slice(0, 2).map(({ type, device }) => [type, device.ip])
+
+    assert.deepEqual(ips(await trailOf(ada)), [
+      ['roles-changed', '127.0.0.1'],
+      ['password-changed', '127.0.0.1']
+    ])
+    assert.deepEqual(ips((await ada.ask('GET', '/events')).body.data), [
+      ['roles-changed', undefined],
+      ['password-changed', '127.0.0.1']
+    ])
+  })
+
   it('has a right password for a disabled account', async () => {
     const ada = await newPerson(t)
 

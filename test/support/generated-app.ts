@@ -93,13 +93,6 @@ export async function copyGenerated(name: string, { folder: made }: Package): Pr
   return app
 }
 
-/** The blocks of a page of docs/ in a language. */
-export async function blocksOf(page: string, language: string): Promise<string[]> {
-  const text = await readFile(join(root, 'docs', page), 'utf8')
-
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, block]) => block!)
-}
-
 /** Applies a diff as docs/ show it: `--- file`, and hunks that `@@` parts. Answers how many lines it adds. */
 export async function applyDiff(app: GeneratedApp, diff: string): Promise<number> {
   for (const part of diff.split(/^--- /m).slice(1)) {

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isCommonPassword } from '../../src/common-passwords.js'
 import { createLogger, type Logger } from '../../src/logger.js'
 
 /** Where the apps of a test run log to, and what they were told that must not be there. Set by the test command. */
@@ -52,10 +53,8 @@ function secretsIn(body: unknown): string[] {
 // Tokens (two parts suffice to know one by) and hashes of passwords
 const forms = /eyJ[\w-]{10,}\.[\w-]{10,}|\$argon2|\$2[aby]\$\d\d\$/g
 
-const leastSecret = 12 // characters
-
 /** What of all that was logged is a secret. */
-export function secretsLogged(logs: string): string[] {
+export async function secretsLogged(logs: string): Promise<string[]> {
   const read = (ending: string) =>
     existsSync(logs)
       ? readdirSync(logs)
@@ -63,21 +62,25 @@ export function secretsLogged(logs: string): string[] {
           .map((file) => readFileSync(join(logs, file), 'utf8'))
           .join('')
       : ''
-  const log = read('.log')
+  const log = ['.log', '.output', '.terminal'].map(read).join('')
   const secrets = new Set(
     read('.secrets')
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line) as string)
   )
-  // Tokens are found by their form, so that not each of thousands has to be searched for
-  // Short ones are words that were tried as passwords, as 'password' itself: such stand in logs by chance
-  const others = [...secrets].filter((secret) => !secret.startsWith('eyJ') && secret.length >= leastSecret)
+  const others: string[] = []
 
-  const output = read('.output') // sentences, which hold words that were tried as passwords
+  for (const secret of secrets) {
+    // Tokens are found by their form, so that not each of thousands has to be searched for. The most common passwords
+    // are refused: such as 'password' are words of the log itself
+    if (!secret.startsWith('eyJ') && !(await isCommonPassword(secret))) {
+      others.push(secret)
+    }
+  }
 
   console.log(
-    `Searched ${log.length + output.length} characters of logs for tokens, hashes and ${others.length} other secrets`
+    `Searched ${log.length} characters of logs for tokens, hashes and ${others.length} other secrets`
   )
-  return [...((log + output).match(forms) ?? []), ...others.filter((secret) => log.includes(secret))]
+  return [...(log.match(forms) ?? []), ...others.filter((secret) => log.includes(secret))]
 }

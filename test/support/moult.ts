@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { program } from '../../src/cli/moult.js'
 import type { TestApp } from './app.js'
 import { noteLog } from './log.js'
 import { runScript, type Outcome, type ProcessOptions } from './process.js'
@@ -41,4 +42,20 @@ export async function moultAtTerminal(t: TestApp, args: string[]) {
       return { seen, code: code as number }
     }
   }
+}
+
+/** Whether a command line has such a command, with such options and so many arguments. */
+export function isMoultCall(words: string[]): boolean {
+  const [group, name, ...rest] = words
+  const outer = program().commands.find((command) => command.name() === group)
+  const inner = outer?.commands.find((command) => command.name() === name)
+  const command = inner ?? outer
+
+  if (!command) {
+    return false
+  }
+
+  const { operands, unknown } = command.parseOptions(inner ? rest : words.slice(1))
+
+  return unknown.length === 0 && operands.length <= command.registeredArguments.length
 }

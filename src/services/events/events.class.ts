@@ -26,7 +26,9 @@ export class EventService {
     const limit = Math.min($limit, this.paginate.max)
     const filter = { ...(userId !== everybody && { userId }), ...(type && { type }) }
 
-    return { ...(await this.store.find(filter, { limit, skip })), limit, skip }
+    const { total, data } = await this.store.find(filter, { limit, skip })
+
+    return { total, limit, skip, data: isAdmin(params.user!) ? data : data.map(withoutOthersDevice) }
   }
 }
 
@@ -39,4 +41,11 @@ function ownerOf({ user, query }: EventParams): string {
   }
 
   return asked
+}
+
+/** Without the address and the program of the admin who did something to an account: its user need not know these. */
+function withoutOthersDevice(event: AuditEvent): AuditEvent {
+  const { userId, by = userId, type } = event
+
+  return by === userId || type === 'session-ended' ? event : { ...event, device: {} }
 }

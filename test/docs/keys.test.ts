@@ -1,0 +1,88 @@
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { makeKeyFile } from '../../src/refresh-token/key-rotation.js'
+import { algorithms } from '../../src/refresh-token/signing-key.js'
+import { merge, withApp } from '../support/app.js'
+import { readPage, runCode, runShell, snippet } from '../support/documents.js'
+import { newPem } from '../support/keys.js'
+import { newPerson } from '../support/people.js'
+import { settingsWith } from '../support/settings.js'
+
+/** What differs from one day and key to the next. */
+const normal = (shown: string): string =>
+  shown
+    .trim()
+    .replaceAll(/\b20\d\d-\d\d-\d\d \d\d:\d\d\b/g, 'TIME')
+    .replaceAll(/^(access|refresh) +[\w-]{16}/gm, '$1  KEY')
+    .replace(/^Keys from \S+;/, 'Keys from FILE;')
+    .replaceAll(/ {2,}/g, '  ')
+
+describe('docs/keys.md', () => {
+  it('shows how keys are rotated in a file, what is in it then, and what is said of them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'moult-keys-'))
+    const file = join(folder, 'keys.json')
+    const env = { NODE_ENV: 'development', KEYS_FILE: file }
+    const rotate = snippet('docs/keys.md', 'KEYS_FILE=').replace('/etc/moult/keys.json', file)
+    const [command, ...shown] = snippet('docs/keys.md', '$ npm run moult -- keys show').split('\n')
+
+    try {
+      makeKeyFile(file, 'HS256') // as the first rotation does
+      assert.match(await runShell(rotate, { env }), /^New key for refresh tokens: /m)
+
+      const content = JSON.parse(await readFile(file, 'utf8'))
+      const shownContent = JSON.parse(snippet('docs/keys.md', '"signsFrom"'))
+
+      assert.deepEqual(Object.keys(content), Object.keys(shownContent))
+      assert.equal(shownContent.accessToken.split(',').length, content.accessToken.split(',').length)
+      assert.match(Object.keys(content.signsFrom)[0]!, /^[\w-]{16}$/)
+      assert.ok(
+        Object.entries(content.signsFrom).every(([, time]) => new Date(time as string).toISOString() === time)
+      )
+
+      const said = await runShell(command!.replace('$ npm run', 'npm run --silent'), { env })
+
+      assert.equal(normal(said), normal(shown.join('\n')))
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('shows how access tokens are signed with a key of which others have the public half, and verified there', () => {
+    const shown = JSON.parse(snippet('docs/keys.md', '"algorithm": "ES256"'))
+    const settings = merge(shown, { authentication: { secret: newPem('ES256').privatePem } })
+
+    return withApp({ settings }, async (t) => {
+      const { id, accessToken } = await newPerson(t)
+      const verify = snippet('docs/keys.md', 'createRemoteJWKSet').replace(
+        'https://auth.example.com',
+        t.address
+      )
+      const { sub } = await runCode(verify, { createRemoteJWKSet, jwtVerify, accessToken }, 'payload')
+
+      assert.equal(sub, id)
+    })
+  })
+
+  const rows = [
+    ...readPage('docs/keys.md').matchAll(/^\| `(\w+)` +\| [^|]+ \| (?:`(openssl [^`]+)`|the same) +\|$/gm)
+  ]
+
+  for (const [index, [, algorithm, command = rows[index - 1]![2]]] of rows.entries()) {
+    it(`says how a key for ${algorithm} is made`, async () => {
+      const secret = await runShell(command!)
+
+      assert.equal(settingsWith({ secret, jwtOptions: { algorithm } }).accessTokens.algorithm, algorithm)
+    })
+  }
+
+  it('says so of each algorithm that has two halves', () => {
+    assert.deepEqual(
+      rows.map(([, algorithm]) => algorithm),
+      algorithms.filter((name) => !name.startsWith('HS'))
+    )
+  })
+})
