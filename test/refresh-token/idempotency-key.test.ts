@@ -209,7 +209,10 @@ describe('what is stored of a session', () => {
     assert.ok(!document.includes(decoded(answer.body.refreshToken).claims.jti), "a successor's id is stored")
 
     for (const text of document.match(/"[^"]+"/g)!.map((quoted) => quoted.slice(1, -1))) {
-      assert.equal(outcome(await client.refresh(text)), '401 invalid')
+      // As text, so that the names of fields are not taken for secrets when the logs are searched
+      const body = JSON.stringify({ strategy: 'refresh-token', refreshToken: text })
+
+      assert.equal(outcome(await client.ask('POST', '/authentication', { body })), '401 invalid')
     }
   })
 })

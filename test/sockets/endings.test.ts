@@ -17,6 +17,8 @@ interface Scene {
   admin: Person
 }
 
+const { MONGODB_URL } = process.env
+
 for (const where of ['here', 'on another instance', 'on another instance, without change streams']) {
   describe(`sessions removed, by what happens ${where}`, () => {
     let t: TestApp
@@ -47,6 +49,7 @@ for (const where of ['here', 'on another instance', 'on another instance, withou
       await elsewhere?.stop()
       await t.stop()
       await standalone?.stop()
+      process.env.MONGODB_URL = MONGODB_URL
     })
 
     const oneEnds: Partial<Record<EndReason, (scene: Scene) => Promise<unknown>>> = {
