@@ -2,7 +2,6 @@ import { kindOf } from '../attempts.js'
 import { addressGroup } from '../client-address.js'
 import type { HookContext, NextFunction } from '../declarations.js'
 import type { AuthenticationService } from '../refresh-token/index.js'
-import type { UserService } from '../services/users/users.class.js'
 import { accountName } from '../validators.js'
 
 // All that tell no address share one limit: a sign-in in the headers of a handshake
@@ -42,16 +41,6 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
   }
 
   return next()
-}
-
-/** Around `patch` of a user: wrong guesses of the current password, by whoever holds a session. @throws TooManyRequests */
-export const limitPasswordGuesses = () => async (context: HookContext<UserService>, next: NextFunction) => {
-  const { account } = context.app.get('rateLimits').currentPassword
-  const { user, provider } = context.params
-  const guesses =
-    typeof (context.data as { currentPassword?: unknown } | undefined)?.currentPassword === 'string'
-
-  return account && provider && user && guesses ? account.attempt(String(user._id), next) : next()
 }
 
 function accountOf({ service, data }: HookContext<AuthenticationService>): string | undefined {

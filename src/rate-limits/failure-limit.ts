@@ -19,7 +19,7 @@ export class FailureLimit extends RateLimit {
    *
    * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; what the attempt throws
    */
-  async attempt(value: string, make: () => Promise<void>): Promise<void> {
+  async attempt<T>(value: string, make: () => Promise<T>): Promise<T> {
     const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0 }
 
     this.#queues.set(value, queue)
@@ -27,7 +27,7 @@ export class FailureLimit extends RateLimit {
 
     try {
       // No more at once than may fail: many right passwords at once would else count as failures of each other
-      await queue.turn(() => this.#attempt(value, make))
+      return await queue.turn(() => this.#attempt(value, make))
     } finally {
       if (--queue.length === 0) {
         this.#queues.delete(value)
@@ -35,19 +35,17 @@ export class FailureLimit extends RateLimit {
     }
   }
 
-  async #attempt(value: string, make: () => Promise<void>): Promise<void> {
+  async #attempt<T>(value: string, make: () => Promise<T>): Promise<T> {
     const taken = await this.take(value)
-
-    try {
-      await make()
-    } catch (error) {
+    const made = await make().catch(async (error: unknown) => {
       if (!isFailure(error)) {
         await this.giveBack(taken)
       }
       throw error
-    }
+    })
 
     await this.clear(value)
+    return made
   }
 }
 

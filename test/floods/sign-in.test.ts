@@ -231,6 +231,29 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await change(password)).status, 429)
     assert.equal((await client.signIn(email)).status, 201)
   })
+
+  it('forgets no wrong guess of it for a change that asks for none', async () => {
+    email = await newEmail()
+    const { accessToken: token, user } = (await client.signIn(email)).body
+    const other = await client.signUp()
+    const patch = (id: string, body: object) => client.ask('PATCH', `/users/${id}`, { token, body })
+    const guess = () => patch(user._id, { email: `new-${email}`, currentPassword: 'not the password' })
+
+    // An admin changes others' without it
+    await t.app.service('users').patch(user._id, { roles: ['admin'] })
+
+    for (let time = 0; time < 5; time++) {
+      assert.equal((await guess()).status, 403)
+      assert.equal((await patch(user._id, { name: 'Ada', currentPassword: 'any' })).status, 200)
+      assert.equal(
+        (await patch(other._id, { email: `new-${other.email}`, currentPassword: 'any' })).status,
+        200
+      )
+    }
+
+    assert.equal((await guess()).status, 429)
+    assert.equal((await patch(user._id, { name: 'Ada', currentPassword: 'any' })).status, 200)
+  })
 })
 
 describe('a locked account', () => {
