@@ -76,7 +76,8 @@ const pipeline: Document[] = [
 export class UserChanges extends EventEmitter<UserChangesEvents> {
   readonly #options: UserChangesOptions
   readonly #stop = new AbortController()
-  #heardAt = -Infinity // ms of performance.now(): a clock that is set does not make it fresh
+  // When that was asked which was heard last, ms of performance.now(): a clock that is set does not make it fresh
+  #heardAt = -Infinity
   #token: ResumeToken
   #stream: ChangeStream | undefined
   #ended: Promise<void> = Promise.resolve()
@@ -154,6 +155,8 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
 
     try {
       while (!this.#stop.signal.aborted) {
+        // The answer tells what had happened by then. When it comes says nothing: this process may have stood still
+        const asked = performance.now()
         const change = (await stream.tryNext()) as RawChange | null
 
         if (isNew) {
@@ -161,7 +164,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
           isNew = false
         }
 
-        this.#heardAt = performance.now()
+        this.#heardAt = asked
         this.#token = stream.resumeToken
         this.#warned = false
         this.#isUnsupported = false
