@@ -69,6 +69,25 @@ describe('what connections were told of sessions', () => {
     assert.deepEqual(known.compare(userId, [own, other]), { created: [own], gone: [] })
   })
 
+  it('has no change be told of a session whose end has been told', () => {
+    const known = complete(followed(), [own, other])
+
+    known.note('removed', userId, other)
+    assert.equal(known.note('patched', userId, other), false)
+    assert.deepEqual(known.compare(userId, [own]), { created: [], gone: [] })
+    // Of one that was not read yet nothing of the kind is known
+    assert.equal(followed().note('patched', userId, other), true)
+  })
+
+  it('is another once it was forgotten and is told anew: what was read before is older', () => {
+    const known = followed()
+    const before = known.version(userId)
+
+    known.unfollow(userId)
+    known.follow(userId, other)
+    assert.notEqual(known.version(userId), before)
+  })
+
   it('is forgotten with the last connection', () => {
     const known = followed()
 
