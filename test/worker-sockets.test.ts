@@ -37,7 +37,7 @@ describe('sockets of two workers', () => {
     return opened
   }
 
-  const workerWith = ({ socket }: SignedInSocket) => workerOf(socket.io.engine.id!)
+  const workerWith = ({ socket }: SignedInSocket) => workerOf(socket.io.engine.id)
 
   /** A connection over which an anonymous client speaks for itself. */
   async function rawConnection(): Promise<Socket> {

@@ -1,3 +1,4 @@
+import * as mongodb from 'mongodb'
 import assert from 'node:assert/strict'
 import { cp, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -9,7 +10,7 @@ import { startApp, type TestApp } from '../support/app.js'
 import { newPerson, type Person } from '../support/people.js'
 import { restClient } from '../support/rest.js'
 
-type Driver = typeof import('mongodb')
+type Driver = typeof mongodb
 
 /** The driver once more, as an app has it that depends on another version: all of its classes are others. */
 async function loadSecondDriver(folder: string): Promise<Driver> {
@@ -28,7 +29,7 @@ describe('a second copy of the driver', () => {
   before(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), 'moult-driver-')))
     driver = await loadSecondDriver(folder)
-    assert.notEqual(driver.MongoError, (await import('mongodb')).MongoError)
+    assert.notEqual(driver.MongoError, mongodb.MongoError)
     t = await startApp()
     ada = await newPerson(t)
   })
