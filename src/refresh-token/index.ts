@@ -1,8 +1,5 @@
-export {
-  AuthenticationService,
-  deviceSchema,
-  type AuthenticationServiceOptions
-} from './authentication-service.js'
+export { AuthenticationService, type AuthenticationServiceOptions } from './authentication-service.js'
+export { deviceSchema } from './device.js'
 export { RefreshTokenStrategy } from './refresh-token-strategy.js'
 export { SessionJwtStrategy } from './session-jwt-strategy.js'
 export { sessionHooks } from './hooks/session-hooks.js'

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChangeStream, Collection, Document, ResumeToken } from 'mongodb'
+import type { ChangeStream, Collection, ResumeToken } from 'mongodb'
 import { isUnreachable } from './errors.js'
+import { pipeline, type RawChange } from './user-change-pipeline.js'
 
 /** A change of one user document, whoever made it. */
 export interface UserChange {
@@ -38,36 +39,6 @@ const retryDelay = 500 // ms between attempts to open a stream
 const retryDelayWithout = 30_000 // ms, where the server has no change streams: it may become a replica set
 const batchSize = 10_000 // what was missed comes at once, so that it is fresh again when it was read
 const noChangeStreams = 40573 // "only supported on replica sets"
-
-// What a refresh writes into the session it renews: nobody else needs to hear of it
-const rotated = '^sessions\\.\\d+\\.(used|keys|refreshedAt|expiresAt|token)(\\.|$)'
-
-const changedFields = {
-  $concatArrays: [
-    {
-      $map: {
-        input: { $objectToArray: { $ifNull: ['$updateDescription.updatedFields', {}] } },
-        in: '$$this.k'
-      }
-    },
-    { $ifNull: ['$updateDescription.removedFields', []] }
-  ]
-}
-const isRotated = { $regexMatch: { input: '$$this', regex: rotated } }
-
-/** Filtered on the server: of the many rotations none is sent. And projected there: no value gets out. */
-const pipeline: Document[] = [
-  {
-    $match: {
-      $or: [
-        { operationType: { $ne: 'update' } },
-        { 'updateDescription.truncatedArrays.0': { $exists: true } },
-        { $expr: { $not: { $allElementsTrue: { $map: { input: changedFields, in: isRotated } } } } }
-      ]
-    }
-  },
-  { $project: { operationType: 1, documentKey: 1, wallTime: 1, fields: changedFields } }
-]
 
 /**
  * The changes of the user documents, of all instances, by a change stream. It goes on by itself after whatever happens
@@ -229,12 +200,4 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
 
     return isUnsupported ? retryDelayWithout : retryDelay
   }
-}
-
-interface RawChange {
-  operationType: UserChange['operation']
-  /** None where the collection was dropped or renamed. */
-  documentKey?: { _id: unknown }
-  wallTime?: Date
-  fields: string[]
 }
