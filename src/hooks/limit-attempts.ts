@@ -36,15 +36,26 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
     await signIn.address?.take(groupOf(context))
 
     if (account !== undefined && signIn.account) {
-      return signIn.account.attempt(account, next)
+      return signIn.account.attempt(account, next, () => isOf(account, context))
     }
   }
 
   return next()
 }
 
-function accountOf({ service, data }: HookContext<AuthenticationService>): string | undefined {
-  const name: unknown = data?.[service.configuration.local?.usernameField ?? 'email']
+/** The account that a sign-in names. */
+const accountOf = ({ service, data }: HookContext<AuthenticationService>): string | undefined =>
+  nameIn(data, service.configuration.local?.usernameField)
+
+/** Whether a sign-in was that of the account: another strategy may not even look at what the request calls itself. */
+function isOf(account: string, { service, result }: HookContext<AuthenticationService>): boolean {
+  const { entity, local } = service.configuration
+
+  return nameIn(result![entity!], local?.entityUsernameField ?? local?.usernameField) === account
+}
+
+function nameIn(data: Record<string, unknown> | undefined, field = 'email'): string | undefined {
+  const name = data?.[field]
 
   return typeof name === 'string' ? accountName(name) : undefined
 }
