@@ -134,7 +134,8 @@ const workers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((wor
 
 /** Lets a worker finish, and ends it the hard way when that takes too long. */
 async function stopWorker({ process: child }: Worker): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) {
+  // One that could not even be made never ends
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
     return
   }
 
