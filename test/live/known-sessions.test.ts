@@ -88,6 +88,12 @@ describe('what connections were told of sessions', () => {
     assert.notEqual(known.version(userId), before)
   })
 
+  it('is asked for anew by a connection of a session that is not among all of them', () => {
+    const known = complete(followed(), [own])
+
+    assert.deepEqual([known.follow(userId, own), known.follow(userId, other)], [false, true])
+  })
+
   it('is forgotten with the last connection', () => {
     const known = followed()
 
