@@ -118,27 +118,35 @@ describe('sockets of two workers', () => {
     })
   })
 
-  it('cost no worker its life when a client hangs up in the middle of an upgrade', async () => {
-    const workers = await workersOf(service)
+  const begun: Record<string, (owner: string) => string> = {
+    'an upgrade': (owner) =>
+      `GET /socket.io/?EIO=4&transport=websocket&sid=${owner}-x HTTP/1.1\r\nHost: x\r\n` +
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    'a body': (owner) =>
+      `POST ${handshake}&sid=${owner}-x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n40`
+  }
 
-    for (let round = 0; round < 20; round++) {
-      await atOnce(20, async (index) => {
-        const socket = await rawConnection()
-        const owner = lines[index % 2]!.worker
+  for (const [what, head] of Object.entries(begun)) {
+    it(`cost no worker its life when a client hangs up in the middle of ${what}`, async () => {
+      const workers = await workersOf(service)
 
-        socket.write(
-          `GET /socket.io/?EIO=4&transport=websocket&sid=${owner}-x HTTP/1.1\r\nHost: x\r\n` +
-            'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
-            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-          () => setTimeout(() => socket.resetAndDestroy(), round % 4)
-        )
-        await once(socket, 'close')
-      })
-    }
+      for (let round = 0; round < 20; round++) {
+        await atOnce(20, async (index) => {
+          const socket = await rawConnection()
+          const closed = once(socket, 'close')
 
-    assert.equal((await service.client.ask('GET', '/health')).status, 200)
-    assert.deepEqual(await workersOf(service), workers)
-  })
+          socket.write(head(lines[index % 2]!.worker), () =>
+            setTimeout(() => socket.resetAndDestroy(), round % 4)
+          )
+          await closed
+        })
+      }
+
+      assert.equal((await service.client.ask('GET', '/health')).status, 200)
+      assert.deepEqual(await workersOf(service), workers)
+    })
+  }
 
   it('let a worker go that is told to stop while it passes on those of the other', async () => {
     const transports = { transports: ['polling', 'websocket'] }
