@@ -158,9 +158,14 @@ export class PreviousTokens {
     const { id: sid, refreshedAt: opened } = owned.session
 
     // With `rotation: false` it may be one that was there already
-    await this.#run((tokens) =>
+    const { matchedCount } = await this.#run((tokens) =>
       tokens.updateOne({ _id: stored._id, sid: stored.sid! }, { $set: { sid, opened } }, durable)
     )
+
+    if (matchedCount === 0) {
+      throw unavailable() // so late that another gave it up: who comes again gets what that one got
+    }
+
     return owned
   }
 

@@ -109,6 +109,33 @@ describe('refresh tokens of before', () => {
     assert.equal(new Set(answers.map(({ body }) => body.session.id)).size, 1)
   })
 
+  it('are answered 503 where the first use took so long that another gave it up', async () => {
+    const { sessions } = t.app.service('authentication')
+    const client = restClient(t.address)
+    const { _id: userId } = await client.signUp()
+    const tokens = new PreviousTokens({
+      collection: async () => t.db.collection('users'),
+      sessions: {
+        findOwner: (id) => sessions.findOwner(id),
+        list: (id) => sessions.list(id),
+        end: (id, sid, reason) => sessions.end(id, sid, reason),
+        open: async (id, opening) => {
+          const session = await sessions.open(id, opening)
+
+          await sessions.end(id, session.id, 'replaced')
+          await t.db.collection('previousRefreshTokens').updateOne({ userId }, { $unset: { sid: 1 } })
+          return session
+        }
+      },
+      leeway: 30_000,
+      now: () => t.clock.now
+    })
+
+    await movePreviousTokens(t.db, [{ token: 'slow', userId, expiresAt }])
+    await assert.rejects(tokens.use('slow', undefined, {}), { code: 503 })
+    assert.equal(outcome(await client.refresh('slow')), '201')
+  })
+
   it('are revoked once their session has ended, however often they come', async () => {
     const client = restClient(t.address)
     const { _id: userId } = await client.signUp()
