@@ -13,7 +13,7 @@ import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
 import { keyRecord } from './key-record.js'
 import { createLogger, type Logger } from './logger.js'
-import { clientAddress, errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
+import { errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
 import { metrics, publishedMetrics } from './metrics/metrics.js'
 import { mongodb } from './mongodb.js'
 import { openapi, publishedDocument } from './openapi/openapi.js'
@@ -21,7 +21,7 @@ import { page } from './page.js'
 import { passwords } from './passwords.js'
 import { publishedKeys } from './published-keys.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
-import { requestIdHeader, requestIds } from './request-id.js'
+import { identifyRequests, requestIdHeader } from './request-id.js'
 import { refuseOtherMethods } from './routes.js'
 import { services } from './services/index.js'
 import { usersElsewhere } from './services/users/users-elsewhere.js'
@@ -59,7 +59,7 @@ export function createApp(
   app.on('error', (error, ctx) =>
     logger.debug({ requestId: ctx?.feathers?.requestId, ...describe(error) }, 'A request failed')
   )
-  app.use(requestIds())
+  app.use(identifyRequests())
   app.use(securityHeaders())
   app.use(errorHandler())
   app.use(
@@ -70,7 +70,6 @@ export function createApp(
       maxAge: preflightLife
     })
   )
-  app.use(clientAddress())
   app.use(notStored())
   app.use(
     bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })

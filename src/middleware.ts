@@ -1,6 +1,5 @@
 import { BadRequest, FeathersError, NotFound } from '@feathersjs/errors'
 import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
-import { addressOf } from './client-address.js'
 import type { Application } from './declarations.js'
 import { describe, toFeathersError } from './hooks/convert-errors.js'
 
@@ -66,16 +65,6 @@ export const notStored = (): Middleware => async (ctx, next) => {
   if (ctx.lookup && !ctx.response.get('Cache-Control')) {
     ctx.set('Cache-Control', 'no-store')
   }
-}
-
-/** `params.ip`, for the device of a session and for limits. */
-export const clientAddress = (): Middleware => (ctx, next) => {
-  const { headers, socket } = ctx.req
-  const ip = addressOf({ headers, remoteAddress: socket.remoteAddress }, ctx.app.get('proxies'))
-
-  ctx.feathers = { ...ctx.feathers, ip }
-
-  return next()
 }
 
 /** Feathers' router looks names up in plain objects, where `__proto__` and `constructor` are found and then fail. */

@@ -12,6 +12,7 @@ export const clientOptions = {
   connectTimeoutMS: 4000,
   socketTimeoutMS: 5000,
   waitQueueTimeoutMS: 4000,
+  readPreference: 'primary', // a secondary may not have heard yet that a session has ended
   heartbeatFrequencyMS: 2000, // how soon a database that is back is noticed
   writeConcern: { w: 'majority', journal: true } // what was answered survives the loss of a server
 } as const

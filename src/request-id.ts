@@ -1,5 +1,6 @@
 import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
 import { randomUUID } from 'node:crypto'
+import { addressOf } from './client-address.js'
 import type { Application } from './declarations.js'
 
 export const requestIdHeader = 'X-Request-Id'
@@ -14,13 +15,16 @@ export function requestIdOf(header: unknown): string {
 }
 
 /**
- * Gives each request an id: `params.requestId`, in its answer and in what is logged about it. Logs a line for each
- * request at the level `debug`; where that is off, nothing is done for it.
+ * Says which request it is: `params.requestId`, also in its answer and in what is logged about it, and where it comes
+ * from: `params.ip`, for the device of a session and for limits. Logs a line for each request at the level `debug`;
+ * where that is off, nothing is done for it.
  */
-export const requestIds = (): KoaMiddleware<Application> => (ctx, next) => {
-  const requestId = requestIdOf(ctx.req.headers['x-request-id'])
+export const identifyRequests = (): KoaMiddleware<Application> => (ctx, next) => {
+  const { headers, socket } = ctx.req
+  const requestId = requestIdOf(headers['x-request-id'])
+  const ip = addressOf({ headers, remoteAddress: socket.remoteAddress }, ctx.app.get('proxies'))
 
-  ctx.feathers = { ...ctx.feathers, requestId }
+  ctx.feathers = { ...ctx.feathers, requestId, ip }
   ctx.res.setHeader(requestIdHeader, requestId)
 
   return ctx.app.get('logger').levelVal <= debug ? logged(ctx, next) : next()

@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket as Connection } from 'node:net'
 import type { Server as SocketServer, Socket } from 'socket.io'
 import { limitConnections, requestLimits } from './connections.js'
 import type { Application } from './declarations.js'
@@ -29,6 +29,7 @@ export async function startServer(app: Application): Promise<RunningServer> {
   )
 
   const closeWithAnswers = followAnswers(server)
+  const cut = followConnections(server)
   let sendSocketsAway: () => void
 
   limitConnections(server, app.get('limits'), app.get('proxies'))
@@ -51,7 +52,7 @@ export async function startServer(app: Application): Promise<RunningServer> {
       // A connection that is kept alive would go on asking
       closeWithAnswers()
       sendSocketsAway()
-      return stop(app, server)
+      return stop(app, server, cut)
     }
   }
 }
@@ -113,17 +114,28 @@ function followSockets({ engine }: SocketServer): () => void {
   }
 }
 
+/**
+ * Follows the connections; what it returns cuts those that are left. Node forgets what was upgraded, and waits for it: a
+ * WebSocket whose client does not answer its end, one that another worker has.
+ */
+function followConnections(server: Server): () => void {
+  const open = new Set<Connection>()
+
+  server.on('connection', (connection) => {
+    open.add(connection)
+    connection.once('close', () => open.delete(connection))
+  })
+
+  return () => open.forEach((connection) => connection.destroy())
+}
+
 /** Takes no more connections, lets what is in flight finish, then ends the services and leaves the database. */
-async function stop(app: Application, server: Server): Promise<void> {
-  const closeAll = () => {
-    app.io.engine.close()
-    server.closeAllConnections()
-  }
-  const impatience = setTimeout(closeAll, patience)
+async function stop(app: Application, server: Server, cut: () => void): Promise<void> {
+  const impatience = setTimeout(cut, patience)
 
   await new Promise((resolve) => server.close(resolve))
   clearTimeout(impatience)
-  closeAll() // sockets that were between two requests
+  app.io.engine.close() // sockets that were between two requests
   await app.teardown(server)
   await app.get('database').close()
 }

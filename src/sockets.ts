@@ -23,6 +23,12 @@ export const guardSockets = (app: Application) => (io: Server) => {
       app.get('proxies')
     )
     feathers.requestId = requestIdOf(socket.handshake.headers['x-request-id'])
+
+    // It hung up while its headers were signed in: Socket.IO forgets it without a word
+    if (socket.conn.readyState !== 'open') {
+      app.emit('disconnect', feathers)
+    }
+
     next()
   })
   secureSockets(io)

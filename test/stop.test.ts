@@ -80,6 +80,26 @@ describe('the stop', () => {
     agent.destroy()
   })
 
+  it('does not wait for ever for a WebSocket whose client has fallen silent', async () => {
+    const { address, kill, outcome } = await place.start()
+    const { hostname, port } = new URL(address)
+    const silent = connectTo(Number(port), hostname)
+
+    silent.on('error', () => undefined)
+    silent.write(
+      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n' +
+        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+    )
+    assert.match(String((await once(silent, 'data'))[0]), /^HTTP\/1\.1 101/)
+
+    const signalled = performance.now()
+
+    kill('SIGTERM')
+    assert.equal((await outcome).code, 0)
+    assert.ok(performance.now() - signalled < 3 * patience)
+    silent.destroy()
+  })
+
   it('does not wait for ever for a request that never ends', async () => {
     const { address, kill, outcome } = await place.start()
     const pending = await pendingSignUp(address)

@@ -8,27 +8,18 @@ import { setTimeout as later } from 'node:timers/promises'
 import type { ManagerOptions, SocketOptions } from 'socket.io-client'
 import { socketClient } from './support/clients.js'
 import { handshake, openLine, workerOf, type Line } from './support/line.js'
-import { childrenOf, isAlive, mongodOf } from './support/mongod.js'
+import { isAlive, mongodOf } from './support/mongod.js'
 import { runScript } from './support/process.js'
 import { atOnce, password } from './support/rest.js'
 import { makePlace, type Environment, type Place, type TestService } from './support/service.js'
 import { connect } from './support/socket.js'
 import { until } from './support/until.js'
+import { linesTo, linesToBoth, workersOf } from './support/workers.js'
 
 const transports: Record<string, Partial<ManagerOptions & SocketOptions>> = {
   'long-polling': { transports: ['polling'] },
   'long-polling that becomes a WebSocket': { transports: ['polling', 'websocket'] },
   'a WebSocket': { transports: ['websocket'] }
-}
-
-/** The ids of the worker processes of a service. */
-async function workersOf({ pid }: { pid: number }): Promise<number[]> {
-  const children = await childrenOf(pid)
-  const commands = await Promise.all(
-    children.map((child) => readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => ''))
-  )
-
-  return children.filter((_child, index) => commands[index]!.includes('workers/worker'))
 }
 
 /** s of CPU that processes have used. */
@@ -40,22 +31,6 @@ async function cpuOf(pids: number[]): Promise<number> {
     .map((stat) => stat.split(') ')[1]!.split(' ').slice(11, 13).map(Number))
     .flat()
     .reduce((sum, ticks) => sum + ticks / 100, 0)
-}
-
-/** Lines to a service, by the worker at the other end. */
-async function linesTo(address: string): Promise<Map<string, Line>> {
-  const lines = await atOnce(8, () => openLine(address))
-  const byWorker = new Map(lines.map((line) => [line.worker, line]))
-
-  lines.filter((line) => line !== byWorker.get(line.worker)).forEach((line) => line.close())
-  return byWorker
-}
-
-async function linesToBoth(address: string): Promise<Line[]> {
-  const lines = await linesTo(address)
-
-  assert.equal(lines.size, 2, 'eight connections went to one worker')
-  return [...lines.values()]
 }
 
 /** Whether a worker takes one of some connections. */

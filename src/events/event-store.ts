@@ -1,4 +1,4 @@
-import { MongoServerError, type Collection, type Filter } from 'mongodb'
+import type { Collection, Filter } from 'mongodb'
 import { isDuplicate, type NeededIndex } from '../mongodb.js'
 import type { AuditEvent, StoredEvent } from './event.js'
 
@@ -87,7 +87,7 @@ export class EventStore {
     try {
       await this.#collection.createIndex({ createdAt: 1 }, { expireAfterSeconds, name: byAge })
     } catch (error) {
-      if (!(error instanceof MongoServerError && error.code === otherOptions)) {
+      if ((error as { code?: unknown }).code !== otherOptions) {
         throw error
       }
 

@@ -12,6 +12,8 @@ const withPassword = ['email', 'password'] as const
 /**
  * Before `patch` of a user by a client: who may change what. Email and password take the current password of whose
  * they are, an admin's own too, so that a session left open is not enough to take over an account.
+ *
+ * @throws TooManyRequests for wrong guesses of it
  */
 export const authorizePatch = () => async (context: HookContext<UserService>) => {
   const { params, id, service } = context
@@ -42,16 +44,23 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
   }
 }
 
-async function currentPassword(
-  { app, service, id }: HookContext<UserService>,
-  data: UserPatch
-): Promise<string> {
-  if (data.currentPassword === undefined) {
+/** The hash of the current password, once that was given. Wrong guesses are limited: a session may be in wrong hands. */
+async function currentPassword(context: HookContext<UserService>, data: UserPatch): Promise<string> {
+  const { currentPassword: guess } = data
+  const { account } = context.app.get('rateLimits').currentPassword
+
+  if (guess === undefined) {
     throw invalidData([
       { field: 'currentPassword', message: 'is required to change the email or the password' }
     ])
   }
 
+  const verify = () => verifyCurrent(context, guess)
+
+  return account ? account.attempt(String(context.params.user!._id), verify) : verify()
+}
+
+async function verifyCurrent({ app, service, id }: HookContext<UserService>, guess: string): Promise<string> {
   const users = await service.getModel()
   const stored = await users.findOne(
     { _id: service.getObjectId(id!) as never },
@@ -63,7 +72,7 @@ async function currentPassword(
     (await verifyStoredPassword(
       app.get('hasher'),
       { users, id: stored._id, field: 'password', hash: stored.password },
-      data.currentPassword
+      guess
     ))
 
   if (!hash) {

@@ -2,7 +2,6 @@ import { kindOf } from '../attempts.js'
 import { addressGroup } from '../client-address.js'
 import type { HookContext, NextFunction } from '../declarations.js'
 import type { AuthenticationService } from '../refresh-token/index.js'
-import type { UserService } from '../services/users/users.class.js'
 import { accountName } from '../validators.js'
 
 // All that tell no address share one limit: a sign-in in the headers of a handshake
@@ -37,25 +36,26 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
     await signIn.address?.take(groupOf(context))
 
     if (account !== undefined && signIn.account) {
-      return signIn.account.attempt(account, next)
+      return signIn.account.attempt(account, next, () => isOf(account, context))
     }
   }
 
   return next()
 }
 
-/** Around `patch` of a user: wrong guesses of the current password, by whoever holds a session. @throws TooManyRequests */
-export const limitPasswordGuesses = () => async (context: HookContext<UserService>, next: NextFunction) => {
-  const { account } = context.app.get('rateLimits').currentPassword
-  const { user, provider } = context.params
-  const guesses =
-    typeof (context.data as { currentPassword?: unknown } | undefined)?.currentPassword === 'string'
+/** The account that a sign-in names. */
+const accountOf = ({ service, data }: HookContext<AuthenticationService>): string | undefined =>
+  nameIn(data, service.configuration.local?.usernameField)
 
-  return account && provider && user && guesses ? account.attempt(String(user._id), next) : next()
+/** Whether a sign-in was that of the account: another strategy may not even look at what the request calls itself. */
+function isOf(account: string, { service, result }: HookContext<AuthenticationService>): boolean {
+  const { entity, local } = service.configuration
+
+  return nameIn(result![entity!], local?.entityUsernameField ?? local?.usernameField) === account
 }
 
-function accountOf({ service, data }: HookContext<AuthenticationService>): string | undefined {
-  const name: unknown = data?.[service.configuration.local?.usernameField ?? 'email']
+function nameIn(data: Record<string, unknown> | undefined, field = 'email'): string | undefined {
+  const name = data?.[field]
 
   return typeof name === 'string' ? accountName(name) : undefined
 }

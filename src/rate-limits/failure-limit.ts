@@ -17,9 +17,10 @@ export class FailureLimit extends RateLimit {
   /**
    * Makes an attempt. It failed when it throws a 401 or a 403; any other error says nothing of what was guessed.
    *
+   * @param clears Whether it is a success of what is counted: one of something else says nothing either
    * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; what the attempt throws
    */
-  async attempt(value: string, make: () => Promise<void>): Promise<void> {
+  async attempt<T>(value: string, make: () => Promise<T>, clears: () => boolean = () => true): Promise<T> {
     const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0 }
 
     this.#queues.set(value, queue)
@@ -27,7 +28,7 @@ export class FailureLimit extends RateLimit {
 
     try {
       // No more at once than may fail: many right passwords at once would else count as failures of each other
-      await queue.turn(() => this.#attempt(value, make))
+      return await queue.turn(() => this.#attempt(value, make, clears))
     } finally {
       if (--queue.length === 0) {
         this.#queues.delete(value)
@@ -35,19 +36,17 @@ export class FailureLimit extends RateLimit {
     }
   }
 
-  async #attempt(value: string, make: () => Promise<void>): Promise<void> {
+  async #attempt<T>(value: string, make: () => Promise<T>, clears: () => boolean): Promise<T> {
     const taken = await this.take(value)
-
-    try {
-      await make()
-    } catch (error) {
+    const made = await make().catch(async (error: unknown) => {
       if (!isFailure(error)) {
         await this.giveBack(taken)
       }
       throw error
-    }
+    })
 
-    await this.clear(value)
+    await (clears() ? this.clear(value) : this.giveBack(taken))
+    return made
   }
 }
 

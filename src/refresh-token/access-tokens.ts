@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import { checkClaims, verify, type AccessTokenClaims, type TokenFormat, type Verified } from './token.js'
+import { checkClaims } from './token-claims.js'
+import type { AccessTokenClaims, TokenFormat } from './token.js'
+import { verify, type Verified } from './token-verification.js'
 
 const remembered = 5000 // tokens, about 1 kB each: those of the users who are active here
 

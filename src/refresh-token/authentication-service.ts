@@ -1,18 +1,17 @@
-import {
-  AuthenticationService as FeathersAuthenticationService,
-  type AuthenticationParams,
-  type AuthenticationRequest,
-  type AuthenticationResult,
-  type JwtVerifyOptions
+import type {
+  AuthenticationParams,
+  AuthenticationRequest,
+  AuthenticationResult,
+  JwtVerifyOptions
 } from '@feathersjs/authentication'
 import { NotAuthenticated } from '@feathersjs/errors'
-import type { Application, Params } from '@feathersjs/feathers'
-import { getDispatchValue, setDispatch } from '@feathersjs/schema'
-import { Type, type TObject, type TPartial, type TString } from '@feathersjs/typebox'
+import type { Application } from '@feathersjs/feathers'
+import { Type } from '@feathersjs/typebox'
 import { createHmac, randomUUID } from 'node:crypto'
-import type { MongoDBService } from '@feathersjs/mongodb'
 import type { Document } from 'mongodb'
 import { AccessTokens } from './access-tokens.js'
+import { deviceSchema } from './device.js'
+import { EntityAuthentication } from './entity-authentication.js'
 import { ConfigurationError, Refused } from './errors.js'
 import { readSettings, type Settings } from './options.js'
 import { newSessionId, type SessionRecord } from './session.js'
@@ -21,9 +20,8 @@ import { PreviousTokens } from './previous-tokens.js'
 import type { SessionStore } from './session-store.js'
 import { isStockToken, parseStockToken } from './stock-token.js'
 import { mint, parseRefreshToken, type RefreshToken } from './token.js'
-import { UserDocuments, type OwnerFilter, type SessionOwner } from './user-documents.js'
 import { checkedBy } from './validation.js'
-import { answerKnownEntity, forgetEntity, knownEntity } from './hooks/entity.js'
+import { answerKnownEntity, forgetEntity } from './hooks/entity.js'
 import { hideSessions } from './hooks/hide-sessions.js'
 
 export interface AuthenticationServiceOptions {
@@ -33,17 +31,8 @@ export interface AuthenticationServiceOptions {
   warn?: (sentence: string) => void
 }
 
-/** What a login may say of its device. */
-export const deviceSchema: TPartial<TObject<{ id: TString; name: TString }>> = Type.Partial(
-  Type.Object({
-    id: Type.String({ minLength: 1, maxLength: 128 }),
-    name: Type.String({ minLength: 1, maxLength: 100 })
-  }),
-  { additionalProperties: false }
-)
-
 // By way of Feathers: the package has these types, of `jsonwebtoken`, where the app may not
-type CreateArguments = Parameters<FeathersAuthenticationService['createAccessToken']>
+type CreateArguments = Parameters<EntityAuthentication['createAccessToken']>
 type SignOptions = NonNullable<CreateArguments[1]>
 type Secret = NonNullable<CreateArguments[2]>
 
@@ -52,24 +41,19 @@ const checkRequest = checkedBy(
   Type.Object({ strategy: Type.Optional(Type.String()), device: Type.Optional(deviceSchema) })
 )
 
-const sessionsField = 'sessions'
-
 /**
  * The authentication service of Feathers, with access tokens that belong to a session. Takes the place of
  * `AuthenticationService` from `@feathersjs/authentication`; the session of a login is opened, and its refresh token
  * attached, by the hook `attachRefreshToken`.
  */
-export class AuthenticationService extends FeathersAuthenticationService {
+export class AuthenticationService extends EntityAuthentication {
   readonly settings: Settings
   readonly sessions: SessionStore
   readonly live: LiveUsers
   readonly previousTokens: PreviousTokens
   readonly now: () => number
-  // Which password hash an entity had that a strategy answered: its session opens only while it still has it
-  private readonly passwords = new WeakMap<object, unknown>()
   private readonly secretInFile: string
   private readonly accessTokens: AccessTokens
-  private readonly users: UserDocuments
 
   /**
    * @param configKey Where the app keeps the configuration
@@ -91,25 +75,17 @@ export class AuthenticationService extends FeathersAuthenticationService {
     this.secretInFile = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
       .update('authentication.secret')
       .digest('base64url')
-    const collection = () => this.entities.getModel()
-
-    this.users = new UserDocuments({
-      idField: this.idField,
-      passwordField: this.passwordField,
-      collection,
-      toId: (sub) => this.entities.getObjectId(sub)
-    })
     this.live = new LiveUsers({
       settings: this.settings,
       users: this.users,
-      collection,
+      collection: this.collection,
       isByDocumentId: this.idField === '_id',
       now,
       warn
     })
     this.sessions = this.live.sessions
     this.previousTokens = new PreviousTokens({
-      collection,
+      collection: this.collection,
       sessions: this.sessions,
       leeway: this.settings.leeway,
       now
@@ -117,25 +93,10 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   /** Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key file, one derived from a key. */
-  override get configuration(): FeathersAuthenticationService['configuration'] {
+  override get configuration(): EntityAuthentication['configuration'] {
     const configuration = super.configuration
 
     return configuration.keys === undefined ? configuration : { ...configuration, secret: this.secretInFile }
-  }
-
-  private get entities(): MongoDBService {
-    return this.app.service(this.configuration.service!) as unknown as MongoDBService
-  }
-
-  private get idField(): string {
-    return this.configuration.entityId ?? '_id'
-  }
-
-  // The stored name of what the local strategy calls password, also where there is no local strategy
-  private get passwordField(): string {
-    const { local } = this.configuration
-
-    return local?.entityPasswordField ?? local?.passwordField ?? 'password'
   }
 
   /** @throws ConfigurationError for a name that nothing is registered under */
@@ -315,68 +276,5 @@ export class AuthenticationService extends FeathersAuthenticationService {
       },
       kid
     )
-  }
-
-  /**
-   * The stored entity that matches, all of it but its sessions: for a strategy to verify, and to answer by
-   * `presentEntity`. From the collection itself: the entity service hides the password, say.
-   *
-   * @throws Refused `disabled`; Unavailable without a database
-   */
-  async findEntity(filter: Document): Promise<SessionOwner | null> {
-    const entity = await this.users.find(filter, { projection: { [sessionsField]: 0 } })
-
-    if (entity?.disabled) {
-      throw new Refused('disabled')
-    }
-
-    return entity
-  }
-
-  /**
-   * The entity that a strategy answers with, made from the stored document: without its sessions and password. What
-   * of it the outside may see is asked of the entity service, as Feathers' own strategies do.
-   *
-   * @param views What was shown of this document already, by the kind of transport
-   */
-  async presentEntity(
-    document: SessionOwner,
-    params: Params,
-    views = new Map<string, Document>()
-  ): Promise<Document> {
-    const entity = this.withoutSecrets(document)
-    const { provider } = params
-
-    if (provider) {
-      const view = views.get(provider) ?? (await this.shown(document, entity, params))
-
-      views.set(provider, view)
-      setDispatch(entity, view)
-    }
-
-    this.passwords.set(entity, document[this.passwordField])
-    return entity
-  }
-
-  private async shown(document: SessionOwner, entity: Document, params: Params): Promise<Document> {
-    const { entity: name } = this.configuration
-    const known = { ...params, query: {}, [name!]: entity, [knownEntity]: { ...entity } }
-    const result = await this.entities.get(document[this.idField], known)
-
-    return this.withoutSecrets(getDispatchValue(result))
-  }
-
-  /** What has to be the same still when the session of a login opens: nobody signs in with a password just replaced. */
-  unchangedSince(entity: object): OwnerFilter {
-    // Feathers' own strategies answer the document as it is stored
-    const password = this.passwords.get(entity) ?? (entity as Document)[this.passwordField]
-
-    return password === undefined ? {} : { [this.passwordField]: password }
-  }
-
-  private withoutSecrets(document: Document): Document {
-    const { [sessionsField]: _sessions, [this.passwordField]: _password, ...shown } = document
-
-    return shown
   }
 }

@@ -1,5 +1,4 @@
 import { NotAuthenticated, Unavailable } from '@feathersjs/errors'
-import { MongoError } from 'mongodb'
 
 /** Why a credential was refused: the `data.reason` of a 401. */
 export type RefusalReason = 'invalid' | 'expired' | 'revoked' | 'reused' | 'disabled'
@@ -28,7 +27,7 @@ export class ConfigurationError extends Error {
 }
 
 // Everything the driver throws when no server could be reached, or none answered in time.
-const unreachable = new Set([
+const unreachable = new Set<unknown>([
   'MongoNetworkError',
   'MongoNetworkTimeoutError',
   'MongoServerSelectionError',
@@ -36,6 +35,8 @@ const unreachable = new Set([
   'MongoPoolClosedError',
   'MongoWaitQueueTimeoutError',
   'MongoNotConnectedError',
+  'MongoServerClosedError',
+  'MongoStalePrimaryError',
   'MongoTopologyClosedError',
   'MongoClientClosedError',
   'MongoExpiredSessionError',
@@ -44,11 +45,14 @@ const unreachable = new Set([
   'PoolClearedOnNetworkError'
 ])
 
-// Codes of a server that is no primary, or stops to be one: no answer to the request (the driver's state change errors)
-const notPrimary = new Set([91, 189, 10107, 11600, 11602, 13435, 13436])
+// Codes of a server that is no primary, or stops to be one, and of a router that reaches none: no answer to the request
+// (the retryable errors of the specifications of MongoDB's drivers, and that no server fits)
+const notPrimary = new Set<unknown>([
+  6, 7, 89, 91, 133, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436
+])
 
 // What Node throws where the driver writes to a server that has just hung up; the service talks to nothing else.
-const brokenSocket = new Set([
+const brokenSocket = new Set<unknown>([
   'EPIPE',
   'ECONNRESET',
   'ECONNREFUSED',
@@ -61,17 +65,22 @@ const brokenSocket = new Set([
 
 /**
  * Whether an error that came of a call to MongoDB says that the database can't be reached (now), rather than that the
- * request was wrong.
+ * request was wrong. By what it says, not by its class: an app may have the driver twice.
  */
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof MongoError
-    ? unreachable.has(error.name) || error.hasErrorLabel('RetryableWriteError') || isNotPrimary(error.code)
-    : brokenSocket.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+  const { name, code, errorLabels } = (error ?? {}) as Record<'name' | 'code' | 'errorLabels', unknown>
+
+  return (
+    unreachable.has(name) ||
+    brokenSocket.has(code) ||
+    isNotPrimary(code) ||
+    [errorLabels].flat().includes('RetryableWriteError')
+  )
 }
 
 /** Whether the code of a server's error says that another server has to be asked. */
 export function isNotPrimary(code: unknown): boolean {
-  return notPrimary.has(code as number)
+  return notPrimary.has(code)
 }
 
 /** 503: the database can't be reached. The driver's message stays inside, it may hold addresses. */

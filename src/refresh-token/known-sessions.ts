@@ -3,7 +3,7 @@ import type { SessionRecord } from './session.js'
 /** What was said last of the sessions of a user who has connections here. */
 interface Followed {
   connections: number
-  /** Changes with all that is said, so that what was read before is known to be older. */
+  /** Changes with all that is said, so that what was read before is known to be older. None is given twice. */
   version: number
   sessions: Map<string, SessionRecord>
   /** Whether these are all of the user's sessions. */
@@ -21,6 +21,7 @@ export type SessionEventName = 'created' | 'patched' | 'removed'
 /** The sessions of the users that have connections here, as these were told of them: so each thing is told once. */
 export class KnownSessions {
   readonly #users = new Map<string, Followed>()
+  #lastVersion = 0
 
   get userIds(): string[] {
     return [...this.#users.keys()]
@@ -30,7 +31,7 @@ export class KnownSessions {
   follow(userId: string, session: SessionRecord): boolean {
     const followed = this.#users.get(userId) ?? {
       connections: 0,
-      version: 0,
+      version: ++this.#lastVersion,
       sessions: new Map<string, SessionRecord>(),
       isComplete: false
     }
@@ -64,10 +65,14 @@ export class KnownSessions {
     const { sessions, isComplete } = followed
     const isKnown = sessions.has(session.id)
 
-    followed.version++
+    followed.version = ++this.#lastVersion
 
     if (event === 'removed') {
       return sessions.delete(session.id) || !isComplete
+    }
+    // It has ended meanwhile, or is about to be told of as a new one
+    if (event === 'patched' && isComplete && !isKnown) {
+      return false
     }
 
     sessions.set(session.id, session)

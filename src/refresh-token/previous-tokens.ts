@@ -24,9 +24,11 @@ interface StoredToken {
   userId: string
   expiresAt: Date
   deviceId?: string
-  /** The session that it was exchanged for, and when. */
+  /** The session that it is exchanged for, and when that began. */
   sid?: string
   usedAt?: Date
+  /** `refreshedAt` of that session, once it is there. */
+  opened?: Date
   /** Hash of the idempotency key that came with it. */
   key?: string | null
 }
@@ -112,8 +114,19 @@ export class PreviousTokens {
     if (!stored) {
       throw new Refused('invalid')
     }
+    if (stored.sid === id) {
+      return this.#open(stored, device)
+    }
 
-    return stored.sid === id ? this.#open(stored, device) : this.#useAgain(stored, key)
+    const opened = stored.opened ? stored : await this.#opened(stored)
+
+    if (opened) {
+      return this.#useAgain(opened, key)
+    }
+
+    // Whoever was to open its session may have died, and nobody was answered it
+    await this.#release(stored)
+    return this.use(raw, idempotencyKey, device)
   }
 
   /** Of many who present it at once, one gets the session's id that it chose. */
@@ -137,56 +150,73 @@ export class PreviousTokens {
     )
   }
 
-  async #open({ _id, userId, sid, deviceId }: StoredToken, device: Device): Promise<OwnedSession> {
-    const { sessions } = this.#options
-
-    try {
-      const { user } = await sessions.findOwner(userId)
-      const session = await sessions.open(userId, {
-        id: sid!,
-        strategy: 'refresh-token',
-        device: { ...device, ...(deviceId !== undefined && { id: deviceId }) }
-      })
-
-      return { user, session }
-    } catch (error) {
-      // It was not exchanged for anything
-      await this.#run((tokens) =>
-        tokens.updateOne({ _id, sid: sid! }, { $unset: { sid: 1, usedAt: 1, key: 1 } })
-      )
+  async #open(stored: StoredToken, device: Device): Promise<OwnedSession> {
+    const owned = await this.#openSession(stored, device).catch(async (error: unknown) => {
+      await this.#release(stored)
       throw error
+    })
+    const { id: sid, refreshedAt: opened } = owned.session
+
+    // With `rotation: false` it may be one that was there already
+    const { matchedCount } = await this.#run((tokens) =>
+      tokens.updateOne({ _id: stored._id, sid: stored.sid! }, { $set: { sid, opened } }, durable)
+    )
+
+    if (matchedCount === 0) {
+      throw unavailable() // so late that another gave it up: who comes again gets what that one got
     }
+
+    return owned
   }
 
-  async #useAgain({ userId, sid, usedAt, key: granted }: StoredToken, key: string | null) {
+  async #openSession({ userId, sid, deviceId }: StoredToken, device: Device): Promise<OwnedSession> {
+    const { sessions } = this.#options
+    const { user } = await sessions.findOwner(userId)
+    const session = await sessions.open(userId, {
+      id: sid!,
+      strategy: 'refresh-token',
+      device: { ...device, ...(deviceId !== undefined && { id: deviceId }) }
+    })
+
+    return { user, session }
+  }
+
+  /** It was not exchanged for anything. */
+  async #release({ _id, userId, sid }: StoredToken): Promise<void> {
+    await this.#options.sessions.end(userId, sid!, 'replaced')
+    await this.#run((tokens) =>
+      tokens.updateOne({ _id, sid: sid! }, { $unset: { sid: 1, usedAt: 1, key: 1 } }, durable)
+    )
+  }
+
+  /** The token once its session has been opened, for which it waits a little; null where it was not. */
+  async #opened({ _id }: StoredToken): Promise<StoredToken | null> {
+    for (const wait of patience) {
+      await sleep(wait, undefined, { ref: false })
+
+      const opened = await this.#run((tokens) =>
+        tokens.findOne({ _id, opened: { $exists: true } }, { readPreference: 'primary' })
+      )
+
+      if (opened) {
+        return opened
+      }
+    }
+
+    return null
+  }
+
+  async #useAgain({ userId, sid, usedAt, opened, key: granted }: StoredToken, key: string | null) {
     const { sessions, leeway, now } = this.#options
-    const owned = await this.#opened(userId, sid!)
-    const { createdAt, refreshedAt } = owned.session
+    const { user } = await sessions.findOwner(userId)
+    const session = (await sessions.list(userId)).find(({ id }) => id === sid)
     const isRepeat = (key !== null && key === granted) || now() - usedAt!.getTime() < leeway
 
-    if (isRepeat && refreshedAt.getTime() === createdAt.getTime()) {
-      return owned
+    if (session && isRepeat && session.refreshedAt.getTime() === opened!.getTime()) {
+      return { user, session }
     }
 
     throw new Refused((await sessions.end(userId, sid!, 'reused')) ? 'reused' : 'revoked')
-  }
-
-  /** The session of the first use, as the database has it; which may not be there yet. */
-  async #opened(userId: string, sid: string): Promise<OwnedSession> {
-    const { sessions } = this.#options
-    const { user } = await sessions.findOwner(userId)
-
-    for (const wait of patience) {
-      const session = (await sessions.list(userId)).find(({ id }) => id === sid)
-
-      if (session) {
-        return { user, session }
-      }
-
-      await sleep(wait, undefined, { ref: false })
-    }
-
-    throw new Refused('revoked')
   }
 
   async #run<T>(operation: (tokens: Collection<StoredToken>) => Promise<T>): Promise<T> {

@@ -2,7 +2,8 @@ import jsonwebtoken from 'jsonwebtoken'
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Document } from 'mongodb'
 import { Refused } from './errors.js'
-import { decode, seconds, skew, text } from './token.js'
+import { seconds, skew, text } from './token-claims.js'
+import { decode } from './token-verification.js'
 
 /** How access tokens of stock Feathers are checked: those that it issued before the app got sessions. */
 export interface StockTokens {

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChangeStream, Collection, Document, ResumeToken } from 'mongodb'
+import type { ChangeStream, Collection, ResumeToken } from 'mongodb'
 import { isUnreachable } from './errors.js'
+import { pipeline, type RawChange } from './user-change-pipeline.js'
 
 /** A change of one user document, whoever made it. */
 export interface UserChange {
@@ -39,36 +40,6 @@ const retryDelayWithout = 30_000 // ms, where the server has no change streams: 
 const batchSize = 10_000 // what was missed comes at once, so that it is fresh again when it was read
 const noChangeStreams = 40573 // "only supported on replica sets"
 
-// What a refresh writes into the session it renews: nobody else needs to hear of it
-const rotated = '^sessions\\.\\d+\\.(used|keys|refreshedAt|expiresAt|token)(\\.|$)'
-
-const changedFields = {
-  $concatArrays: [
-    {
-      $map: {
-        input: { $objectToArray: { $ifNull: ['$updateDescription.updatedFields', {}] } },
-        in: '$$this.k'
-      }
-    },
-    { $ifNull: ['$updateDescription.removedFields', []] }
-  ]
-}
-const isRotated = { $regexMatch: { input: '$$this', regex: rotated } }
-
-/** Filtered on the server: of the many rotations none is sent. And projected there: no value gets out. */
-const pipeline: Document[] = [
-  {
-    $match: {
-      $or: [
-        { operationType: { $ne: 'update' } },
-        { 'updateDescription.truncatedArrays.0': { $exists: true } },
-        { $expr: { $not: { $allElementsTrue: { $map: { input: changedFields, in: isRotated } } } } }
-      ]
-    }
-  },
-  { $project: { operationType: 1, documentKey: 1, wallTime: 1, fields: changedFields } }
-]
-
 /**
  * The changes of the user documents, of all instances, by a change stream. It goes on by itself after whatever happens
  * to the database, and says when something may have been missed.
@@ -76,7 +47,8 @@ const pipeline: Document[] = [
 export class UserChanges extends EventEmitter<UserChangesEvents> {
   readonly #options: UserChangesOptions
   readonly #stop = new AbortController()
-  #heardAt = -Infinity // ms of performance.now(): a clock that is set does not make it fresh
+  // When that was asked which was heard last, ms of performance.now(): a clock that is set does not make it fresh
+  #heardAt = -Infinity
   #token: ResumeToken
   #stream: ChangeStream | undefined
   #ended: Promise<void> = Promise.resolve()
@@ -154,6 +126,8 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
 
     try {
       while (!this.#stop.signal.aborted) {
+        // The answer tells what had happened by then. When it comes says nothing: this process may have stood still
+        const asked = performance.now()
         const change = (await stream.tryNext()) as RawChange | null
 
         if (isNew) {
@@ -161,7 +135,7 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
           isNew = false
         }
 
-        this.#heardAt = performance.now()
+        this.#heardAt = asked
         this.#token = stream.resumeToken
         this.#warned = false
         this.#isUnsupported = false
@@ -226,12 +200,4 @@ export class UserChanges extends EventEmitter<UserChangesEvents> {
 
     return isUnsupported ? retryDelayWithout : retryDelay
   }
-}
-
-interface RawChange {
-  operationType: UserChange['operation']
-  /** None where the collection was dropped or renamed. */
-  documentKey?: { _id: unknown }
-  wallTime?: Date
-  fields: string[]
 }

@@ -31,8 +31,10 @@ export interface UserDocumentsOptions {
 // A session that was answered must survive the loss of a server, and an ended one must stay ended
 const durable = { writeConcern: { w: 'majority', journal: true } } satisfies FindOneAndUpdateOptions
 
-// Of what the stream told already: another server may not have it yet, and this one could lose it
-const settled = { readConcern: { level: 'majority' }, readPreference: 'primary' } satisfies FindOptions
+// Another server may not have yet what was written or what the stream told
+const newest = { readPreference: 'primary' } satisfies FindOptions
+// And this one could lose it
+const settled = { readConcern: { level: 'majority' }, ...newest } satisfies FindOptions
 
 /** The user documents, one at a time. All methods throw Unavailable when the database can't be reached. */
 export class UserDocuments {
@@ -68,7 +70,7 @@ export class UserDocuments {
   }
 
   async find(filter: OwnerFilter, options: FindOptions = {}): Promise<SessionOwner | null> {
-    return this.#run((users) => users.findOne(filter, options))
+    return this.#run((users) => users.findOne(filter, { ...newest, ...options }))
   }
 
   /** One atomic update, acknowledged by the majority; null where nothing matched. */

@@ -105,11 +105,9 @@ async function supervise(
 /** @throws ConfigurationError, or what else the worker said, when it ends before it listens */
 async function startWorker(start: Start): Promise<RunningWorker> {
   const worker = cluster.fork()
-  const ended = once(worker, 'exit').then(([code, signal]: (number | string)[]) =>
-    signal ? String(signal) : `exit code ${code}`
-  )
-
-  worker.on('error', () => {}) // a message that it did not live to get
+  const ended = new Promise<string>((resolve) => {
+    worker.once('exit', (code: number, signal?: string) => resolve(signal || `exit code ${code}`))
+  })
 
   const said = new Promise<string>((resolve, reject) => {
     worker.on('message', (message: unknown) => {
@@ -123,6 +121,10 @@ async function startWorker(start: Start): Promise<RunningWorker> {
     void ended.then((how) =>
       reject(new ConfigurationError(`a worker ended at its start (${how}): set WORKERS to fewer`))
     )
+    worker.on('error', (error) => {
+      // One that runs did not live to get a message, and says how it ended; of one that does not nothing else is heard
+      if (worker.process.pid === undefined) reject(error)
+    })
   })
 
   return { address: await said, ended }
@@ -132,7 +134,8 @@ const workers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((wor
 
 /** Lets a worker finish, and ends it the hard way when that takes too long. */
 async function stopWorker({ process: child }: Worker): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) {
+  // One that could not even be made never ends
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
     return
   }
 

@@ -1,10 +1,10 @@
 import cluster from 'node:cluster'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, ServerResponse, createServer, request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { basename, join } from 'node:path'
-import { pipeline, type Duplex } from 'node:stream'
+import { pipeline } from 'node:stream'
 import type { Server as SocketServer } from 'socket.io'
 import type { Application } from '../declarations.js'
 
@@ -12,7 +12,7 @@ type Engine = SocketServer['engine']
 
 // Kept alive: one that the other end closes with its answer may fail before that is read
 const agent = new Agent({ keepAlive: true })
-const hopByHop = ['connection', 'keep-alive', 'transfer-encoding'] // RFC 9110 §7.6.1: of one connection, not of the message
+const hopByHop = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade'] // RFC 9110 §7.6.1: of one connection, not of the message
 
 /**
  * Lets a socket live in one worker while its requests come to any: those of HTTP long-polling, and the one that turns it
@@ -23,7 +23,6 @@ const hopByHop = ['connection', 'keep-alive', 'transfer-encoding'] // RFC 9110 �
  */
 export const shareSockets = (pipes: string) => (app: Application) => {
   const id = String(cluster.worker!.id)
-  const tunnels = new Set<Duplex>()
   const door = createServer({ keepAliveTimeout: 0 })
 
   app.hooks({
@@ -34,7 +33,7 @@ export const shareSockets = (pipes: string) => (app: Application) => {
         const { engine } = app.io
 
         nameIds(engine, id)
-        engine.use(passOn(pipes, id, tunnels))
+        engine.use(passOn(pipes, id))
         door.on('request', (req, res) => engine.handleRequest(req, res))
         door.on('upgrade', (req, socket, head) => engine.handleUpgrade(req, socket, head))
         // Of this worker alone: else the primary would hand out its connections too
@@ -45,8 +44,6 @@ export const shareSockets = (pipes: string) => (app: Application) => {
     teardown: [
       async (_context: unknown, next: () => Promise<void>) => {
         door.close()
-        // The server would wait for them. Their clients connect anew
-        tunnels.forEach((tunnel) => tunnel.destroy())
         await next()
       }
     ]
@@ -66,16 +63,17 @@ const pipeOf = (folder: string, worker: string) =>
 
 /** Passes a request on to the worker that its socket lives in. Where that is gone, Engine.IO says that it knows no such id. */
 const passOn =
-  (pipes: string, self: string, tunnels: Set<Duplex>) =>
+  (pipes: string, self: string) =>
   (req: IncomingMessage, res: ServerResponse, next: () => void): void => {
     const owner = ownerOf(req.url)
 
     if (owner === undefined || owner === self) {
       next()
-    } else if (req.headers.upgrade) {
-      tunnel(req, pipeOf(pipes, owner), tunnels, next)
-    } else {
+    } else if (res instanceof ServerResponse) {
       forward(req, res, pipeOf(pipes, owner), next)
+    } else {
+      // Of an upgrade, for which Engine.IO has an answer of its own. A header alone makes none
+      tunnel(req, pipeOf(pipes, owner), next)
     }
   }
 
@@ -101,18 +99,19 @@ function withoutHops(headers: IncomingMessage['headers']) {
 }
 
 /** From here on both ends speak to each other, whatever they say. */
-function tunnel(req: IncomingMessage, path: string, tunnels: Set<Duplex>, next: () => void): void {
+function tunnel(req: IncomingMessage, path: string, next: () => void): void {
   const client = req.socket
   const owner = connect(path)
 
   const unreachable = () => next()
 
+  // Node listens to its errors no more, and Engine.IO not yet
+  client.on('error', () => owner.destroy())
   owner.once('error', unreachable)
   owner.once('connect', () => {
     owner.off('error', unreachable)
-    owner.write(headOf(req))
-    tunnels.add(client)
-    pipeline(client, owner, client, () => tunnels.delete(client))
+    owner.write(headOf(req), 'latin1') // as Node reads headers
+    pipeline(client, owner, client, () => {})
   })
 }
 

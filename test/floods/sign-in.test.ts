@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { startApp, withApp, type TestApp } from '../support/app.js'
+import type { Application } from '../../src/declarations.js'
+import { ObjectId } from 'mongodb'
+import { ApiKeyStrategy, createApiKey } from '../support/api-key-strategy.js'
+import { merge, startApp, withApp, type TestApp } from '../support/app.js'
 import { atOnce, password, restClient, tally, type Answer, type RestClient } from '../support/rest.js'
 import { rounds } from '../support/race.js'
 import { connect, type TestSocket } from '../support/socket.js'
@@ -231,6 +234,65 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await change(password)).status, 429)
     assert.equal((await client.signIn(email)).status, 201)
   })
+
+  it('forgets no wrong guess of it for a change that asks for none', async () => {
+    email = await newEmail()
+    const { accessToken: token, user } = (await client.signIn(email)).body
+    const other = await client.signUp()
+    const patch = (id: string, body: object) => client.ask('PATCH', `/users/${id}`, { token, body })
+    const guess = () => patch(user._id, { email: `new-${email}`, currentPassword: 'not the password' })
+
+    // An admin changes others' without it
+    await t.app.service('users').patch(user._id, { roles: ['admin'] })
+
+    for (let time = 0; time < 5; time++) {
+      assert.equal((await guess()).status, 403)
+      assert.equal((await patch(user._id, { name: 'Ada', currentPassword: 'any' })).status, 200)
+      assert.equal(
+        (await patch(other._id, { email: `new-${other.email}`, currentPassword: 'any' })).status,
+        200
+      )
+    }
+
+    assert.equal((await guess()).status, 429)
+    assert.equal((await patch(user._id, { name: 'Ada', currentPassword: 'any' })).status, 200)
+  })
+})
+
+describe('a sign-in by another strategy', () => {
+  const options = {
+    settings: merge(settings, {
+      authentication: {
+        authStrategies: ['jwt', 'local', 'refresh-token', 'api-key'],
+        parseStrategies: ['jwt'],
+        'api-key': { header: 'x-api-key' }
+      }
+    }),
+    configure: (app: Application) => app.service('authentication').register('api-key', new ApiKeyStrategy())
+  }
+
+  it('clears no count but that of whom it signs in', () =>
+    withApp(options, async (t) => {
+      const client = restClient(t.address)
+      const [mallory, ada] = [await client.signUp(), await client.signUp()]
+      const apiKey = await createApiKey(t.app, new ObjectId(mallory._id as string))
+      const withKey = (email: string) => client.authenticate({ strategy: 'api-key', apiKey, email })
+
+      for (let time = 0; time < 4; time++) {
+        assert.equal((await client.signIn(ada.email, wrong)).status, 401)
+        assert.equal((await client.signIn(mallory.email, wrong)).status, 401)
+        assert.equal((await withKey(ada.email)).status, 201)
+      }
+
+      assert.equal((await withKey(mallory.email)).status, 201)
+      assert.deepEqual(
+        tally(await atOnce(5, () => client.signIn(mallory.email, wrong))),
+        { '401': 5 },
+        'her own is cleared'
+      )
+      assert.equal((await client.signIn(ada.email, wrong)).status, 401)
+      assert.equal((await client.signIn(ada.email, wrong)).status, 429)
+    }))
 })
 
 describe('a locked account', () => {

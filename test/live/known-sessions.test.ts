@@ -69,6 +69,31 @@ describe('what connections were told of sessions', () => {
     assert.deepEqual(known.compare(userId, [own, other]), { created: [own], gone: [] })
   })
 
+  it('has no change be told of a session whose end has been told', () => {
+    const known = complete(followed(), [own, other])
+
+    known.note('removed', userId, other)
+    assert.equal(known.note('patched', userId, other), false)
+    assert.deepEqual(known.compare(userId, [own]), { created: [], gone: [] })
+    // Of one that was not read yet nothing of the kind is known
+    assert.equal(followed().note('patched', userId, other), true)
+  })
+
+  it('is another once it was forgotten and is told anew: what was read before is older', () => {
+    const known = followed()
+    const before = known.version(userId)
+
+    known.unfollow(userId)
+    known.follow(userId, other)
+    assert.notEqual(known.version(userId), before)
+  })
+
+  it('is asked for anew by a connection of a session that is not among all of them', () => {
+    const known = complete(followed(), [own])
+
+    assert.deepEqual([known.follow(userId, own), known.follow(userId, other)], [false, true])
+  })
+
   it('is forgotten with the last connection', () => {
     const known = followed()
 

@@ -23,7 +23,12 @@ describe('an error of the driver', () => {
     new MongoNotConnectedError('not connected'),
     new MongoOperationTimeoutError('timed out'),
     // a primary that steps down answers, but can't do it now
-    labelled(new MongoServerError({ message: 'not primary', code: 10107 }), 'RetryableWriteError')
+    labelled(new MongoServerError({ message: 'not primary', code: 10107 }), 'RetryableWriteError'),
+    labelled(new MongoServerError({ message: 'try again', code: 1 }), 'RetryableWriteError'),
+    // What mongos answers that reaches no primary of a shard
+    new MongoServerError({ message: 'could not find host', code: 133 }),
+    new MongoServerError({ message: 'unreachable', code: 6 }),
+    Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
   ]) {
     it(`says that the database is away: ${error.name} ${error.message}`, () => {
       assert.equal(isUnreachable(error), true)

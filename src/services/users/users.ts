@@ -3,7 +3,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { authorizePatch } from '../../hooks/authorize-patch.js'
 import { hashPassword } from '../../hooks/hash-password.js'
-import { limitByAddress, limitPasswordGuesses } from '../../hooks/limit-attempts.js'
+import { limitByAddress } from '../../hooks/limit-attempts.js'
 import { refuseWeakPassword } from '../../hooks/refuse-weak-password.js'
 import { UserService, getOptions } from './users.class.js'
 import { userDocs } from './users.docs.js'
@@ -28,7 +28,7 @@ export const users = (app: Application) => {
       find: [authenticate('jwt')],
       get: [authenticate('jwt')],
       create: [limitByAddress('signUp')],
-      patch: [authenticate('jwt'), limitPasswordGuesses()],
+      patch: [authenticate('jwt')],
       remove: [authenticate('jwt')]
     },
     before: {
