@@ -1,9 +1,8 @@
 import type { Params } from '@feathersjs/feathers'
-import { isLost, isRefused, refusalOf } from './answers.js'
+import { isLost, refusalOf } from './answers.js'
 import { isExpired, type Core } from './core.js'
 import { renew } from './renewal.js'
 import { create } from './requests.js'
-import { forget } from './session.js'
 import type { Send } from './transport.js'
 
 /**
@@ -38,7 +37,7 @@ export async function call<T>(core: Core, send: Send<T>, isSigning: boolean, isS
 export async function ready(core: Core): Promise<string | undefined> {
   const { link } = core
 
-  for (;;) {
+  for (let tries = 5; tries--;) {
     await link?.connected()
 
     if (core.kept && (!core.result || isExpired(core))) {
@@ -74,10 +73,6 @@ export async function confirm(
       await renew(core)
       return
     }
-    if (!core.kept && isRefused(error)) {
-      await forget(core)
-    }
-
     throw error
   }
 }
