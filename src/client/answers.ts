@@ -9,10 +9,10 @@ interface Failure extends Partial<FeathersError> {
 }
 
 /** Why a credential was refused, or `unsaid`. Any other error says nothing about the credential. */
-export function refusalOf(error: unknown, unsaid?: RefusalReason | false): RefusalReason | undefined {
+export function refusalOf(error: unknown, unsaid?: RefusalReason | false): RefusalReason | false | undefined {
   const { code, data } = error as Failure
 
-  return code === 401 ? (data?.reason ?? unsaid) : undefined
+  return code === 401 && (data?.reason ?? unsaid)
 }
 
 /** The answer was lost with the connection, which comes back. */

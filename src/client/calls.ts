@@ -37,7 +37,7 @@ export async function call<T>(core: Core, send: Send<T>, isSigning: boolean, isS
 export async function ready(core: Core): Promise<string | undefined> {
   const { link } = core
 
-  for (let tries = 5; tries--;) {
+  for (let tries = 5; ; tries--) {
     await link?.connected()
 
     if (core.kept && (!core.result || isExpired(core))) {
@@ -46,7 +46,7 @@ export async function ready(core: Core): Promise<string | undefined> {
 
     const token: string | undefined = core.result?.accessToken
 
-    if (!link || !token || link.token === token) {
+    if (!link || !token || link.token === token || !tries) {
       return token
     }
 
@@ -73,6 +73,7 @@ export async function confirm(
       await renew(core)
       return
     }
+
     throw error
   }
 }

@@ -35,7 +35,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       client: this,
       clock,
       storage: sessionStorage(this.storage, item),
-      left: sessionStorage(options.cookie ? this.storage : undefined, `${item}-left`),
+      left: sessionStorage(options.cookie && this.storage, `${item}-left`),
       stock: sessionStorage(this.storage, options.storageKey),
       tabs: otherTabs(item, () => void follow(core)),
       link: app.io && socketLink(app.io, clock, () => void ready(core).catch(ignored)),

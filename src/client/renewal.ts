@@ -1,4 +1,3 @@
-import type { RefusalReason } from '../refresh-token/errors.js'
 import { NotAuthenticated, refusalOf } from './answers.js'
 import type { Core } from './core.js'
 import { refresh } from './requests.js'

@@ -19,16 +19,16 @@ export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Ma
 
 /**
  * Keeps a session in an item of a Feathers storage. Where there is none, and where that fails (full, forbidden), for as
- * long as we live.
+ * long as we live: what was not stored counts for more than what is.
  */
-export function sessionStorage(storage: Storage | undefined, item: string) {
+export function sessionStorage(storage: Storage | false | undefined, item: string) {
   let memory: Kept | undefined
   let isAhead = false // of the storage, which is slow, or failed
 
   return {
     async read(): Promise<Kept | undefined> {
       try {
-        const kept = JSON.parse((await storage!.getItem(item)) || null)
+        const kept = JSON.parse((await (storage as Storage).getItem(item)) || null)
 
         if (!isAhead) {
           memory = kept?.key && kept
@@ -46,7 +46,9 @@ export function sessionStorage(storage: Storage | undefined, item: string) {
       isAhead = true
 
       try {
-        await (kept ? storage!.setItem!(item, JSON.stringify(kept)) : storage!.removeItem!(item))
+        await (kept
+          ? (storage as Storage).setItem!(item, JSON.stringify(kept))
+          : (storage as Storage).removeItem!(item))
         isAhead = memory !== kept
       } catch {
         // It lasts as long as the app

@@ -19,12 +19,16 @@ export async function keep(
   const expiresAt = askedAt + lifeOf(result)
 
   if (refreshToken || (cookie && result.session)) {
-    const key = newKey()
     const from = core.kept?.key
+    const kept = (core.kept = { key: newKey(), refreshToken })
 
-    core.kept = { key, refreshToken }
-    await core.storage.write(core.kept)
-    core.tabs.tell({ key, from, result, expiresAt })
+    await core.storage.write(kept)
+
+    if (core.kept !== kept) {
+      return // somebody signed out meanwhile
+    }
+
+    core.tabs.tell({ key: kept.key, from, result, expiresAt })
   } else {
     core.kept = undefined
     await core.storage.write(undefined)

@@ -39,7 +39,7 @@ export async function resume(
     return stock()
   }
 
-  await (core.result && !isExpired(core) ? confirm(core, strategy, params) : renew(core))
+  await (!core.result || isExpired(core) ? renew(core) : confirm(core, strategy, params))
 
   return core.result!
 }

@@ -56,30 +56,27 @@ export function otherTabs(name: string, onNews: () => void) {
     oneAtATime(work: () => Promise<void>): Promise<void> {
       const locks = isPage && surroundings.navigator?.locks
 
-      if (!locks) {
-        return work()
-      }
+      return locks
+        ? new Promise((resolve, reject) => {
+            const run = async () => {
+              await catchUp()
+              await work().then(resolve, reject)
+              // What was told has gone out before the next tab asks what there was
+              await catchUp()
+            }
 
-      return new Promise((resolve, reject) => {
-        const run = async () => {
-          await catchUp()
-          await work().then(resolve, reject)
-          // What was told has gone out before the next tab asks what there was
-          await catchUp()
-        }
-
-        locks.request(name, { signal: AbortSignal.timeout(longestLock) }, run).catch(run)
-      })
+            locks.request(name, { signal: AbortSignal.timeout(longestLock) }, run).catch(run)
+          })
+        : work()
     }
   }
 
   /** Waits until all that other tabs have told before is heard. */
   function catchUp(): Promise<unknown> {
     const fence = newKey()
-    const caughtUp = hear((data) => data === fence)
 
     tabs.tell(fence)
-    return caughtUp
+    return hear((data) => data === fence)
   }
 
   /** Waits for a message, though not for long. @returns whether it is there */

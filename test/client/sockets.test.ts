@@ -208,24 +208,6 @@ describe('RefreshTokenClient on a socket', () => {
     assert.ok(one.client.io.listeners('connect').length <= before + 1)
   })
 
-  it('has a call wait on that was not sent yet when the connection was lost again', async () => {
-    await signedIn(t, one)
-    let lost = 0
-
-    network.decide = (text) => (text.includes('"jwt"') && lost++ < 2 ? 'before' : undefined)
-    network.cut()
-    await connected(false)
-    assert.equal(
-      (
-        await one.client.service('sessions').patch((await one.client.get('authentication')).session.id, {
-          device: { name: 'Once' }
-        })
-      ).device.name,
-      'Once'
-    )
-    network.decide = () => undefined
-  })
-
   describe('calls whose connection was lost before their answer came', () => {
     let calls: string[]
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
 import { startChromium, tabPage, withoutChromium } from '../support/chromium.js'
-import { newPerson } from '../support/people.js'
+import { newPerson, stored } from '../support/people.js'
 import { password } from '../support/rest.js'
 import { until } from '../support/until.js'
 
@@ -182,10 +182,11 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     const answers = await Promise.all(
       tabs.map((tab) =>
         tab.evaluate((ms) => {
-          const { setTimeout: slow } = inPage.window
+          const { AbortSignal } = inPage.window
+          const slow = AbortSignal.timeout.bind(AbortSignal)
 
           // Time flies
-          inPage.window.setTimeout = (work: () => void, delay: number) => slow(work, delay / 10)
+          AbortSignal.timeout = (delay: number) => slow(delay / 10)
           return inPage.expire(ms)
         }, 15 * minutes)
       )
@@ -265,6 +266,38 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
           /NotAuthenticated/
         )
         assert.deepEqual(await eventsOf(second!), [], 'nobody is signed in, and so nothing has ended')
+      })
+
+      it('stay signed out after a sign-out without the network, of which the service hears later', async () => {
+        const { tabs, context, person, login } = await openTabs(2, { socket, cookie: true }, withCookie)
+        const [first, second] = tabs
+        const cookies = () => context.cookies(`${withCookie.address}/authentication`)
+
+        await context.setOffline(true)
+        assert.match(await first!.evaluate(() => inPage.app.logout().catch(String)), /Failed to fetch/)
+        await until('the sign-out', async () => (await count(second!, 'logout')) === 1)
+        assert.equal((await cookies()).length, 1)
+        await context.setOffline(false)
+
+        await second!.reload()
+        await second!.evaluate((options) => inPage.start(options), { socket, cookie: true })
+        assert.match(
+          await second!.evaluate(() => inPage.app.reAuthenticate().catch(String)),
+          /NotAuthenticated/
+        )
+        await until('the end', async () => (await cookies()).length === 0)
+
+        const { sessions } = await stored(withCookie, person.email)
+
+        assert.ok(!JSON.stringify(sessions).includes(login.session.id))
+        assert.deepEqual(await eventsOf(second!), [])
+        assert.deepEqual(await first!.evaluate(() => ({ ...inPage.window.localStorage })), {})
+
+        await first!.evaluate(([email, password]) => inPage.signIn(email, password), [
+          person.email,
+          password
+        ] as const)
+        assert.equal(typeof (await first!.evaluate(() => inPage.call())), 'number')
       })
     })
   }
