@@ -1,4 +1,5 @@
 import type { Browser, Page } from 'playwright-core'
+import { NotAuthenticated } from '@feathersjs/errors'
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
@@ -16,6 +17,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
   let withCookie: TestApp
   let refreshes = 0
   let cookieRefreshes = 0
+  let refuses = false
 
   before(async () => {
     const configure = await tabPage()
@@ -28,8 +30,15 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     withCookie.app.service('authentication').hooks({
       before: {
         create: [
-          async (context) =>
-            void (cookieRefreshes += Number((context.data as any).strategy === 'refresh-token'))
+          async (context) => {
+            const { strategy } = context.data as any
+
+            cookieRefreshes += Number(strategy === 'refresh-token')
+
+            if (strategy === 'jwt' && refuses) {
+              throw new NotAuthenticated('Another key', { reason: 'invalid' })
+            }
+          }
         ]
       }
     })
@@ -224,6 +233,22 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     assert.equal(await count(tab!, 'refreshed'), 0)
     await tab!.evaluate(() => void inPage.window.dispatchEvent(new Event('focus')))
     await until('the refresh', async () => (await count(tab!, 'refreshed')) === 1)
+  })
+
+  it('do not refresh for ever where the service refuses what it has just issued', async () => {
+    const { tabs } = await openTabs(1, { socket: true, cookie: true }, withCookie)
+
+    refuses = true
+    withCookie.clock.advance(15 * minutes)
+    assert.match(await tabs[0]!.evaluate((ms) => inPage.expire(ms), 15 * minutes), /NotAuthenticated/)
+
+    const asked = cookieRefreshes
+
+    await tabs[0]!.waitForTimeout(200)
+    assert.ok(asked > 0 && cookieRefreshes < 20, `${asked}, ${cookieRefreshes} refreshes`)
+    refuses = false
+    await tabs[0]!.evaluate(() => inPage.app.authentication.renew().then(() => undefined))
+    assert.equal(await tabs[0]!.evaluate(() => inPage.call()), 2)
   })
 
   for (const socket of [false, true]) {
