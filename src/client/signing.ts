@@ -89,14 +89,14 @@ async function tell(core: Core, kept: Kept | undefined, end: Promise<Authenticat
   try {
     return await inTime(core.clock, end)
   } catch (error) {
-    if (isRefused(error)) {
-      return null
-    }
-
     await core.left.write(kept)
 
     if (core.link?.token) {
       core.client.app.io.disconnect().connect() // as nobody
+    }
+    // A refused access token leaves the session open: it is looked at later
+    if (isRefused(error)) {
+      return null
     }
 
     throw error

@@ -47,9 +47,9 @@ describe('a sign-out that the service can not be told of', () => {
       after(() => t.stop())
 
       /** The app in the browser, as after a reload. */
-      const open = () =>
+      const open = (ownClock: Partial<ManualClock> = clock) =>
         restRefreshClient(t.address, {
-          options: { clock, storage, cookie },
+          options: { clock: ownClock, storage, cookie },
           fetch: async (url, options) => {
             if (network === 'down') {
               throw new TypeError('fetch failed')
@@ -131,6 +131,21 @@ describe('a sign-out that the service can not be told of', () => {
         clock.advance(15 * minutes)
         assert.equal((await one.client.service('sessions').find()).length, 2)
         assert.ok((await sessionsOf(t, other)).includes(second.login.session.id))
+      })
+
+      it('is told to the service with a token that is good, where only the service knows that this one is not', async () => {
+        one = open({})
+
+        const { person, login } = await signedIn(t, one)
+
+        t.clock.advance(15 * minutes)
+        await one.client.logout()
+        assert.equal(one.client.get('authentication'), null)
+        await until('the end', async () => {
+          one.authentication.wake()
+          return !(await sessionsOf(t, person)).includes(login.session.id)
+        })
+        assert.deepEqual(storage.store, {})
       })
 
       it('takes no longer than 20 s when nobody answers', async () => {
