@@ -1,9 +1,8 @@
 import type { Params } from '@feathersjs/feathers'
-import { isLost, isRefused, refusalOf } from './answers.js'
+import { isLost, refusalOf } from './answers.js'
 import { isExpired, type Core } from './core.js'
 import { renew } from './renewal.js'
 import { create } from './requests.js'
-import { forget } from './session.js'
 import type { Send } from './transport.js'
 
 /**
@@ -38,7 +37,7 @@ export async function call<T>(core: Core, send: Send<T>, isSigning: boolean, isS
 export async function ready(core: Core): Promise<string | undefined> {
   const { link } = core
 
-  for (;;) {
+  for (let tries = 5; ; tries--) {
     await link?.connected()
 
     if (core.kept && (!core.result || isExpired(core))) {
@@ -47,7 +46,7 @@ export async function ready(core: Core): Promise<string | undefined> {
 
     const token: string | undefined = core.result?.accessToken
 
-    if (!link || !token || link.token === token) {
+    if (!link || !token || link.token === token || !tries) {
       return token
     }
 
@@ -73,9 +72,6 @@ export async function confirm(
     if (core.kept && refusalOf(error)) {
       await renew(core)
       return
-    }
-    if (!core.kept && isRefused(error)) {
-      await forget(core)
     }
 
     throw error

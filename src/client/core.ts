@@ -10,6 +10,10 @@ export interface Core {
   readonly client: AuthenticationClient
   readonly clock: Clock
   readonly storage: SessionStorage
+  /** The session of a sign-out that the service could not be told of. Stored where its token is in a cookie. */
+  readonly left: SessionStorage
+  /** What the stock client keeps: the access token of a service without refresh tokens. */
+  readonly stock: SessionStorage
   readonly tabs: Tabs
   /** None over HTTP. */
   readonly link: SocketLink | undefined
@@ -20,9 +24,11 @@ export interface Core {
   /** When the access token expires: ms since 1970 */
   expiresAt: number
 
-  /** What is under way: a refresh, a sign-in of the socket, a sign-in or sign-out of the user. */
+  /** What is under way: a refresh, a sign-in of the socket, the telling of a sign-out. */
   renewal?: Promise<void>
   signing?: Promise<void>
+  leaving?: Promise<void>
+  /** The sign-ins and sign-outs of the user so far. */
   turn?: Promise<unknown>
 
   /** When to renew: ms since 1970. `Infinity`: never */
@@ -36,5 +42,4 @@ export interface Core {
   blockedUntil: number
 }
 
-export const isExpired = (core: Core): boolean =>
-  core.kept !== undefined && core.clock.now() >= core.expiresAt
+export const isExpired = (core: Core): boolean => core.clock.now() >= core.expiresAt

@@ -21,7 +21,7 @@ export async function follow(core: Core): Promise<void> {
     await tabs.hears(null)
 
     if (!(await storage.read())) {
-      await end(core, tabs.news?.key === null ? tabs.news.reason : null)
+      await end(core, tabs.news?.reason ?? null)
     }
   } else if (!(await tabs.hears(kept.key))) {
     await renew(core).catch(ignored)

@@ -9,8 +9,8 @@ import type { SessionEndReason } from './options.js'
 import { renew } from './renewal.js'
 import { wake } from './schedule.js'
 import { sessionStorage } from './session-storage.js'
-import { end } from './session.js'
-import { resume, signIn, signOut } from './signing.js'
+import { end, show } from './session.js'
+import { leave, resume, signIn, signOut } from './signing.js'
 import { socketLink } from './socket-link.js'
 import { isPage, surroundings } from './surroundings.js'
 import { otherTabs } from './tabs.js'
@@ -35,6 +35,8 @@ export class RefreshTokenClient extends AuthenticationClient {
       client: this,
       clock,
       storage: sessionStorage(this.storage, item),
+      left: sessionStorage(options.cookie && this.storage, `${item}-left`),
+      stock: sessionStorage(this.storage, options.storageKey),
       tabs: otherTabs(item, () => void follow(core)),
       link: app.io && socketLink(app.io, clock, () => void ready(core).catch(ignored)),
       expiresAt: Infinity,
@@ -74,6 +76,7 @@ export class RefreshTokenClient extends AuthenticationClient {
   override wake(): void {
     wake(this.#core)
     void follow(this.#core)
+    void leave(this.#core)
   }
 
   override async renew(): Promise<AuthenticationResult> {
@@ -122,9 +125,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     const { app } = this
     const shown = authentication.catch((error) => {
       if (app.get('authentication') === shown) {
-        const { result } = this.#core
-
-        app.set('authentication', result ? Promise.resolve(result) : null)
+        show(this.#core)
       }
 
       throw error

@@ -1,14 +1,10 @@
-import type { AuthenticationResult } from '@feathersjs/authentication'
-import { ignored, within } from './time.js'
-import type { RefusalReason } from '../refresh-token/errors.js'
 import { NotAuthenticated, refusalOf } from './answers.js'
 import type { Core } from './core.js'
-import { refresh, remove } from './requests.js'
+import { refresh } from './requests.js'
+import { inTime } from './time.js'
 import { tryLater } from './schedule.js'
 import { newKey, type Kept } from './session-storage.js'
 import { adopt, end, keep } from './session.js'
-
-const longestRefresh = 20_000 // ms: the service answers within 15 s
 
 /** Renews the access token. All who need a new one wait for one refresh. */
 export const renew = (core: Core): Promise<void> =>
@@ -63,7 +59,7 @@ async function read(core: Core): Promise<Kept> {
   if (kept) {
     return kept
   }
-  if (core.client.options.cookie && !core.kept) {
+  if (core.client.options.cookie && !core.kept && !(await core.left.read())) {
     // A cookie can't be seen: there may be one, of a page that the server made
     const guess = { key: newKey() }
 
@@ -78,44 +74,30 @@ async function read(core: Core): Promise<Kept> {
 /** @returns whether it could be used before the storage changed */
 async function use(core: Core, kept: Kept): Promise<boolean> {
   const askedAt = core.clock.now()
-  let answer
-  let reason: RefusalReason | undefined
-  let refusal
+  const isStillKept = async () => (await core.storage.read())?.key === kept.key && core.kept === kept
 
   try {
-    answer = await within(core.clock, longestRefresh, refresh(core, kept), 'No answer in time')
+    const answer = await inTime(core.clock, refresh(core, kept))
+
+    if (await isStillKept()) {
+      await keep(core, answer, askedAt)
+      return true
+    }
+
+    // It came too late: it is not to sign anybody in again, the socket neither
+    core.link?.signInAnew()
   } catch (error) {
     // Without a cookie there is no reason, and nothing to go on with
-    reason = refusalOf(error, core.client.options.cookie ? 'expired' : undefined)
+    const reason = refusalOf(error, core.client.options.cookie && 'expired')
 
     if (!reason) {
       throw error
     }
-
-    refusal = error
-  }
-
-  const isStillKept = (await core.storage.read())?.key === kept.key
-
-  if (!answer) {
-    if (isStillKept) {
-      await end(core, reason!)
-      throw refusal
+    if (await isStillKept()) {
+      await end(core, reason)
+      throw error
     }
-  } else if (isStillKept) {
-    await keep(core, answer, askedAt)
-  } else {
-    discard(core, answer)
   }
 
-  return isStillKept
-}
-
-/** An answer that came too late is not to sign anybody in again, neither here nor on the socket. */
-function discard(core: Core, { accessToken }: AuthenticationResult): void {
-  if (core.link) {
-    core.link.signInAnew()
-  } else if (!core.kept) {
-    void remove(core, accessToken).catch(ignored)
-  }
+  return false
 }

@@ -1,7 +1,8 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
-import { convert } from './answers.js'
+import { convert, isRefused } from './answers.js'
 import type { Core } from './core.js'
+import { forget } from './session.js'
 import type { Kept } from './session-storage.js'
 
 /** Signs in, and a socket too. */
@@ -13,17 +14,30 @@ export async function create(
   const { cookie, jwtStrategy } = core.client.options
   const { link } = core
 
-  if (cookie && link && data.strategy !== jwtStrategy) {
-    return byFetch(core, data)
+  try {
+    if (cookie && data.strategy !== jwtStrategy) {
+      if (data.strategy !== 'refresh-token') {
+        data = { ...data, cookie }
+      }
+      if (link) {
+        return await byFetch(core, data)
+      }
+    }
+
+    const answer = await core.client.service.create(data, withCookies(core, params))
+
+    if (link) {
+      link.token = answer.accessToken
+    }
+
+    return answer
+  } catch (error) {
+    if (!core.kept && isRefused(error)) {
+      await forget(core)
+    }
+
+    throw error
   }
-
-  const answer = await core.client.service.create(data, withCookies(core, params))
-
-  if (link) {
-    link.token = answer.accessToken
-  }
-
-  return answer
 }
 
 /** May be repeated until an answer has come. */
@@ -34,13 +48,22 @@ export const refresh = (core: Core, { key, refreshToken }: Kept): Promise<Authen
     idempotencyKey: key
   })
 
-/** Ends the session of an access token; on a socket, the one that it is signed in with. */
-export async function remove(core: Core, accessToken: string): Promise<AuthenticationResult> {
-  const params: Params & { accessToken: string } = { accessToken }
+/**
+ * Ends the session of an access token; on a socket, the one that it is signed in with.
+ *
+ * @param method `_remove` runs no hooks: that of the official client waits for a sign-in that is under way
+ */
+export function remove(
+  core: Core,
+  accessToken: string,
+  method: 'remove' | '_remove' = 'remove'
+): Promise<AuthenticationResult> {
+  const { cookie, header, scheme } = core.client.options
+  const headers = { [header]: `${scheme} ${accessToken}` }
 
-  return core.client.options.cookie && core.link
-    ? byFetch(core, undefined, accessToken)
-    : core.client.service.remove(null as never, withCookies(core, params))
+  return cookie && core.link
+    ? byFetch(core, undefined, headers)
+    : core.client.service[method as 'remove'](null as never, withCookies(core, { headers }))
 }
 
 /** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
@@ -51,16 +74,12 @@ const withCookies = (core: Core, params?: Params): Params | undefined =>
 async function byFetch(
   core: Core,
   data?: AuthenticationRequest,
-  accessToken?: string
+  headers?: Record<string, string>
 ): Promise<AuthenticationResult> {
-  const { path, header, scheme } = core.client.options
-  const response = await fetch(new URL(path, core.client.app.io.io.uri), {
+  const response = await fetch(new URL(core.client.options.path, core.client.app.io.io.uri), {
     method: data ? 'POST' : 'DELETE',
     credentials: 'include',
-    headers: {
-      'Content-Type': 'application/json',
-      ...(accessToken && { [header]: `${scheme} ${accessToken}` })
-    },
+    headers: { 'Content-Type': 'application/json', ...headers },
     body: data && JSON.stringify(data)
   })
   const answer = await response.json()

@@ -15,23 +15,26 @@ export interface Kept {
 export type SessionStorage = ReturnType<typeof sessionStorage>
 
 /** It is no secret (docs/sessions.md), so where there is no cryptography chance will do. */
-export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`
+export const newKey = (): string => surroundings.crypto?.randomUUID?.() ?? `${Math.random()}`
 
-/** Keeps a session in an item of a Feathers storage. Where that fails (full, forbidden), for as long as we live. */
-export function sessionStorage(storage: Storage, item: string) {
+/**
+ * Keeps a session in an item of a Feathers storage. Where there is none, and where that fails (full, forbidden), for as
+ * long as we live: what was not stored counts for more than what is.
+ */
+export function sessionStorage(storage: Storage | false | undefined, item: string) {
   let memory: Kept | undefined
-  let failed = false
+  let isAhead = false // of the storage, which is slow, or failed
 
   return {
     async read(): Promise<Kept | undefined> {
-      if (!failed) {
-        try {
-          const kept = JSON.parse((await storage.getItem(item)) || null)
+      try {
+        const kept = JSON.parse((await (storage as Storage).getItem(item)) || null)
 
-          memory = kept?.key ? kept : undefined
-        } catch {
-          // What we know is as good
+        if (!isAhead) {
+          memory = kept?.key && kept
         }
+      } catch {
+        // What we know is as good
       }
 
       return memory
@@ -40,12 +43,15 @@ export function sessionStorage(storage: Storage, item: string) {
     /** @param kept `undefined`: nothing any more */
     async write(kept: Kept | undefined): Promise<void> {
       memory = kept
-      failed = false
+      isAhead = true
 
       try {
-        await (kept ? storage.setItem!(item, JSON.stringify(kept)) : storage.removeItem!(item))
+        await (kept
+          ? (storage as Storage).setItem!(item, JSON.stringify(kept))
+          : (storage as Storage).removeItem!(item))
+        isAhead = memory !== kept
       } catch {
-        failed = true
+        // It lasts as long as the app
       }
     }
   }

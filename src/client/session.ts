@@ -3,6 +3,7 @@ import type { Core } from './core.js'
 import type { SessionEndReason } from './options.js'
 import { lifeOf, plan, schedule } from './schedule.js'
 import { newKey } from './session-storage.js'
+import type { Tokens } from './tabs.js'
 
 // Who is signed in. What changes is kept in the storage, and told to the other tabs and to the app.
 
@@ -18,12 +19,16 @@ export async function keep(
   const expiresAt = askedAt + lifeOf(result)
 
   if (refreshToken || (cookie && result.session)) {
-    const key = newKey()
     const from = core.kept?.key
+    const kept = (core.kept = { key: newKey(), refreshToken })
 
-    core.kept = { key, refreshToken }
-    await core.storage.write(core.kept)
-    core.tabs.tell({ key, from, result, expiresAt })
+    await core.storage.write(kept)
+
+    if (core.kept !== kept) {
+      return // somebody signed out meanwhile
+    }
+
+    core.tabs.tell({ key: kept.key, from, result, expiresAt })
   } else {
     core.kept = undefined
     await core.storage.write(undefined)
@@ -35,15 +40,15 @@ export async function keep(
 
 /** Takes the result that another tab told of last, if that is kept under this key, or replaces what was. */
 export function adopt(core: Core, end: 'key' | 'from', key: string | undefined): boolean {
-  const { news } = core.tabs
+  // That of an end has no key
+  const news = core.tabs.news as Tokens | undefined
 
-  if (!key || !news?.key || news[end] !== key) {
+  if (!key || news?.[end] !== key) {
     return false
   }
 
   core.kept = { key: news.key }
   take(core, news.result, news.expiresAt)
-  core.tabs.hurry()
   return true
 }
 
@@ -53,8 +58,7 @@ function take(core: Core, result: AuthenticationResult, expiresAt: number, isSig
 
   core.result = result
   core.expiresAt = expiresAt
-  core.client.authenticated = true
-  app.set('authentication', Promise.resolve(result))
+  show(core)
   plan(core)
   core.link?.signIn()
 
@@ -78,12 +82,11 @@ export async function end(
     return
   }
 
-  const wasKnown = core.kept.refreshToken !== undefined || core.result !== undefined
+  const wasKnown = core.kept.refreshToken ?? core.result
 
   core.kept = core.result = undefined
-  core.client.authenticated = false
+  show(core)
   schedule(core, Infinity)
-  app.set('authentication', null)
   core.tabs.tell({ key: null, reason })
   await core.storage.write(undefined)
 
@@ -96,5 +99,11 @@ export async function end(
 export async function forget(core: Core): Promise<void> {
   core.result = undefined
   await core.client.removeAccessToken()
-  await core.client.reset()
+  show(core)
+}
+
+/** Shows the app who is signed in. */
+export function show({ client, result }: Core): void {
+  client.authenticated = Boolean(result)
+  client.app.set('authentication', result ? Promise.resolve(result) : null)
 }

@@ -1,36 +1,29 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
-import { ignored } from './time.js'
+import { ignored, inTime } from './time.js'
 import { isRefused } from './answers.js'
 import { confirm, ready } from './calls.js'
 import { isExpired, type Core } from './core.js'
 import { renew } from './renewal.js'
-import { create, remove } from './requests.js'
+import { create, refresh, remove } from './requests.js'
 import type { Kept } from './session-storage.js'
-import { end, forget, keep } from './session.js'
+import { end, keep } from './session.js'
 
 export const signIn = (
   core: Core,
   data: AuthenticationRequest,
   params?: Params
 ): Promise<AuthenticationResult> =>
-  takeTurn(core, async () => {
+  inTurn(core, async () => {
+    await leave(core)
+
     const askedAt = core.clock.now()
-    const { cookie, jwtStrategy } = core.client.options
-    const byCookie = cookie && data.strategy !== jwtStrategy && data.strategy !== 'refresh-token'
+    const answer = await create(core, data, params)
 
-    try {
-      const answer = await create(core, byCookie ? { ...data, cookie } : data, params)
-
-      await keep(core, answer, askedAt, true)
-      return core.result!
-    } catch (error) {
-      if (!core.kept && isRefused(error)) {
-        await forget(core)
-      }
-
-      throw error
-    }
+    await core.left.write(undefined)
+    await core.stock.write(undefined)
+    await keep(core, answer, askedAt, true)
+    return core.result!
   })
 
 /** Goes on with the session that is kept. @param stock What the stock client does */
@@ -40,11 +33,13 @@ export async function resume(
   strategy?: string,
   params?: Params
 ): Promise<AuthenticationResult> {
+  await leave(core)
+
   if (!(await find(core)) && !core.client.options.cookie) {
     return stock()
   }
 
-  await (core.result && !isExpired(core) ? confirm(core, strategy, params) : renew(core))
+  await (!core.result || isExpired(core) ? renew(core) : confirm(core, strategy, params))
 
   return core.result!
 }
@@ -54,7 +49,7 @@ export const signOut = (
   core: Core,
   stock: () => Promise<AuthenticationResult | null>
 ): Promise<AuthenticationResult | null> =>
-  takeTurn(core, async () => {
+  inTurn(core, async () => {
     if (!(await find(core))) {
       core.result = undefined
       return stock()
@@ -63,12 +58,11 @@ export const signOut = (
     let answer: AuthenticationResult | null = null
 
     try {
-      await ready(core)
-      answer = await remove(core, core.result!.accessToken)
-    } catch (error) {
-      if (!isRefused(error)) {
-        throw error
-      }
+      answer = await tell(
+        core,
+        await core.storage.read(),
+        ready(core).then((token) => remove(core, token!))
+      )
     } finally {
       await end(core, null, answer)
     }
@@ -76,11 +70,44 @@ export const signOut = (
     return answer
   })
 
+/** Tells the service of a sign-out that it could not be told of, if there is one. */
+export const leave = (core: Core): Promise<void> =>
+  (core.leaving ??= tellLater(core).finally(() => (core.leaving = undefined)))
+
+async function tellLater(core: Core): Promise<void> {
+  const kept = await core.left.read()
+
+  if (kept) {
+    const end = refresh(core, kept).then(({ accessToken }) => remove(core, accessToken, '_remove'))
+
+    await tell(core, kept, end).then(() => core.left.write(undefined), ignored)
+  }
+}
+
+/** Has the service end a session, or remembers to. @returns its answer, if there was anything to end */
+async function tell(core: Core, kept: Kept | undefined, end: Promise<AuthenticationResult>) {
+  try {
+    return await inTime(core.clock, end)
+  } catch (error) {
+    await core.left.write(kept)
+
+    if (core.link?.token) {
+      core.client.app.io.disconnect().connect() // as nobody
+    }
+    // A refused access token leaves the session open: it is looked at later
+    if (isRefused(error)) {
+      return null
+    }
+
+    throw error
+  }
+}
+
 /** What an earlier run of the app, or another tab, has kept. */
 const find = async (core: Core): Promise<Kept | undefined> => (core.kept ??= await core.storage.read())
 
 /** One after another: the last one counts. */
-function takeTurn<T>(core: Core, work: () => Promise<T>): Promise<T> {
+function inTurn<T>(core: Core, work: () => Promise<T>): Promise<T> {
   const turn = Promise.resolve(core.turn).then(work)
 
   core.turn = turn.catch(ignored)

@@ -1,9 +1,8 @@
 import { Unavailable } from './answers.js'
 import type { Clock } from './options.js'
-import { backoff, within } from './time.js'
+import { backoff, inTime } from './time.js'
 
 const longestQueue = 500 // calls
-const longestWait = 30_000 // ms
 const steadyAfter = 10_000 // ms: a connection that lived for so long is no reason to come back slowly
 
 /** The socket of `socket.io-client`, as far as it is used here. */
@@ -24,6 +23,7 @@ export type SocketLink = ReturnType<typeof socketLink>
  * @param signIn Signs the connection in, if it is not yet
  */
 export function socketLink(socket: Socket, clock: Clock, signIn: () => void) {
+  let connection: Promise<void> | undefined
   let waiting = 0
   let falls = 0
   let connectedAt = 0
@@ -43,16 +43,17 @@ export function socketLink(socket: Socket, clock: Clock, signIn: () => void) {
     /** @throws Unavailable when there is no connection for long */
     async connected(): Promise<undefined> {
       if (!socket.connected) {
-        const connection = new Promise<void>((resolve) => socket.once('connect', resolve))
-
-        await within(clock, longestWait, connection, 'No connection')
+        connection ??= new Promise<void>((resolve) => socket.once('connect', resolve)).finally(
+          () => (connection = undefined)
+        )
+        await inTime(clock, connection)
       }
     },
 
     /** Waits for something, unless too many calls do already. @throws Unavailable */
     async queue<T>(wait: () => Promise<T>): Promise<T> {
       if (waiting >= longestQueue) {
-        throw new Unavailable('Too many calls wait')
+        throw new Unavailable('Too many calls')
       }
 
       waiting++
@@ -67,7 +68,7 @@ export function socketLink(socket: Socket, clock: Clock, signIn: () => void) {
     send<T>(call: () => Promise<T>): Promise<T> {
       return new Promise((resolve, reject) => {
         const lost = (reason: string) =>
-          reject(new Unavailable('The connection was lost', { comesBack: reason !== 'io client disconnect' }))
+          reject(new Unavailable('Connection lost', { comesBack: reason !== 'io client disconnect' }))
 
         socket.once('disconnect', lost)
         call()
@@ -79,8 +80,10 @@ export function socketLink(socket: Socket, clock: Clock, signIn: () => void) {
 
   /** At once, and ever slower if it is sent away again. */
   function comeBack(): void {
-    falls = clock.now() - connectedAt > steadyAfter ? 0 : falls + 1
-    clock.setTimeout(() => socket.connect(), backoff(falls - 1))
+    if (clock.now() - connectedAt > steadyAfter) {
+      falls = 0
+    }
+    clock.setTimeout(() => socket.connect(), backoff(falls++))
   }
 
   socket.on('connect', () => {

@@ -1,14 +1,17 @@
-type Listen = (type: string, listener: (event: { data?: unknown }) => void) => void
+type Listen = (
+  type: string,
+  listener: (event: { data?: unknown }) => void,
+  options?: { signal: AbortSignal }
+) => void
 
 export interface Channel {
   postMessage(message: unknown): void
   addEventListener: Listen
-  removeEventListener: Listen
 }
 
 /** What browsers have and other platforms may lack, as far as it is used here. */
 interface Surroundings {
-  document?: unknown
+  document?: object
   /** Of pages. */
   addEventListener: Listen
   navigator?: {
@@ -21,4 +24,4 @@ interface Surroundings {
 export const surroundings = globalThis as unknown as Surroundings
 
 /** Only pages have neighbours: on a server, a storage or a channel shared by name would mix up its users. */
-export const isPage = surroundings.document !== undefined
+export const isPage = surroundings.document

@@ -1,7 +1,7 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import type { SessionEndReason } from './options.js'
 import { newKey } from './session-storage.js'
-import { isPage, surroundings, type Channel } from './surroundings.js'
+import { isPage, surroundings } from './surroundings.js'
 
 const longestLock = 5000 // ms: a tab that hangs keeps its lock
 const patience = 500 // ms until a message that was sent has come
@@ -15,6 +15,7 @@ export interface Tokens {
   result: AuthenticationResult
   /** ms since 1970 */
   expiresAt: number
+  reason?: undefined
 }
 
 /** What tabs tell each other: new tokens, or that the session is over. */
@@ -40,74 +41,56 @@ export function otherTabs(name: string, onNews: () => void) {
     news: undefined as News | undefined,
 
     tell(news: News | string): void {
-      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-      outbox?.postMessage(news)
+      try {
+        // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
+        outbox?.postMessage(news)
+      } catch {
+        // What a hook of the app made of the answer can't be sent: the others ask by themselves
+      }
     },
 
     /** Whether another tab tells, now or soon, of what it stored under a key, or removed. */
-    async hears(key: string | null): Promise<boolean> {
-      const isTold = () => tabs.news?.key === key
-
-      await hear(isTold)
-      return isTold()
-    },
+    hears: (key: string | null): Promise<boolean> => hear(() => tabs.news?.key === key),
 
     /** Does something in one tab at a time; past a time limit anyway, which the service tolerates. */
     oneAtATime(work: () => Promise<void>): Promise<void> {
       const locks = isPage && surroundings.navigator?.locks
 
-      if (!locks) {
-        return work()
-      }
+      return locks
+        ? new Promise((resolve, reject) => {
+            const run = async () => {
+              await catchUp()
+              await work().then(resolve, reject)
+              // What was told has gone out before the next tab asks what there was
+              await catchUp()
+            }
 
-      return new Promise((resolve, reject) => {
-        const waiting = new AbortController()
-        const timer = setTimeout(() => waiting.abort(), longestLock)
-        const run = async () => {
-          clearTimeout(timer)
-          await catchUp()
-          await work().then(resolve, reject)
-          // What was told has gone out before the next tab asks what there was
-          await catchUp()
-        }
-
-        tabs.hurry = () => waiting.abort()
-        locks.request(name, { signal: waiting.signal }, run).catch(run)
-      })
-    },
-
-    /** What waits for its turn is not to wait any more. */
-    hurry(): void {}
+            locks.request(name, { signal: AbortSignal.timeout(longestLock) }, run).catch(run)
+          })
+        : work()
+    }
   }
 
   /** Waits until all that other tabs have told before is heard. */
-  function catchUp(): Promise<void> {
+  function catchUp(): Promise<unknown> {
     const fence = newKey()
-    const caughtUp = hear((data) => data === fence)
 
     tabs.tell(fence)
-    return caughtUp
+    return hear((data) => data === fence)
   }
 
-  /** Waits for a message, though not for long. */
-  async function hear(isIt: (data?: unknown) => boolean): Promise<void> {
+  /** Waits for a message, though not for long. @returns whether it is there */
+  async function hear(isIt: (data?: unknown) => boolean): Promise<boolean> {
     if (inbox && !isIt()) {
-      await new Promise<void>((resolve) => {
-        const listen: Parameters<Channel['addEventListener']>[1] = ({ data }) => {
-          if (isIt(data)) {
-            done()
-          }
-        }
-        const done = () => {
-          clearTimeout(timer)
-          inbox.removeEventListener('message', listen)
-          resolve()
-        }
-        const timer = setTimeout(done, patience)
+      await new Promise<unknown>((resolve) => {
+        const signal = AbortSignal.timeout(patience)
 
-        inbox.addEventListener('message', listen)
+        signal.addEventListener('abort', resolve)
+        inbox.addEventListener('message', ({ data }) => isIt(data) && resolve(data), { signal })
       })
     }
+
+    return isIt()
   }
 
   inbox?.addEventListener('message', ({ data }) => {

@@ -32,6 +32,7 @@ export function guardTransport(
   if (!transport.connection) {
     return
   }
+
   if (send) {
     transport.send = (...args) =>
       pass(() => send.apply(service, [...args]), /^(find|get)$/.test(args[0] as string))
@@ -42,12 +43,16 @@ export function guardTransport(
       const isOurs = !given || given === `${scheme} ${params?.accessToken}`
 
       return isOurs
-        ? pass((token) => request.call(service, token ? withToken(options, token) : options, params))
+        ? pass((token) =>
+            request.call(
+              service,
+              token
+                ? { ...options, headers: { ...options.headers, [header]: `${scheme} ${token}` } }
+                : options,
+              params
+            )
+          )
         : request.call(service, options, params)
     }
-  }
-
-  function withToken(options: { headers?: Headers }, token: string) {
-    return { ...options, headers: { ...options.headers, [header]: `${scheme} ${token}` } }
   }
 }

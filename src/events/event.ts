@@ -52,3 +52,6 @@ export interface EventDraft extends StoredEvent {
   /** How long a sign-in is refused for too many attempts, s. Not stored. */
   retryAfter?: number
 }
+
+/** What is said of an event when it happens. */
+export type Noted = Omit<EventDraft, '_id' | 'createdAt'>

@@ -26,7 +26,7 @@ export class FloodBounds {
       const time = retryAfter ? retryAfter * 1000 : window
 
       return (
-        this.#take(`limited ${userId ?? account}`, 1, time) &&
+        this.#take(`limited account ${userId ?? account}`, 1, time) &&
         this.#take(`limited at ${address}`, 10, time) &&
         this.#take('limited', 100, minute)
       )

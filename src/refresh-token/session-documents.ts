@@ -81,7 +81,12 @@ export class SessionDocuments {
   }
 
   /** Takes away a session that matches. Of many who do so at once, one gets it and the others null. */
-  async pull(userId: string, session: Document, reason: EndReason): Promise<SessionRecord | null> {
+  async pull(
+    userId: string,
+    session: Document,
+    reason: EndReason,
+    by?: string
+  ): Promise<SessionRecord | null> {
     const before = await this.users.update(
       { ...this.users.is(userId), sessions: { $elemMatch: session } },
       { $pull: { sessions: session } },
@@ -91,21 +96,21 @@ export class SessionDocuments {
     const ended = before?.sessions?.[0]
 
     if (ended) {
-      this.ended(userId, [{ session: ended, reason }])
+      this.ended(userId, [{ session: ended, reason }], by)
     }
 
     return ended ?? null
   }
 
   /** Sessions of a user have ended: it is forgotten here before anybody hears of it. */
-  ended(userId: string, ended: EndedSession[]): void {
+  ended(userId: string, ended: EndedSession[], by?: string): void {
     this.#cache.forget(userId)
 
     if (ended.length > 0) {
       void this.#reasons.note(ended.map(({ session, reason }) => ({ id: session.id, reason })))
     }
     for (const { session, reason } of ended) {
-      this.announce('removed', { userId, session, reason })
+      this.announce('removed', { userId, session, reason, by })
     }
   }
 

@@ -23,4 +23,6 @@ export interface RefreshedEvent extends SessionEvent {
 
 export interface EndedEvent extends SessionEvent {
   reason: EndReason
+  /** The id of the user who ended it, where one who was signed in did. Not for sockets. */
+  by?: string | undefined
 }

@@ -26,6 +26,13 @@ export interface SessionStoreOptions {
   now: () => number
 }
 
+interface EndOptions {
+  except?: string | undefined
+  set?: Document
+  unchanged?: OwnerFilter
+  by?: string | undefined
+}
+
 /**
  * The sessions in `sessions` on the user documents. What a verb changes is one atomic update of one document; what
  * it did is emitted as `created`, `patched` and `removed`. All verbs throw Unavailable without a database.
@@ -143,9 +150,13 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     return owned ? this.#documents.patched(userId, owned).session : null
   }
 
-  /** Ends a live session. Of many who end it at once, one gets the session and the others null. */
-  async end(userId: string, id: string, reason: EndReason): Promise<SessionRecord | null> {
-    return this.#documents.pull(userId, updates.live(id, this.#now()), reason)
+  /**
+   * Ends a live session. Of many who end it at once, one gets the session and the others null.
+   *
+   * @param by The id of the user who does
+   */
+  async end(userId: string, id: string, reason: EndReason, by?: string): Promise<SessionRecord | null> {
+    return this.#documents.pull(userId, updates.live(id, this.#now()), reason, by)
   }
 
   /** Takes away a session that is past its time, and says so; null where there is none. */
@@ -159,12 +170,13 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    * @param except The id of the session that stays
    * @param set Fields of the user document to set in the same update
    * @param unchanged The update happens only while the document still has these values
+   * @param by The id of the user who does
    * @returns The live ones that were ended; null where no document matched
    */
   async endAll(
     userId: string,
     reason: EndReason,
-    { except, set, unchanged }: { except?: string | undefined; set?: Document; unchanged?: OwnerFilter } = {}
+    { except, set, unchanged, by }: EndOptions = {}
   ): Promise<SessionRecord[] | null> {
     const before = await this.#users.update(
       { ...this.#users.is(userId), ...unchanged },
@@ -174,16 +186,22 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     )
     const ended = before?.sessions?.filter(({ id }) => id !== except)
 
-    return before && this.announceEnded(userId, ended, reason)
+    return before && this.announceEnded(userId, ended, reason, by)
   }
 
   /** Says that sessions ended which are gone from the database already, with their user. Returns the live ones. */
-  announceEnded(userId: string, sessions: SessionRecord[] | undefined, reason: EndReason): SessionRecord[] {
+  announceEnded(
+    userId: string,
+    sessions: SessionRecord[] | undefined,
+    reason: EndReason,
+    by?: string
+  ): SessionRecord[] {
     const ended = this.#live(sessions)
 
     this.#documents.ended(
       userId,
-      ended.map((session) => ({ session, reason }))
+      ended.map((session) => ({ session, reason })),
+      by
     )
     return ended
   }

@@ -189,6 +189,56 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
+    it('a sign-in is not undone by a refresh that is kept at the same time, in a storage that is slow', async () => {
+      await rounds(async () => {
+        const one = connect({ storage: slowStorage() })
+
+        await signedIn(t, one)
+        t.clock.advance(13.9 * minutes)
+
+        const other = await newPerson(t)
+        const held = holdAnswers()
+
+        one.authentication.wake()
+        await until('the refresh', () => held.asked === 1)
+
+        const signIn = one.client.authenticate({ strategy: 'local', email: other.email, password })
+
+        held.open()
+        await signIn
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        assert.equal((await one.client.get('authentication')).user._id, other.id)
+
+        const again = connect({ storage: one.storage })
+
+        assert.equal((await again.client.reAuthenticate()).user._id, other.id, 'also after a restart')
+      }, 2)
+    })
+
+    it('a sign-out is final, in a storage that is slow', async () => {
+      await rounds(async () => {
+        const one = connect({ storage: slowStorage() })
+
+        await signedIn(t, one)
+        t.clock.advance(13.9 * minutes)
+
+        const held = holdAnswers()
+
+        one.authentication.wake()
+        await until('the refresh', () => held.asked === 1)
+
+        const signOut = one.client.logout()
+
+        held.open()
+        // The service may hang up on the session before it has answered
+        await signOut.catch(({ code }) => assert.equal(code, 503))
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        assert.equal(one.client.get('authentication'), null)
+        assert.equal(await one.storage.getItem(sessionItem), undefined)
+        assert.equal(one.heard('session-ended'), 0)
+      }, 2)
+    })
+
     it('two apps that share a storage, without locks, share a session', async () => {
       const one = connect()
       const { person } = await signedIn(t, one)
@@ -219,8 +269,7 @@ const rejects = () => Promise.reject(new Error('The storage is broken'))
 
 function slowStorage() {
   const memory = new MemoryStorage()
-  const slowly = <T>(work: () => T) =>
-    new Promise<T>((resolve) => setTimeout(() => resolve(work()), 5 + Math.random() * 10))
+  const slowly = <T>(work: () => T) => new Promise<T>((resolve) => setTimeout(() => resolve(work()), 10))
 
   return {
     getItem: (key: string) => slowly(() => memory.getItem(key)),

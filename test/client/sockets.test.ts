@@ -188,6 +188,26 @@ describe('RefreshTokenClient on a socket', () => {
     assert.equal((await find()).length, 2)
   })
 
+  it('leaves no listener behind for a call that waited in vain', async () => {
+    await signedIn(t, one)
+    network.setDown(true)
+    network.cut()
+    await connected(false)
+
+    const before = one.client.io.listeners('connect').length
+
+    for (let round = 0; round < 20; round++) {
+      const call = find()
+
+      call.catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      clock.tick(30 * seconds)
+      await assert.rejects(call, { name: 'Unavailable' })
+    }
+
+    assert.ok(one.client.io.listeners('connect').length <= before + 1)
+  })
+
   describe('calls whose connection was lost before their answer came', () => {
     let calls: string[]
 

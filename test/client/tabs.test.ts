@@ -1,9 +1,10 @@
 import type { Browser, Page } from 'playwright-core'
+import { NotAuthenticated } from '@feathersjs/errors'
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
 import { startChromium, tabPage, withoutChromium } from '../support/chromium.js'
-import { newPerson } from '../support/people.js'
+import { newPerson, stored } from '../support/people.js'
 import { password } from '../support/rest.js'
 import { until } from '../support/until.js'
 
@@ -16,6 +17,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
   let withCookie: TestApp
   let refreshes = 0
   let cookieRefreshes = 0
+  let refuses = false
 
   before(async () => {
     const configure = await tabPage()
@@ -28,8 +30,15 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     withCookie.app.service('authentication').hooks({
       before: {
         create: [
-          async (context) =>
-            void (cookieRefreshes += Number((context.data as any).strategy === 'refresh-token'))
+          async (context) => {
+            const { strategy } = context.data as any
+
+            cookieRefreshes += Number(strategy === 'refresh-token')
+
+            if (strategy === 'jwt' && refuses) {
+              throw new NotAuthenticated('Another key', { reason: 'invalid' })
+            }
+          }
         ]
       }
     })
@@ -182,10 +191,11 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     const answers = await Promise.all(
       tabs.map((tab) =>
         tab.evaluate((ms) => {
-          const { setTimeout: slow } = inPage.window
+          const { AbortSignal } = inPage.window
+          const slow = AbortSignal.timeout.bind(AbortSignal)
 
           // Time flies
-          inPage.window.setTimeout = (work: () => void, delay: number) => slow(work, delay / 10)
+          AbortSignal.timeout = (delay: number) => slow(delay / 10)
           return inPage.expire(ms)
         }, 15 * minutes)
       )
@@ -223,6 +233,22 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     assert.equal(await count(tab!, 'refreshed'), 0)
     await tab!.evaluate(() => void inPage.window.dispatchEvent(new Event('focus')))
     await until('the refresh', async () => (await count(tab!, 'refreshed')) === 1)
+  })
+
+  it('do not refresh for ever where the service refuses what it has just issued', async () => {
+    const { tabs } = await openTabs(1, { socket: true, cookie: true }, withCookie)
+
+    refuses = true
+    withCookie.clock.advance(15 * minutes)
+    assert.match(await tabs[0]!.evaluate((ms) => inPage.expire(ms), 15 * minutes), /NotAuthenticated/)
+
+    const asked = cookieRefreshes
+
+    await tabs[0]!.waitForTimeout(200)
+    assert.ok(asked > 0 && cookieRefreshes < 20, `${asked}, ${cookieRefreshes} refreshes`)
+    refuses = false
+    await tabs[0]!.evaluate(() => inPage.app.authentication.renew().then(() => undefined))
+    assert.equal(await tabs[0]!.evaluate(() => inPage.call()), 2)
   })
 
   for (const socket of [false, true]) {
@@ -265,6 +291,38 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
           /NotAuthenticated/
         )
         assert.deepEqual(await eventsOf(second!), [], 'nobody is signed in, and so nothing has ended')
+      })
+
+      it('stay signed out after a sign-out without the network, of which the service hears later', async () => {
+        const { tabs, context, person, login } = await openTabs(2, { socket, cookie: true }, withCookie)
+        const [first, second] = tabs
+        const cookies = () => context.cookies(`${withCookie.address}/authentication`)
+
+        await context.setOffline(true)
+        assert.match(await first!.evaluate(() => inPage.app.logout().catch(String)), /Failed to fetch/)
+        await until('the sign-out', async () => (await count(second!, 'logout')) === 1)
+        assert.equal((await cookies()).length, 1)
+        await context.setOffline(false)
+
+        await second!.reload()
+        await second!.evaluate((options) => inPage.start(options), { socket, cookie: true })
+        assert.match(
+          await second!.evaluate(() => inPage.app.reAuthenticate().catch(String)),
+          /NotAuthenticated/
+        )
+        await until('the end', async () => (await cookies()).length === 0)
+
+        const { sessions } = await stored(withCookie, person.email)
+
+        assert.ok(!JSON.stringify(sessions).includes(login.session.id))
+        assert.deepEqual(await eventsOf(second!), [])
+        assert.deepEqual(await first!.evaluate(() => ({ ...inPage.window.localStorage })), {})
+
+        await first!.evaluate(([email, password]) => inPage.signIn(email, password), [
+          person.email,
+          password
+        ] as const)
+        assert.equal(typeof (await first!.evaluate(() => inPage.call())), 'number')
       })
     })
   }

@@ -91,6 +91,36 @@ describe('what is written to the audit trail', () => {
   })
 })
 
+describe('what could not be written at first', () => {
+  it('counts when a device is new', async () => {
+    await withApp({}, async (t) => {
+      const from = (userAgent: string, email: string) =>
+        restClient(t.address).ask('POST', '/authentication', {
+          body: { strategy: 'local', email, password },
+          headers: { 'User-Agent': userAgent }
+        })
+
+      await t.app.get('eventStore').prepare()
+      await t.db.collection('events').drop()
+      // It takes no writes
+      await t.db.createCollection('events', { viewOn: 'users', pipeline: [] })
+
+      const ada = await newPerson(t)
+
+      await sleep(200)
+      await from('another', ada.email)
+      await sleep(1200)
+      await from('a third', ada.email)
+      await t.db.collection('events').drop()
+      await written(t)
+
+      const told = await eventsIn(t, { type: 'new-device' })
+
+      assert.deepEqual(told.map(({ device }) => device.userAgent).sort(), ['a third', 'another'])
+    })
+  })
+})
+
 describe('while the database is away', () => {
   const { MONGODB_URL } = process.env
   let t: TestApp

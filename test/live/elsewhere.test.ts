@@ -77,6 +77,37 @@ describe('what changed on another instance', () => {
     }
   })
 
+  it('is told on, though a listener here fails', async () => {
+    const names: (string | undefined)[] = []
+    const fail = ({ name }: { name?: string }) => {
+      names.push(name)
+      throw new Error('A listener')
+    }
+    const open = socketsOf(() => here.address)
+
+    await open.ofSession(admin)
+
+    here.app.service('users').on('patched', fail)
+
+    try {
+      for (const name of ['First', 'Second']) {
+        await users().updateOne(one(), { $set: { name } })
+        await poll(() => names.includes(name), name)
+      }
+
+      names.length = 0
+      // Nobody knows what changed meanwhile
+      for (const name of ['Third', 'Fourth']) {
+        await users().updateOne({ _id: new ObjectId(admin.id) }, { $set: { name } })
+        here.app.service('authentication').live.changes.emit('missed')
+        await poll(() => names.includes(name), name)
+      }
+    } finally {
+      here.app.service('users').off('patched', fail)
+      open.closeAll()
+    }
+  })
+
   it('refuses nobody who signed in there a moment ago', async () => {
     await Promise.all(
       // As many as a user may have sessions

@@ -128,7 +128,7 @@ describe('the audit trail', () => {
         ['password-changed', ada.id, undefined],
         ['roles-changed', admin.id, ['user', 'moderator']],
         ['email-changed', admin.id, undefined],
-        ['session-ended', undefined, 'disabled'],
+        ['session-ended', admin.id, 'disabled'],
         ['user-disabled', admin.id, undefined],
         ['user-enabled', admin.id, undefined],
         ['roles-changed', undefined, ['admin']],
@@ -153,6 +153,41 @@ describe('the audit trail', () => {
       ['roles-changed', undefined],
       ['password-changed', '127.0.0.1']
     ])
+  })
+
+  it('has who ended a session, and no socket hears that', async () => {
+    const ada = await newPerson(t)
+    const mine = await ada.signIn()
+    const theirs = await ada.signIn()
+    const socket = await connect(t.address)
+
+    await socket.call('create', 'authentication', { strategy: 'jwt', accessToken: ada.accessToken })
+    await ada.ask('DELETE', `/sessions/${mine.session.id}`)
+    await admin.ask('DELETE', `/sessions/${theirs.session.id}?userId=${ada.id}`)
+    await ada.signIn()
+    await ada.ask('DELETE', '/sessions?current=false')
+    await ada.ask('PATCH', `/users/${ada.id}`, {
+      body: { currentPassword: password, password: 'another horse battery' }
+    })
+    await admin.ask('DELETE', `/sessions?userId=${ada.id}`)
+
+    const ended = (await trailOf(ada, '&type=session-ended')).toReversed()
+
+    assert.deepEqual(
+      ended.map(({ by, reason }) => [by, reason]),
+      [
+        [ada.id, 'revoked'],
+        [admin.id, 'admin'],
+        [ada.id, 'revoked'],
+        [admin.id, 'admin']
+      ]
+    )
+    assert.equal(
+      socket.events.some(([, data]) => 'by' in data),
+      false
+    )
+    assert.ok(socket.events.some(([name]) => name === 'sessions removed'))
+    socket.close()
   })
 
   it('has a right password for a disabled account', async () => {

@@ -2,10 +2,11 @@
 export function visitor() {
   const jar = new Map<string, string>()
 
-  const get = async (url: string, headers: Record<string, string> = {}) => {
+  const ask = async (url: string, { headers, ...options }: RequestInit = {}) => {
     const response = await fetch(url, {
       redirect: 'manual',
-      headers: { ...headers, cookie: [...jar].map((pair) => pair.join('=')).join('; ') }
+      ...options,
+      headers: { ...(headers as object), cookie: [...jar].map((pair) => pair.join('=')).join('; ') }
     })
 
     for (const line of response.headers.getSetCookie()) {
@@ -16,9 +17,11 @@ export function visitor() {
 
     return response
   }
+  const get = (url: string, headers: Record<string, string> = {}) => ask(url, { headers })
 
   return {
     jar,
+    ask,
     get,
     async follow(url: string, headers?: Record<string, string>): Promise<Response> {
       for (;;) {

@@ -9,6 +9,7 @@ import type { Params } from '@feathersjs/feathers'
 import { AuthenticationService } from '../authentication-service.js'
 import { ConfigurationError } from '../errors.js'
 
+const here = 'http://here.invalid' // where an address without an origin leads to
 const onTheWay = 120 // s: how long the refresh token in a redirect is good; the page takes it up within a few
 
 /**
@@ -65,11 +66,20 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
     return redirect && !origins ? redirect : super.getAllowedOrigin(params)
   }
 
+  /**
+   * Feathers looks at a path that is asked for where `redirect` is absolute. Behind `/` it may lead elsewhere, too.
+   *
+   * @throws NotAuthenticated where it would
+   */
   override async getRedirect(
     data: AuthenticationResult | Error,
     params?: AuthenticationParams
   ): Promise<string | null> {
     const location = await super.getRedirect(data, params)
+
+    if (location && originOf(location) !== originOf(await this.getAllowedOrigin(params))) {
+      throw new NotAuthenticated('Invalid redirect path.')
+    }
 
     return location && 'accessToken' in data ? this.#withTokens(location, data) : location
   }
@@ -92,6 +102,9 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
     return `${page}${page.includes('#') ? '?' : '#'}${tokens.toString()}`
   }
 }
+
+const originOf = (address: string): string | undefined =>
+  URL.canParse(address, here) ? new URL(address, here).origin : undefined
 
 /** What the provider knows the user by. */
 export function idOf({ sub, id }: OAuthProfile): string | number {

@@ -2,7 +2,7 @@ import { oauth as feathersOAuth, type OauthSetupSettings } from '@feathersjs/aut
 import type { Application } from '@feathersjs/feathers'
 import { AuthenticationService } from '../authentication-service.js'
 import { ConfigurationError } from '../errors.js'
-import { handOver } from './hand-over.js'
+import { handOver, requireProvider } from './hand-over.js'
 
 /**
  * Takes the place of `oauth` from `@feathersjs/authentication-oauth`: its logins hand their session over to the page
@@ -26,17 +26,21 @@ export const oauth =
     if (oauth) {
       requireProof(app, service.configKey)
       app.configure(feathersOAuth(settings))
-      app
-        .service(callbackPath(oauth))
-        .hooks({ around: { all: [handOver(service, pathOf(app, service, settings))] } })
+
+      const path = providerPath(oauth)
+
+      app.service(path).hooks({ around: { all: [requireProvider(service)] } })
+      app.service(`${path}/callback`).hooks({
+        around: { all: [requireProvider(service), handOver(service, pathOf(app, service, settings))] }
+      })
     }
   }
 
-/** Where providers send browsers back to, as Feathers registers it. */
-function callbackPath({ defaults = {} }: { defaults?: Record<string, unknown> }): string {
+/** Where browsers go to a provider, as Feathers registers it; below it they come back. */
+function providerPath({ defaults = {} }: { defaults?: Record<string, unknown> }): string {
   const { prefix = 'oauth' } = defaults
 
-  return `${String(prefix)}/:provider/callback`
+  return `${String(prefix)}/:provider`
 }
 
 /**

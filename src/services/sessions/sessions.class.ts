@@ -43,14 +43,15 @@ export class SessionService {
   async remove(id: null, params: SessionParams): Promise<Session[]>
   async remove(id: string | null, params: SessionParams): Promise<Session | Session[]> {
     const owner = ownerOf(params)
-    const reason: EndReason = owner === idOf(params) ? 'revoked' : 'admin'
+    const by = idOf(params)
+    const reason: EndReason = owner === by ? 'revoked' : 'admin'
 
     if (id !== null) {
-      return found(await this.sessions.end(owner, id, reason), params)
+      return found(await this.sessions.end(owner, id, reason, by), params)
     }
 
     const except = params.query?.current === false ? params.session?.id : undefined
-    const ended = await this.sessions.endAll(owner, reason, { except })
+    const ended = await this.sessions.endAll(owner, reason, { except, by })
 
     return (ended ?? []).map(shownTo(params))
   }

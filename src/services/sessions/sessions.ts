@@ -2,7 +2,7 @@ import { authenticate } from '@feathersjs/authentication'
 import { MethodNotAllowed } from '@feathersjs/errors'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
-import { present, type SessionEvent, type SessionEvents } from '../../refresh-token/index.js'
+import { present, type EndedEvent, type SessionEvent, type SessionEvents } from '../../refresh-token/index.js'
 import { SessionService } from './sessions.class.js'
 import { sessionDocs } from './sessions.docs.js'
 import {
@@ -41,7 +41,7 @@ export const sessions = (app: Application) => {
   })
 
   for (const event of events) {
-    store.on(event, ({ userId, session, ...reason }: SessionEvent) => {
+    store.on(event, ({ userId, session, by: _by, ...reason }: SessionEvent & Partial<EndedEvent>) => {
       const data = { ...present(session), ...reason }
 
       service.emit(event, data, { app, service, path: 'sessions', event, result: data, params: { userId } })

@@ -76,7 +76,12 @@ export const usersElsewhere = (app: Application) => {
   }
 
   function say(event: 'created' | 'patched' | 'removed', data: Partial<User>): void {
-    users.emit(event, data, { app, service: users, path: 'users', event, result: data, params: {} })
+    try {
+      users.emit(event, data, { app, service: users, path: 'users', event, result: data, params: {} })
+    } catch (error) {
+      // Nobody waits for it whose call could fail
+      app.get('logger').error(error, 'A listener to `users` failed')
+    }
   }
 }
 

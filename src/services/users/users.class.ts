@@ -82,7 +82,8 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
     const ended = await this.sessions.endAll(String(this.getObjectId(id)), reason, {
       except: reason === 'password' ? params.session?.id : undefined,
       set: data,
-      unchanged: query
+      unchanged: query,
+      by: actor(params)
     })
 
     if (!ended) {
@@ -109,10 +110,13 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
 
     const { password: _password, sessions, ...rest } = user
 
-    this.sessions.announceEnded(String(user._id), sessions, 'deleted')
+    this.sessions.announceEnded(String(user._id), sessions, 'deleted', actor(params))
     return rest as User
   }
 }
+
+/** The id of whoever is signed in. */
+const actor = ({ user }: UserParams): string | undefined => user && String(user._id)
 
 const notFound = (id: AdapterId) => new NotFound(`No record found for id '${String(id)}'`)
 
