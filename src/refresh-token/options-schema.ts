@@ -1,8 +1,9 @@
-import { StringEnum, Type, type Static } from '@feathersjs/typebox'
+import { StringEnum, Type, type Static, type TObject } from '@feathersjs/typebox'
 import { durationSetting } from './configuration-check.js'
 import { leastSecret } from './key-settings.js'
 import { algorithms } from './signing-key.js'
 
+/** @internal */
 export const secretSetting = Type.String({
   description: `write at least ${leastSecret} random bytes, such as \`openssl rand -base64 48\` prints`
 })
@@ -130,40 +131,46 @@ const knownSettings = [
   'oauth'
 ]
 
-/** `authentication`: what Feathers knows, what is ours, and a block for each strategy. */
+const authentication = {
+  entity: text('write the name of the entity, such as "user"'),
+  service: text('write the path of the entity service, such as "users"'),
+  entityId: Type.Optional(text('write the name of the field that holds the id, such as "_id"')),
+  jwt: Type.Optional(
+    Type.Partial(
+      Type.Object(
+        {
+          header: text('write the name of a header, such as "Authorization"'),
+          schemes: nameList('write a list of schemes, such as ["Bearer"]')
+        },
+        { additionalProperties: false }
+      ),
+      { description: 'write an object with header and schemes' }
+    )
+  ),
+  authStrategies: nameList('write a list of strategy names, such as ["jwt", "local", "refresh-token"]'),
+  parseStrategies: Type.Optional(nameList('write a list of strategy names, such as ["jwt"]')),
+  secret: Type.Optional(secretSetting),
+  keys: Type.Optional(
+    Type.String({ minLength: 1, description: 'write the path of a key file, or remove it' })
+  ),
+  jwtOptions: Type.Optional(jwtOptionsSchema),
+  'refresh-token': refreshTokenSchema,
+  oauth: Type.Optional(oauthSchema)
+}
+
+/**
+ * `authentication`: what Feathers knows, what is ours, and a block for each strategy.
+ *
+ * @internal
+ */
 export function authenticationSchema(strategyNames: string[]) {
   const others = [...knownSettings, ...strategyNames].map((name) => [name, Type.Optional(Type.Any())])
 
   return Type.Object(
-    {
-      ...Object.fromEntries(others),
-      entity: text('write the name of the entity, such as "user"'),
-      service: text('write the path of the entity service, such as "users"'),
-      entityId: Type.Optional(text('write the name of the field that holds the id, such as "_id"')),
-      jwt: Type.Optional(
-        Type.Partial(
-          Type.Object(
-            {
-              header: text('write the name of a header, such as "Authorization"'),
-              schemes: nameList('write a list of schemes, such as ["Bearer"]')
-            },
-            { additionalProperties: false }
-          ),
-          { description: 'write an object with header and schemes' }
-        )
-      ),
-      authStrategies: nameList('write a list of strategy names, such as ["jwt", "local", "refresh-token"]'),
-      parseStrategies: Type.Optional(nameList('write a list of strategy names, such as ["jwt"]')),
-      secret: Type.Optional(secretSetting),
-      keys: Type.Optional(
-        Type.String({ minLength: 1, description: 'write the path of a key file, or remove it' })
-      ),
-      jwtOptions: Type.Optional(jwtOptionsSchema),
-      'refresh-token': refreshTokenSchema,
-      oauth: Type.Optional(oauthSchema)
-    },
+    { ...Object.fromEntries(others), ...authentication },
     { additionalProperties: false, description: 'write an object' }
   )
 }
 
-export type AuthenticationConfiguration = Static<ReturnType<typeof authenticationSchema>>
+/** @internal */
+export type AuthenticationConfiguration = Static<TObject<typeof authentication>>
