@@ -8,7 +8,6 @@ import {
   secretSetting,
   type AuthenticationConfiguration as Configuration
 } from './options-schema.js'
-import type { Algorithm } from './signing-key.js'
 import { toStockTokens, type StockTokens } from './stock-token.js'
 import type { TokenFormat } from './token.js'
 
@@ -91,7 +90,7 @@ export function readSettings(
       secret: checked.secret,
       refreshSecret: refreshToken.secret,
       file: keyFile,
-      algorithm: algorithm as Algorithm
+      algorithm
     },
     { configKey, production, now, warn }
   )
@@ -127,7 +126,7 @@ export function readSettings(
     },
     accessTokens: {
       typ: 'at+jwt',
-      algorithm: algorithm as Algorithm,
+      algorithm,
       keyring: keyrings.access,
       issuer,
       audience
