@@ -278,14 +278,19 @@ describe('connections to workers', () => {
     })
     const held = () => open.filter((socket) => !socket.closed).length
 
-    await until('what is too much is closed', () => held() === 8)
+    // A worker that is busy may get fewer of them than it could have
+    await until('what is too much is closed', () => held() <= 8)
+
+    const left = held()
+
+    assert.ok(left > 4, `${left} are open`)
 
     const pids = [service.pid, ...(await workersOf(service))]
     const used = await cpuOf(pids)
 
     await later(1000)
     assert.ok((await cpuOf(pids)) - used < 0.5, 'the processes are busy')
-    assert.equal(held(), 8)
+    assert.equal(held(), left)
     open.forEach((socket) => socket.destroy())
   })
 
