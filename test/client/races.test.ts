@@ -189,32 +189,6 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
-    it('a sign-in is not undone by a refresh that is kept at the same time, in a storage that is slow', async () => {
-      await rounds(async () => {
-        const one = connect({ storage: slowStorage() })
-
-        await signedIn(t, one)
-        t.clock.advance(13.9 * minutes)
-
-        const other = await newPerson(t)
-        const held = holdAnswers()
-
-        one.authentication.wake()
-        await until('the refresh', () => held.asked === 1)
-
-        const signIn = one.client.authenticate({ strategy: 'local', email: other.email, password })
-
-        held.open()
-        await signIn
-        await new Promise((resolve) => setTimeout(resolve, 100))
-        assert.equal((await one.client.get('authentication')).user._id, other.id)
-
-        const again = connect({ storage: one.storage })
-
-        assert.equal((await again.client.reAuthenticate()).user._id, other.id, 'also after a restart')
-      }, 2)
-    })
-
     it('a sign-out is final, in a storage that is slow', async () => {
       await rounds(async () => {
         const one = connect({ storage: slowStorage() })
