@@ -70,8 +70,7 @@ export async function confirm(
     }
   } catch (error) {
     if (core.kept && refusalOf(error)) {
-      await renew(core)
-      return
+      return renew(core)
     }
 
     throw error

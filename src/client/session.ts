@@ -60,7 +60,11 @@ function take(core: Core, result: AuthenticationResult, expiresAt: number, isSig
   core.expiresAt = expiresAt
   show(core)
   plan(core)
-  core.link?.signIn()
+
+  // Whoever is signing in looks again: beginning anew here, tokens that are refused would be renewed for ever
+  if (!core.signing) {
+    core.link?.signIn()
+  }
 
   if (isOther) {
     app.emit('login', result)

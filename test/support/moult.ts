@@ -44,15 +44,18 @@ export async function moultAtTerminal(t: TestApp, args: string[]) {
   }
 }
 
+const ofAll = ['--help', '--version'] // options that commander answers itself
+
 /** Whether a command line has such a command, with such options and so many arguments. */
-export function isMoultCall(words: string[]): boolean {
+export function isMoultCall(call: string[]): boolean {
+  const words = call.filter((word) => !ofAll.includes(word))
   const [group, name, ...rest] = words
   const outer = program().commands.find((command) => command.name() === group)
   const inner = outer?.commands.find((command) => command.name() === name)
   const command = inner ?? outer
 
   if (!command) {
-    return false
+    return words.length === 0
   }
 
   const { operands, unknown } = command.parseOptions(inner ? rest : words.slice(1))
