@@ -7,13 +7,14 @@
 //   node src/dev/prepare.mjs --no-build   only the tools
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { alone } from './alone.mjs'
 import { bundle, isBundled } from './page-bundle.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 const stampFile = join(root, 'lib/.stamp')
+const cli = join(root, 'lib/cli.js')
 const wantsPage = !process.argv.includes('--no-build')
 const wantsBuild = wantsPage && !process.argv.includes('--page')
 const wantsTools = !wantsBuild || process.argv.includes('--dev')
@@ -91,6 +92,8 @@ async function build() {
   if (!isComplete()) rmSync(join(root, 'lib/.tsbuildinfo'), { force: true }) // tsc's notes say that it is
   await run(process.execPath, ['node_modules/typescript/bin/tsc'])
   removeStale()
+  // For npx in a checkout: npm makes it executable where it installs it, once
+  if (existsSync(cli)) chmodSync(cli, 0o755)
   mkdirSync(join(root, 'lib'), { recursive: true })
   writeFileSync(stampFile, built)
 }
