@@ -28,6 +28,7 @@ describe('docs/client.md', () => {
   after(() => t.stop())
 
   const official = { authentication: authentication.default, RefreshTokenClient }
+  // As JavaScript, which the snippets are
   const newApp = () => feathers<Record<string, any>>().configure(rest.default(t.address).fetch(fetch) as any)
 
   it('shows the one line, and an app', async () => {

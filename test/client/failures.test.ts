@@ -1,3 +1,4 @@
+import type { AuthenticationRequest } from '@feathersjs/authentication'
 import { FeathersError, TooManyRequests, Unavailable } from '@feathersjs/errors'
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -23,7 +24,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
         before: {
           create: [
             async (context) => {
-              const { strategy, idempotencyKey } = context.data as any
+              const { strategy, idempotencyKey } = context.data as AuthenticationRequest
 
               if (strategy === 'refresh-token') {
                 asked.push(idempotencyKey)

@@ -21,6 +21,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     it('signs in, stays signed in, goes on at the next start, and signs out', async () => {
       const options = { clock: { now: () => t.clock.now } }
       const one = connectTo(t.address, { options })
+      // Its types are of other versions of Feathers
       const api: any = createPiniaClient(one.client as any, { pinia: createPinia(), idField: '_id' })
       const auth = useAuth({ api, servicePath: 'users' })
       const { email, id } = await newPerson(t)

@@ -1,3 +1,4 @@
+import type { AuthenticationRequest } from '@feathersjs/authentication'
 import { MemoryStorage } from '@feathersjs/authentication-client'
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -25,7 +26,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
               await next()
 
               // The answer is held back: what was asked is done
-              if ((context.data as any).strategy === 'refresh-token' && gate) {
+              if ((context.data as AuthenticationRequest).strategy === 'refresh-token' && gate) {
                 gate.asked++
                 await gate.opened
               }

@@ -1,3 +1,4 @@
+import type { AuthenticationRequest } from '@feathersjs/authentication'
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
@@ -21,7 +22,9 @@ describe('RefreshTokenClient on a socket', () => {
     t = await startApp()
     network = await breakableNetwork(t.address)
     t.app.service('authentication').hooks({
-      before: { create: [async (context) => void created.push((context.data as any).strategy)] }
+      before: {
+        create: [async (context) => void created.push((context.data as AuthenticationRequest).strategy!)]
+      }
     })
   })
   beforeEach(() => {

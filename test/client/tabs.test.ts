@@ -1,3 +1,4 @@
+import type { AuthenticationRequest } from '@feathersjs/authentication'
 import type { Browser, Page } from 'playwright-core'
 import { NotAuthenticated } from '@feathersjs/errors'
 import assert from 'node:assert/strict'
@@ -31,7 +32,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
       before: {
         create: [
           async (context) => {
-            const { strategy } = context.data as any
+            const { strategy } = context.data as AuthenticationRequest
 
             cookieRefreshes += Number(strategy === 'refresh-token')
 
@@ -45,7 +46,8 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     t.app.service('authentication').hooks({
       before: {
         create: [
-          async (context) => void (refreshes += Number((context.data as any).strategy === 'refresh-token'))
+          async (context) =>
+            void (refreshes += Number((context.data as AuthenticationRequest).strategy === 'refresh-token'))
         ]
       }
     })

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 
-/** What a process can be asked by the one that started it. */
+/** What a process can be asked by the one that started it: each answer knows what its argument is. */
 export type Answers = Record<string, (argument: any) => unknown>
 
 interface Question {
@@ -38,6 +38,7 @@ async function answer(work: Answers[string], argument: unknown): Promise<Omit<An
 
 /** Asks a process that was started with a channel. Fails with what failed there, and when it ends. */
 export function callerOf(child: ChildProcess): <T>(name: string, argument?: unknown) => Promise<T> {
+  // What is answered has the type that the caller gave
   const waiting = new Map<number, { resolve: (result: any) => void; reject: (error: Error) => void }>()
   let calls = 0
 
