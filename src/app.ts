@@ -3,61 +3,73 @@ import { bodyParser, cors, koa, rest } from '@feathersjs/koa'
 import socketio from '@feathersjs/socketio'
 import { authentication } from './authentication.js'
 import { channels } from './channels.js'
-import { configured, type Configuration } from './configuration.js'
-import { socketLimits } from './connections.js'
+import type { Configuration } from './configuration.js'
+import { socketLimits } from './http/connection-limits.js'
+import type { Deliver } from './accounts/index.js'
 import type { Application } from './declarations.js'
-import { securityHeaders } from './headers.js'
+import { securityHeaders } from './http/security-headers.js'
 import { checkArguments } from './hooks/check-arguments.js'
-import { convertErrors, describe } from './hooks/convert-errors.js'
+import { convertErrors, loggable } from './hooks/convert-errors.js'
 import { limitTime } from './hooks/limit-time.js'
 import { requireDatabase } from './hooks/require-database.js'
-import { keyRecord } from './key-record.js'
+import { keyRecord } from './keys/record.js'
 import { createLogger, type Logger } from './logger.js'
-import { errorHandler, guardedLookup, notStored, unreadable } from './middleware.js'
+import { allowedOrigin } from './http/allowed-origin.js'
+import { errorHandler } from './http/error-handler.js'
+import { guardedLookup } from './http/guarded-lookup.js'
+import { noStore } from './http/no-store.js'
+import { unreadableBody } from './http/unreadable-body.js'
 import { metrics, publishedMetrics } from './metrics/metrics.js'
 import { mongodb } from './mongodb.js'
 import { openapi, publishedDocument } from './openapi/openapi.js'
-import { page } from './page.js'
-import { passwords } from './passwords.js'
-import { publishedKeys } from './published-keys.js'
+import { page } from './http/account-page.js'
+import { passwords } from './passwords/passwords.js'
+import { publishedKeys } from './http/jwks.js'
 import { rateLimits } from './rate-limits/rate-limits.js'
-import { identifyRequests, requestIdHeader } from './request-id.js'
-import { refuseOtherMethods } from './routes.js'
+import { identifyRequests, requestIdHeader } from './http/request-id.js'
+import { refuseOtherMethods } from './openapi/allowed-methods.js'
 import { services } from './services/index.js'
-import { usersElsewhere } from './services/users/users-elsewhere.js'
-import { both, fromKnownOrigin, guardSockets } from './sockets.js'
+import { announceRemoteUsers } from './sockets/remote-users.js'
+import { guardSockets } from './sockets/guard.js'
+import { both, fromKnownOrigin } from './sockets/origin.js'
 
 export interface AppOptions {
   /** The clock: ms since 1970. */
   now?: () => number
   logger?: Logger
+  /** Delivers mails, in place of SMTP. Rejects if a mail is to be tried again. */
+  deliver?: Deliver
 }
 
-const preflightLife = 7200 // s: as long as Chromium believes an answer, and Firefox longer
+const preflightLife = 7200 // s: the longest that Chromium keeps an answer; Firefox keeps it longer
 
 /**
- * Makes the app, in the order of the Feathers generator.
+ * Creates the app, in the order of the Feathers generator.
  *
  * @throws ConfigurationError
  */
 export function createApp(
   settings: Configuration,
-  { now = Date.now, logger = createLogger() }: AppOptions = {}
+  { now = Date.now, logger = createLogger(), deliver }: AppOptions = {}
 ): Application {
   const app: Application = koa(feathers())
   const sockets = socketLimits(settings.limits, settings.proxies)
 
-  app.configure(configured(settings))
+  for (const [name, value] of Object.entries(settings)) {
+    app.set(name as keyof Configuration, value)
+  }
+
   app.set('now', now)
   app.set('logger', logger)
+  app.set('deliver', deliver)
   logger.level = settings.logLevel ?? logger.level
-  // Koa believes what proxies say of the protocol and the host, too
+  // Koa then trusts the proxies for the protocol and the host as well
   app.proxy = settings.proxies > 0
   app.maxIpsCount = settings.proxies
 
-  // What Koa would print: connections that broke, or took too long
+  // Errors that Koa would print: connections that broke or timed out
   app.on('error', (error, ctx) =>
-    logger.debug({ requestId: ctx?.feathers?.requestId, ...describe(error) }, 'A request failed')
+    logger.debug({ requestId: ctx?.feathers?.requestId, ...loggable(error) }, 'A request failed')
   )
   app.use(identifyRequests())
   app.use(securityHeaders())
@@ -70,14 +82,14 @@ export function createApp(
       maxAge: preflightLife
     })
   )
-  app.use(notStored())
+  app.use(noStore())
   app.use(
-    bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadable })
+    bodyParser({ jsonLimit: settings.limits.body, urlencoded: false, text: false, onError: unreadableBody })
   )
 
   app.configure(refuseOtherMethods)
   app.configure(rest())
-  // What is no service comes after them, so that they do not wait for it
+  // After the services, so that calls of those don't pass through them
   app.use(publishedKeys())
   app.use(publishedDocument())
   app.use(publishedMetrics())
@@ -103,7 +115,7 @@ export function createApp(
   app.configure(rateLimits)
   app.configure(services)
   app.configure(channels)
-  app.configure(usersElsewhere)
+  app.configure(announceRemoteUsers)
   app.configure(openapi)
   app.configure(metrics)
 
@@ -114,9 +126,4 @@ export function createApp(
   })
 
   return app
-}
-
-function allowedOrigin(origins: string[]) {
-  return ({ headers: { origin } }: { headers: { origin?: string } }) =>
-    origin !== undefined && origins.includes(origin) ? origin : ''
 }

@@ -1,28 +1,36 @@
-import { reportAttempts } from './attempts.js'
-import type { Application } from './declarations.js'
-import { limitSignIns } from './hooks/limit-attempts.js'
-import { Argon2Strategy } from './local-strategy.js'
-import { AccountStrategy } from './oauth-strategy.js'
-import { authenticationDocs } from './openapi/authentication-docs.js'
+import { EmailCodeStrategy } from './accounts/internal.js'
+import { reportAttempts } from './services/authentication/attempts.js'
+import type { Application, HookContext } from './declarations.js'
+import { limitSignIns } from './services/authentication/limit-sign-ins.js'
+import { KnownClients } from './services/authentication/known-clients.js'
+import { takeTurn } from './hooks/take-turn.js'
+import { Argon2Strategy } from './services/authentication/local-strategy.js'
+import { AccountStrategy } from './services/authentication/oauth-strategy.js'
+import { authenticationDocs } from './services/authentication/authentication.docs.js'
 import {
   AuthenticationService,
   RefreshTokenStrategy,
   SessionJwtStrategy,
   sessionHooks
 } from './refresh-token/index.js'
+import { oauthProviders } from './refresh-token/internal.js'
 import { oauth } from './refresh-token/oauth/index.js'
-import { oauthProviders } from './refresh-token/options.js'
 
-/** Which strategies there are, and which hooks: config/ says the rest. */
+/** Registers the strategies and hooks; everything else is configuration. */
 export const authentication = (app: Application) => {
   const service = new AuthenticationService(app, 'authentication', {
     now: app.get('now'),
     warn: (sentence) => app.get('logger').warn(sentence)
   })
 
+  app.set('knownClients', new KnownClients(app))
   service.register('jwt', new SessionJwtStrategy())
   service.register('local', new Argon2Strategy(app.get('hasher')))
   service.register('refresh-token', new RefreshTokenStrategy())
+
+  if (service.configuration.authStrategies.includes('email-code')) {
+    service.register('email-code', new EmailCodeStrategy(() => app.get('accountsByMail')!.signInCodes))
+  }
 
   for (const provider of oauthProviders(service.configuration.oauth)) {
     service.register(provider, new AccountStrategy())
@@ -34,9 +42,17 @@ export const authentication = (app: Application) => {
   })
   app.service('authentication').hooks({
     around: {
-      create: [reportAttempts(), limitSignIns()]
+      create: [reportAttempts(), takeTurn(isLocal), limitSignIns()]
     }
   })
   app.service('authentication').hooks(sessionHooks())
   app.configure(oauth())
+}
+
+const isLocal = ({ data }: HookContext): boolean => data?.strategy === 'local'
+
+declare module './declarations.js' {
+  interface ServiceTypes {
+    authentication: AuthenticationService
+  }
 }

@@ -3,21 +3,27 @@ import type { Params, RealTimeConnection } from '@feathersjs/feathers'
 import type { Channel } from '@feathersjs/transport-commons'
 import type { Application } from './declarations.js'
 import type { Session } from './refresh-token/index.js'
-import { isAdmin } from './roles.js'
+import { rememberChannels } from './sockets/channel-names.js'
+import { isAdmin } from './services/users/roles.js'
 import type { User } from './services/users/users.schema.js'
 
 const admins = 'admins'
-// Where an app keeps its channels: part of the API of @feathersjs/transport-commons, but not of its types
+// Where an app keeps its channels: public in @feathersjs/transport-commons, but missing from its types
 const feathersChannels = Symbol.for('@feathersjs/transport-commons/channels')
 const ofUser = 'users/'
 const channelOf = (userId: string) => `${ofUser}${userId}`
 
-/** Who hears what: a user of the own sessions and the own account, an admin of all accounts; nobody of anything else. */
+/**
+ * Who receives which events: users those of their own sessions and account, admins those of all accounts. Nobody
+ * receives anything else.
+ */
 export const channels = (app: Application) => {
+  const namesOf = rememberChannels(app)
+
   app.on('login', (_authResult: AuthenticationResult, { connection }: Params) => {
-    // Without a session it hung up while it signed in
+    // Without a session, the client disconnected while it was signing in
     if (connection?.session) {
-      leaveOthers(app, connection)
+      leaveOthers(app, connection, namesOf(connection))
       join(app, connection)
     }
   })
@@ -27,7 +33,7 @@ export const channels = (app: Application) => {
     .publish((user) =>
       [...existing(app, channelOf(String((user as User)._id))), ...existing(app, admins)].map(signedIn)
     )
-  app.service('users').on('patched', (user: User) => follow(app, user))
+  app.service('users').on('patched', (user: User) => updateConnections(app, user))
 
   app.service('sessions').publish((data, { params }) => {
     const session: Session = data
@@ -54,24 +60,21 @@ export const hasAdmins = (app: Application): boolean => existing(app, admins).le
 export const signedInUsers = (app: Application): string[] =>
   app.channels.filter((name) => name.startsWith(ofUser)).map((name) => name.slice(ofUser.length))
 
-/** The channel of that name, if anybody is in it: to ask Feathers for it would make it, for ever. */
+/** The channel of that name, if anybody is in it: asking Feathers for it would create it for good. */
 function existing(app: Application, name: string): Channel[] {
   const channelsByName = (app as unknown as Record<symbol, object>)[feathersChannels]!
 
   return name in channelsByName ? [app.channel(name)] : []
 }
 
-/** A connection that is just signing out is still in its channels, but has no session any more. */
+/** Without connections that are signing out: they are still in their channels but have no session. */
 const signedIn = (channel: Channel) => channel.filter((connection) => connection.session !== undefined)
 
-/** Leaves the channels of whoever was signed in before. */
-function leaveOthers(app: Application, connection: RealTimeConnection): void {
+/** Leaves the channels of the user who was signed in on this connection before. */
+function leaveOthers(app: Application, connection: RealTimeConnection, names: string[]): void {
   const own = channelOf(String(connection.user._id))
-  const others = app.channels.filter((name) => name !== own)
 
-  if (others.length > 0) {
-    app.channel(others).leave(connection)
-  }
+  names.filter((name) => name !== own).forEach((name) => app.channel(name).leave(connection))
 }
 
 function join(app: Application, connection: RealTimeConnection): void {
@@ -79,7 +82,7 @@ function join(app: Application, connection: RealTimeConnection): void {
   followRole(app, connection)
 }
 
-/** Joins or leaves, and nothing else: to leave and join again would empty a channel that is being published to. */
+/** Only joins or leaves: leaving and joining again would empty a channel while it is published to. */
 function followRole(app: Application, connection: RealTimeConnection): void {
   if (isAdmin(connection.user)) {
     app.channel(admins).join(connection)
@@ -88,8 +91,8 @@ function followRole(app: Application, connection: RealTimeConnection): void {
   }
 }
 
-/** A changed user, on the connections that are signed in as that user. */
-function follow(app: Application, user: User): void {
+/** Updates the connections that are signed in as a user who changed. */
+function updateConnections(app: Application, user: User): void {
   for (const connection of existing(app, channelOf(String(user._id))).flatMap(
     (channel) => channel.connections
   )) {

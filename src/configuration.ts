@@ -1,14 +1,13 @@
-import configuration from '@feathersjs/configuration'
 import { Type, type Static } from '@feathersjs/typebox'
-import type { Application } from './declarations.js'
-import { eventsSetting } from './events/settings.js'
-import { limitsSetting } from './limits.js'
+import { createRequire } from 'node:module'
+import { eventsSetting } from './services/events/settings.js'
+import { limitsSetting, requireRoom } from './http/settings.js'
+import { accountsSetting, mailSetting, requireMail } from './services/mails/settings.js'
 import { metricsSetting, requireGuarded } from './metrics/settings.js'
 import { rateLimitSetting } from './rate-limits/settings.js'
-import { passwordsSchema } from './passwords.js'
-import { checkConfiguration } from './refresh-token/configuration-check.js'
-import { ConfigurationError } from './refresh-token/errors.js'
-import { readSettings } from './refresh-token/options.js'
+import { passwordsSchema } from './passwords/settings.js'
+import { ConfigurationError } from './refresh-token/index.js'
+import { checkConfiguration, readSettings } from './refresh-token/internal.js'
 
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -21,7 +20,7 @@ const schema = Type.Object(
     port: Type.Integer({ minimum: 0, maximum: 65535, description: 'write a port, such as 3030' }),
     origins: Type.Array(
       Type.String({
-        // As browsers send it: in lower case, without a path; and never "*"
+        // As browsers send it: lower case, no path, and never "*"
         pattern: '^[a-z][a-z0-9+.-]*://[^\\s/*?#A-Z]+$',
         description: 'write an origin, such as "https://app.example.com"'
       }),
@@ -38,7 +37,11 @@ const schema = Type.Object(
       },
       { additionalProperties: false, description: 'write an object with default and max' }
     ),
-    data: text('write the folder for the embedded MongoDB and the secrets of development'),
+    data: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      minLength: 1,
+      description: 'write the folder for the embedded MongoDB and the secrets of development'
+    }),
     mongodb: Type.Optional(
       Type.String({
         pattern: '^mongodb(\\+srv)?://.',
@@ -61,6 +64,8 @@ const schema = Type.Object(
     limits: limitsSetting,
     metrics: metricsSetting,
     events: eventsSetting,
+    mail: mailSetting,
+    accounts: accountsSetting,
     workers: Type.Unsafe<number | 'auto'>({
       type: ['integer', 'string'],
       minimum: 1,
@@ -86,20 +91,20 @@ const schema = Type.Object(
   { additionalProperties: false, description: 'write an object' }
 )
 
-/** The settings of the app, as they stand in config/ */
+/** The settings of the app, as in config/. */
 export type Configuration = Static<typeof schema>
 
 type Unchecked = Record<string, unknown>
 
 /**
- * What config/ and the environment say, not yet checked: a copy, for the secrets of development to be added.
+ * Reads config/ and the environment. The result is not validated, and a copy: development secrets are added to it.
  *
  * @throws ConfigurationError
  */
 export function readConfiguration(): Unchecked {
   requireJson(process.env.NODE_CONFIG)
 
-  const settings: Unchecked = structuredClone({ ...configuration()() })
+  const settings: Unchecked = structuredClone(configurationFiles())
 
   const { port, workers, metrics } = settings
 
@@ -111,11 +116,29 @@ export function readConfiguration(): Unchecked {
   }
 }
 
-/** From the environment numbers come as strings. */
+/** node-config reads the files when it is loaded. */
+function configurationFiles(): Unchecked {
+  try {
+    const configuration = createRequire(import.meta.url)('@feathersjs/configuration') as ReadConfiguration
+
+    return { ...configuration()() }
+  } catch (error) {
+    const [, file, mistake] =
+      /^Cannot parse config file: '(.*?)': (?:\w+: )?(.*)$/s.exec((error as Error).message) ?? []
+
+    throw file === undefined
+      ? error
+      : new ConfigurationError(`${file} can not be read (${mistake}): write JSON, as in config/default.json`)
+  }
+}
+
+type ReadConfiguration = () => () => Unchecked
+
+/** Numbers from the environment are strings. */
 const toNumber = (value: unknown): unknown =>
   typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
 
-/** node-config goes on without settings that it can't read. */
+/** node-config ignores a NODE_CONFIG that it can't parse. */
 function requireJson(variable = '{}'): void {
   try {
     JSON.parse(variable)
@@ -125,16 +148,16 @@ function requireJson(variable = '{}'): void {
 }
 
 /**
- * Checks all settings.
+ * Validates all settings.
  *
  * @throws ConfigurationError with the first mistake, in one sentence
  */
 export function checkedConfiguration(settings: Unchecked): Configuration {
   checkConfiguration(schema, settings, '')
 
-  const { authentication, metrics } = settings as { authentication: Unchecked } & Pick<
+  const { authentication, metrics, limits } = settings as { authentication: Unchecked } & Pick<
     Configuration,
-    'metrics'
+    'metrics' | 'limits'
   >
   const refreshToken = authentication['refresh-token']
 
@@ -144,9 +167,21 @@ export function checkedConfiguration(settings: Unchecked): Configuration {
   }
 
   requireGuarded(metrics)
+  requireRoom(limits)
+  requireDatabase(settings)
+  requireMail(settings as unknown as Parameters<typeof requireMail>[0])
   readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
 
   return settings as Configuration
+}
+
+/** In production, an embedded MongoDB has to be asked for: one machine, and one disk, keep the data. */
+function requireDatabase({ mongodb, data }: Unchecked): void {
+  if (mongodb === undefined && data === null) {
+    throw new ConfigurationError(
+      'mongodb is missing: set MONGODB_URL to a replica set, or name a folder in data for an embedded MongoDB'
+    )
+  }
 }
 
 function requireSecret({ secret }: Unchecked, key: string, variable: string): void {
@@ -157,13 +192,6 @@ function requireSecret({ secret }: Unchecked, key: string, variable: string): vo
   }
 }
 
-/** Whether a setting is an object, into which others can be put. */
+/** Whether a setting is an object. */
 export const isObject = (value: unknown): value is Unchecked =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Makes the settings those of the app. */
-export const configured = (settings: Configuration) => (app: Application) => {
-  for (const [name, value] of Object.entries(settings)) {
-    app.set(name as keyof Configuration, value)
-  }
-}

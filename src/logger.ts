@@ -3,21 +3,22 @@ import pretty from 'pino-pretty'
 
 export type { Logger }
 
-// What could hold a credential, should an object with it ever be logged
+// Properties that may hold a credential, in case an object with one is ever logged
 const secrets = [
   'password',
   'currentPassword',
   'accessToken',
   'refreshToken',
+  'token',
   'secret',
   'authorization',
   'cookie'
 ]
 
 const levels: Record<string, string> = { production: 'info', test: 'warn' }
-const inMessage = 'requestId,method,path,status,ms,ip,userId' // or of little use to one person at a terminal
+const omitted = 'requestId,method,path,status,ms,ip,userId' // in the message already, or of no use at a terminal
 
-/** The log: JSON in production, for people elsewhere. On standard output, unless another destination is given. */
+/** Logs JSON in production, and lines for people elsewhere; to standard output unless told otherwise. */
 export function createLogger(
   environment = process.env.NODE_ENV,
   destination: DestinationStream = process.stdout
@@ -29,6 +30,6 @@ export function createLogger(
     ? pino({ redact, level, base: null }, destination)
     : pino(
         { redact, level, base: null },
-        pretty({ destination, sync: true, translateTime: 'HH:MM:ss', ignore: `pid,hostname,${inMessage}` })
+        pretty({ destination, sync: true, translateTime: 'HH:MM:ss', ignore: `pid,hostname,${omitted}` })
       )
 }

@@ -1,11 +1,13 @@
 import { Ajv, addFormats } from '@feathersjs/schema'
 import type { TSchema } from '@feathersjs/typebox'
 import { keywordObjectId } from '@feathersjs/mongodb'
-import { fieldErrors, invalidData, type SchemaError } from './refresh-token/validation.js'
+import { passwordLength } from './passwords/normalize.js'
+import { invalidData } from './refresh-token/index.js'
+import { fieldErrors, type SchemaError } from './refresh-token/internal.js'
 
 const formats: Parameters<typeof addFormats>[1] = ['date-time', 'email']
 
-/** Data is taken as it is typed; a query comes as strings over REST, so those are coerced. */
+/** Data must have the right types; queries are strings over REST, so their values are coerced. */
 const data = withKeywords(addFormats(new Ajv({ allErrors: true }), formats))
 const query = withKeywords(addFormats(new Ajv({ allErrors: true, coerceTypes: true }), formats))
 
@@ -16,16 +18,6 @@ export const getDataValidator = (schema: TSchema): Validator => validatorOf(data
 
 /** For `schemaHooks.validateQuery`. @throws BadRequest with `errors` (in the returned function) */
 export const getQueryValidator = (schema: TSchema): Validator => validatorOf(query, schema)
-
-/** Passwords are compared as they look: what one keyboard composes, another may not (NIST SP 800-63B §5.1.1.2). */
-export const normalizePassword = (password: string) => password.normalize('NFKC')
-
-/**
- * The one name of an account, however it is typed. The collation that users are looked up with takes many names for
- * one: it sees no difference in case, nor in width, and no soft hyphens at all.
- */
-export const accountName = (username: string): string =>
-  username.normalize('NFKC').toLowerCase().normalize('NFKC')
 
 function validatorOf(ajv: Ajv, schema: TSchema): Validator {
   const validate = ajv.compile(schema)
@@ -40,19 +32,19 @@ function validatorOf(ajv: Ajv, schema: TSchema): Validator {
 }
 
 function withKeywords(ajv: Ajv): Ajv {
-  ajv.addKeyword(keywordObjectId)
+  ajv.addKeyword({ ...keywordObjectId, error: { message: 'must be an id of 24 hexadecimal digits' } })
   ajv.addKeyword({
     keyword: 'passwordLength',
     type: 'string',
     validate: ([least, most]: [number, number], value: string) => {
-      const { length } = Array.from(normalizePassword(value)) // code points
+      const length = passwordLength(value)
 
       return value.isWellFormed() && length >= least && length <= most
     },
     error: { message: ({ schema: [least, most] }) => `must have ${least} to ${most} characters` }
   })
 
-  // As toISOString writes it (RFC 3339): of other strings Date makes something, too
+  // RFC 3339, as toISOString writes it: Date would parse other strings too
   const isDateTime = ajv.compile({ type: 'string', format: 'date-time' })
 
   ajv.addKeyword({

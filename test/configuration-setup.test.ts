@@ -9,7 +9,7 @@ describe('a wrong setting that is found at setup is refused with a sentence', ()
   const found: [Settings, RegExp][] = [
     [
       auth({ authStrategies: ['jwt', 'local', 'refresh-token', 'magic'] }),
-      /^authentication\.authStrategies names "magic".*: write names out of/
+      /^authentication\.authStrategies names "magic".*: write one of/
     ],
     [auth({ parseStrategies: ['jwt', 'magic'] }), /^authentication\.parseStrategies .*"magic".*: write /],
     [auth({ service: 'people' }), /^authentication\.service .*"people".*: write /],

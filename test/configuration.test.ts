@@ -51,7 +51,7 @@ const wrong: [Settings, string, RegExp?][] = [
 
   [{ authentication: undefined }, 'authentication', /is missing/],
   [{ authentication: 'jwt' }, 'authentication', /: write an object/],
-  [auth({ acessToken: {} }), 'authentication.acessToken', /not a known setting/],
+  [auth({ jwtOption: {} }), 'authentication.jwtOption', /not a known setting: write jwtOptions/],
   [auth({ entity: '' }), 'authentication.entity', /such as "user"/],
   [auth({ service: undefined }), 'authentication.service', /is missing.*such as "users"/],
   [auth({ authStrategies: 'local' }), 'authentication.authStrategies', /write a list of strategy names/],
@@ -69,11 +69,11 @@ const wrong: [Settings, string, RegExp?][] = [
     /issuer, audience, algorithm, expiresIn/
   ],
   [jwtOptions({ issuer: '' }), 'authentication.jwtOptions.issuer', /one string/],
-  [jwtOptions({ audience: ['a', 'b'] }), 'authentication.jwtOptions.audience', /one string/],
+  [jwtOptions({ audience: [] }), 'authentication.jwtOptions.audience', /a list of which the first is signed/],
   [
     jwtOptions({ algorithm: 'none' }),
     'authentication.jwtOptions.algorithm',
-    /"HS256", "HS384", "HS512", "ES256", "RS256" or "PS256"/
+    /"HS256", "HS384", "HS512", "ES256", "RS256", "RS384", "RS512", "PS256", "PS384" or "PS512"/
   ],
   [jwtOptions({ algorithm: 'RS256' }), 'authentication.secret', /PEM key/],
   [auth({ jwtOptions: 'HS256' }), 'authentication.jwtOptions', /write an object/],
@@ -168,12 +168,12 @@ describe('a wrong setting is refused with a sentence', () => {
     }
   })
 
-  it('of several mistakes it names one', () => {
+  it('only one of several mistakes is named', () => {
     assert.doesNotMatch(sentenceFor({ port: 'abc', host: 1, colour: 'red' }), /\n/)
   })
 })
 
-describe('a right setting is taken', () => {
+describe('a right setting is accepted', () => {
   const right: Settings[] = [
     {},
     { port: 0 },

@@ -1,15 +1,17 @@
 import type { Client, User } from './client.js'
-import { part, setText } from './dom.js'
+import { onClick, part, setText, setVisible } from './dom.js'
 import { handleForm, resetForm } from './forms.js'
-import { notify } from './notices.js'
+import { notify, notifyError } from './notices.js'
 import { explain } from './words.js'
 
-/** The name and the password of who is signed in. */
+/** The name, the email and the password of who is signed in. */
 export function account(app: Client) {
   const users = app.service('users')
   const profile = part<HTMLFormElement>('profile')
   const password = part<HTMLFormElement>('password')
   const details = part<HTMLDetailsElement>('password-details')
+  const emailDetails = part<HTMLDetailsElement>('email-details')
+  const changeEmail = part<HTMLFormElement>('change-email')
   const field = profile.querySelector('input')!
   let user: User | undefined
 
@@ -38,6 +40,38 @@ export function account(app: Client) {
     (error) => (error.code === 403 ? 'The current password is not right.' : explain(error))
   )
 
+  handleForm(
+    changeEmail,
+    async ({ email, currentPassword }) => {
+      const changed = await users.patch(user!._id, { email, currentPassword })
+
+      emailDetails.open = false
+      resetForm(changeEmail)
+      emailDetails.querySelector('summary')!.focus()
+      show(changed)
+      notify(`A mail with a link is on its way to ${changed.pendingEmail ?? changed.email}.`)
+    },
+    (error) => (error.code === 403 ? 'Your password is not right.' : explain(error))
+  )
+
+  onClick(part('mail-again'), async () => {
+    await app
+      .service('email-verifications')
+      .create({})
+      .then(() => notify('The mail is on its way.'), notifyError)
+  })
+
+  /** Says what is to be confirmed; only where mail is configured. */
+  function showProof({ email, emailVerified, pendingEmail }: User): void {
+    const text = pendingEmail
+      ? `${pendingEmail} takes the place of ${email} once you open the link mailed there.`
+      : `${email} is not confirmed: open the link mailed there.`
+
+    emailDetails.hidden = emailVerified === undefined
+    setVisible(emailVerified === false || pendingEmail !== undefined, 'unproved')
+    setText(text, 'unproved-text')
+  }
+
   function show(shown: User): void {
     const { name = '', email } = shown
     const isUntouched = field.value === (user?.name ?? '')
@@ -46,6 +80,7 @@ export function account(app: Client) {
     setText(name || email, 'who-name')
     setText(name ? `Hello, ${name}.` : 'Hello.', 'greeting')
     setText(email, 'email', part('home'))
+    showProof(shown)
     password.querySelector<HTMLInputElement>('[name=username]')!.value = email
 
     // What is being typed stays
@@ -59,6 +94,8 @@ export function account(app: Client) {
     clear(): void {
       user = undefined
       details.open = false
+      emailDetails.open = false
+      resetForm(changeEmail)
       resetForm(profile)
       resetForm(password)
     }

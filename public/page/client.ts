@@ -31,6 +31,9 @@ export interface User {
   roles: Role[]
   disabled: boolean
   createdAt: string
+  /** Only where mail is configured. */
+  emailVerified?: boolean
+  pendingEmail?: string
 }
 
 export type EventType =
@@ -41,6 +44,8 @@ export type EventType =
   | 'session-ended'
   | 'password-changed'
   | 'email-changed'
+  | 'email-verified'
+  | 'email-kept'
   | 'roles-changed'
   | 'user-disabled'
   | 'user-enabled'
@@ -86,7 +91,24 @@ interface EventService {
   }): Promise<Page<AuditEvent>>
 }
 
-export type Client = Application<{ sessions: SessionService; users: UserService; events: EventService }>
+interface PasswordResetService {
+  find(): Promise<never>
+  create(data: { email: string }): Promise<object>
+  patch(id: string, data: { token: string; password: string }): Promise<object>
+}
+
+interface EmailVerificationService {
+  create(data: { email?: string }): Promise<object>
+  patch(id: string, data: { token: string; password?: string; keep?: true }): Promise<object>
+}
+
+export type Client = Application<{
+  sessions: SessionService
+  users: UserService
+  events: EventService
+  'password-resets': PasswordResetService
+  'email-verifications': EmailVerificationService
+}>
 
 /** What a sign-in and a refresh answer, as far as the page shows it. */
 export interface Login {
@@ -100,7 +122,7 @@ export function createClient(): { app: Client; socket: Socket } {
   const app = feathers() as Client
 
   app.configure(socketio(socket))
-  app.configure(authentication({ storage: localStorage, Authentication: RefreshTokenClient }))
+  app.configure(authentication({ Authentication: RefreshTokenClient }))
 
   return { app, socket }
 }

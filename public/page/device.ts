@@ -1,22 +1,51 @@
 const key = 'moult-device'
 
+interface ThisDevice {
+  id: string
+  name?: string
+}
+
+let memory: ThisDevice | undefined // where nothing can be stored
+let onFault = (): void => {}
+
+/** Calls back when the browser does not let the page store anything. */
+export function watchStorage(listener: () => void): void {
+  onFault = listener
+}
+
 /**
  * This browser, as a device of the service: by its id a new sign-in takes the place of the old one, and does not add a
  * device; the name is the one that was given to it last.
  */
-export function thisDevice(): { id: string; name?: string } {
-  const stored = localStorage.getItem(key)
-
-  return stored ? JSON.parse(stored) : remember({ id: newId() })
-}
+export const thisDevice = (): ThisDevice => memory ?? stored() ?? remember({ id: newId() })
 
 /** Keeps the name for the next sign-in. */
 export function renameThisDevice(name: string): void {
-  remember({ ...thisDevice(), name })
+  remember({ id: thisDevice().id, name })
 }
 
-function remember<T extends object>(device: T): T {
-  localStorage.setItem(key, JSON.stringify(device))
+/** Undefined for what the page has not stored itself, and the service would not take. */
+function stored(): ThisDevice | undefined {
+  try {
+    const { id, name } = JSON.parse(localStorage.getItem(key)!)
+
+    return isText(id, 128) ? { id, ...(isText(name, 100) && { name }) } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isText = (value: unknown, longest: number): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= longest
+
+function remember(device: ThisDevice): ThisDevice {
+  try {
+    localStorage.setItem(key, JSON.stringify(device))
+    memory = undefined
+  } catch {
+    memory = device
+    onFault()
+  }
 
   return device
 }

@@ -1,6 +1,6 @@
 import type { Client } from './client.js'
 import { thisDevice } from './device.js'
-import { part, setText } from './dom.js'
+import { part, setText, setVisible } from './dom.js'
 import { handleForm, resetForm } from './forms.js'
 import { explain, type ServiceError } from './words.js'
 
@@ -8,28 +8,51 @@ type Credentials = { email: string; password: string }
 
 /** Signing in and signing up. */
 export function door(app: Client) {
-  const forms = { '#sign-in': part<HTMLFormElement>('sign-in'), '#sign-up': part<HTMLFormElement>('sign-up') }
+  const forms = {
+    '#sign-in': part<HTMLFormElement>('sign-in'),
+    '#sign-up': part<HTMLFormElement>('sign-up'),
+    '#forgotten': part<HTMLFormElement>('forgotten')
+  }
 
   handleForm(forms['#sign-in'], (values) => signIn(values as Credentials), explainSignIn)
   handleForm(forms['#sign-up'], async ({ name = '', email = '', password = '' }) => {
     await app.service('users').create({ email, password, ...(name.trim() && { name: name.trim() }) })
     await signIn({ email, password })
   })
+  handleForm(forms['#forgotten'], async ({ email = '' }) => {
+    await app.service('password-resets').create({ email })
+    resetForm(forms['#forgotten'])
+    setText('If there is an account with that address, a mail with a link is on its way.', 'farewell')
+    location.hash = '#sign-in'
+  })
   addEventListener('hashchange', () => part('door').hidden || open(true))
 
+  /** Whether the service mails: only then does it have such a service, which nobody may list. */
+  void app
+    .service('password-resets')
+    .find()
+    .catch(({ code }: ServiceError) => setVisible(code === 405, 'to-forgotten'))
+
   async function signIn({ email, password }: Credentials): Promise<void> {
-    await app.authenticate({ strategy: 'local', email, password, device: thisDevice() })
+    try {
+      await app.authenticate({ strategy: 'local', email, password, device: thisDevice() })
+    } catch (error) {
+      if ((error as ServiceError).data?.reason === 'unverified') {
+        await app.service('email-verifications').create({ email })
+      }
+      throw error
+    }
     offerToStore({ id: email, password })
   }
 
-  const isSigningUp = () => location.hash === '#sign-up'
+  const asked = () => (location.hash in forms ? (location.hash as keyof typeof forms) : '#sign-in')
 
-  /** Shows the one of both forms that the address names. */
+  /** Shows the one of the forms that the address names. */
   function open(focus: boolean): void {
-    const form = forms[isSigningUp() ? '#sign-up' : '#sign-in']
+    const form = forms[asked()]
 
     Object.values(forms).forEach((other) => (other.hidden = other !== form))
-    document.title = `${isSigningUp() ? 'Create an account' : 'Sign in'} · Moult`
+    document.title = `${form.querySelector('h2')!.textContent} · Moult`
 
     if (focus) {
       form.querySelector('h2')!.focus()

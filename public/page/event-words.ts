@@ -18,6 +18,7 @@ const endings: Record<string, string> = {
 const refusals: Record<string, string> = {
   refused: 'Sign-in refused: wrong password',
   disabled: 'Sign-in refused: the account is disabled',
+  unverified: 'Sign-in refused: the email is not confirmed',
   limited: 'Sign-in refused: too many attempts'
 }
 
@@ -29,6 +30,8 @@ const sentences: Record<EventType, (event: AuditEvent) => string> = {
   'session-ended': ({ reason = '' }) => endings[reason] ?? 'Signed out',
   'password-changed': (event) => `Password changed${byOther(event)}`,
   'email-changed': (event) => `Email changed${byOther(event)}`,
+  'email-verified': () => 'Email confirmed',
+  'email-kept': () => 'A change of the email was taken back',
   'roles-changed': (event) => `Roles changed${byOther(event)}: ${event.roles?.join(', ')}`,
   'user-disabled': (event) => `Account disabled${byOther(event)}`,
   'user-enabled': (event) => `Account enabled${byOther(event)}`,

@@ -1,11 +1,13 @@
 import { account } from './account.js'
 import { activity } from './activity.js'
 import { createClient, type Login, type User } from './client.js'
+import { watchStorage } from './device.js'
 import { deviceList } from './devices.js'
 import { door } from './door.js'
 import { onClick, part, setText, setVisible } from './dom.js'
 import { tokenLife } from './life.js'
-import { notifyError, setLine } from './notices.js'
+import { mailLinks } from './mail-links.js'
+import { notify, notifyError, setLine } from './notices.js'
 import { people } from './people.js'
 import { explain, farewell, type ServiceError } from './words.js'
 
@@ -19,17 +21,23 @@ const life = tokenLife(() => app.authentication.expiresAt)
 const self = account(app)
 const trail = activity(app)
 const admin = people(app)
+const links = mailLinks(app, { done: leaveLink })
 
 let user: User | undefined // who is signed in
 let line: ReturnType<typeof setTimeout>
+let isToldOfStorage = false
 
 onClick(part('sign-out'), signOut)
 onClick(part('renew'), renew)
 onClick(part('retry'), begin)
+onClick(part('link-leave'), () => leaveLink(''))
+addEventListener('hashchange', () => links.open() && show('link'))
 app.on('login', enter)
 app.on('refreshed', (login: Login) => life.take(login))
 app.on('logout', () => leave('logout'))
 app.on('session-ended', leave)
+app.on('storage-failed', tellOfStorage)
+watchStorage(tellOfStorage)
 app.service('users').on('patched', (changed: User) => changed._id === user?._id && follow(changed))
 socket.on('connect', back)
 socket.on('disconnect', lost)
@@ -41,7 +49,7 @@ void begin()
 
 /** Goes on with the session that is kept, or asks to sign in. */
 async function begin(): Promise<void> {
-  show('waiting')
+  show(links.open() ? 'link' : 'waiting')
 
   try {
     await app.reAuthenticate()
@@ -54,6 +62,9 @@ async function begin(): Promise<void> {
 }
 
 function stayOutside(error: ServiceError): void {
+  if (links.open()) {
+    return
+  }
   if (error.code === 401) {
     show('door')
     entrance.open(error.data?.reason && farewell(error.data.reason))
@@ -88,7 +99,8 @@ function enter(login: Login): void {
 
   if (isNew) {
     entrance.close()
-    show('home')
+    links.signedIn(true)
+    show(links.open() ? 'link' : 'home')
     part('greeting').focus()
   }
 }
@@ -113,8 +125,37 @@ function follow(changed: User): void {
 function leave(reason?: string): void {
   if (user) {
     clear()
+    links.signedIn(false)
+
+    if (!links.open()) {
+      show('door')
+      entrance.open(farewell(reason))
+    }
+  }
+}
+
+/** What a link in a mail led to has been done, or not now. */
+function leaveLink(sentence: string): void {
+  links.close()
+
+  if (user) {
+    show('home')
+
+    if (sentence) {
+      notify(sentence)
+    }
+  } else {
     show('door')
-    entrance.open(farewell(reason))
+    entrance.open(sentence)
+  }
+}
+
+function tellOfStorage(): void {
+  if (!isToldOfStorage) {
+    isToldOfStorage = true
+    notify(
+      'This browser stores nothing for this page: when it is closed or loaded again, you may be signed out.'
+    )
   }
 }
 
@@ -148,8 +189,8 @@ function back(): void {
   }
 }
 
-function show(scene: 'waiting' | 'door' | 'home'): void {
-  for (const name of ['waiting', 'door', 'home']) {
+function show(scene: 'waiting' | 'door' | 'link' | 'home'): void {
+  for (const name of ['waiting', 'door', 'link', 'home']) {
     setVisible(name === scene, name)
   }
 

@@ -102,6 +102,7 @@ export function people(app: Client) {
 
     role.addEventListener('change', () => void change(row, { roles: [role.value as Role] }))
     onClick(part('disable', row), () => toggleDisabled(row))
+    onClick(part('reset', row), () => reset(row))
     disclose(part('sessions', row), inner, () => listSessions(inner, user))
     disclose(part('trail', row), trail.element, () => trail.load())
     trail.element.classList.add('inner')
@@ -135,6 +136,9 @@ export function people(app: Client) {
     // Nobody locks themselves out by a slip
     role.disabled = isSelf
     setVisible(!isSelf, 'disable', row)
+    // Only where mail is configured
+    setVisible(!isSelf && !disabled && user.emailVerified !== undefined, 'reset', row)
+    part('reset', row).setAttribute('aria-label', `Reset the password of ${name}`)
     part('disable', row).setAttribute('aria-label', `${disabled ? 'Enable' : 'Disable'} ${name}`)
     part('sessions', row).setAttribute('aria-label', `Devices of ${name}`)
     part('trail', row).setAttribute('aria-label', `Activity of ${name}`)
@@ -156,6 +160,15 @@ export function people(app: Client) {
       showUser(row, user)
       notifyError(error as Error)
     }
+  }
+
+  async function reset(row: HTMLElement): Promise<void> {
+    const user = shown.get(row)!
+
+    await app
+      .service('password-resets')
+      .create({ email: user.email })
+      .then(() => notify(`${calledBy(user)} gets a mail with a link to choose a new password.`), notifyError)
   }
 
   async function toggleDisabled(row: HTMLElement): Promise<void> {

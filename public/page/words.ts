@@ -45,6 +45,9 @@ export function explain({ code, message, data }: ServiceError): string {
   if (code === 503) {
     return 'The service is not available right now. Try again in a moment.'
   }
+  if (code === 401 && data?.reason === 'unverified') {
+    return 'Your email is not confirmed yet. Open the link that was mailed to you; another is on its way.'
+  }
   if (code === 401 && data?.reason) {
     return farewell(data.reason)
   }
@@ -60,9 +63,9 @@ export function explain({ code, message, data }: ServiceError): string {
 
 // Of what the service says of a field, that which people need not know the words for
 const fieldWords: Record<string, string> = {
-  'must match format "email"': 'That is no complete email address',
+  'must be an email address, such as ada@example.com': 'That is no complete email address',
   'is taken': 'There is an account with this email already',
-  'must NOT have fewer than 1 characters': 'Please fill this in'
+  'must not be empty': 'Please fill this in'
 }
 
 /** What is wrong with a field, for the place beside it. */

@@ -5,10 +5,10 @@ import { findUser } from './find-user.js'
 import { existingManifest } from './manifest.js'
 import { withApp } from './with-app.js'
 
-/** Whose sessions there are: of this service's users, or of those of the app that has installed the package. */
+/** The accounts and their sessions: those of this service, or of the app that has installed the package. */
 export interface Accounts {
   sessions: SessionStore
-  /** @throws CommandError where there is no such user */
+  /** @throws CommandError if there is no such user */
   idOf: (email: string) => Promise<string>
 }
 

@@ -1,26 +1,26 @@
 import type { Command } from 'commander'
 
-/** What a command answers. */
+/** The output of a command. */
 export interface Answer {
-  /** To people. */
+  /** For people. */
   text: string
-  /** To programs, as JSON. */
+  /** For programs, as JSON. */
   data: unknown
-  /** Whether something is wrong: the answer says what. */
+  /** Whether the command failed, for reasons that the output gives. */
   failed?: boolean
 }
 
-/** What the caller can mend. The message is one sentence. */
+/** A mistake that the caller can fix. The message is one sentence. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
 }
 
-/** A command that has said itself what is wrong. */
+/** Thrown by a command that has already printed what is wrong. */
 export class Failed extends Error {}
 
-/** Gives a command its work, whose answer is printed as a text for people or, with `--json`, for programs. */
+/** Sets the action of a command, and prints its answer as text or, with `--json`, as JSON. */
 export function answers(command: Command, work: (...args: never[]) => Promise<Answer>): void {
-  command.option('--json', 'answers in JSON, for programs').action(async (...args: unknown[]) => {
+  command.option('--json', 'print JSON, for programs').action(async (...args: unknown[]) => {
     const { text, data, failed } = await work(...(args as never[]))
 
     console.log(command.opts<{ json?: boolean }>().json ? json(data) : text)
@@ -31,11 +31,11 @@ export function answers(command: Command, work: (...args: never[]) => Promise<An
   })
 }
 
-// What moves the cursor, colours, or turns the direction of a text. JSON escapes those below a blank by itself
+// Characters that move the cursor, set colours or change the direction of text. JSON escapes those below U+0020 itself
 const control = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 const controlInJson = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** Names come from strangers, and a terminal obeys what stands in them. */
+/** Replaces control characters: names come from strangers, and a terminal would obey them. */
 export const printable = (text: string): string => text.replace(control, '\ufffd')
 
 const json = (data: unknown): string =>

@@ -2,21 +2,21 @@ import type { Command } from 'commander'
 import type { Configuration } from '../configuration.js'
 import { DevelopmentError } from '../dev/development-error.js'
 import { ConfigurationError } from '../refresh-token/index.js'
-import { loadSettings } from '../settings.js'
+import { loadSettings } from '../settings/load.js'
 import { CommandError, answers } from './answer.js'
-import { checkDatabase } from './check-database.js'
-import { checkExisting } from './check-existing.js'
-import { findingsAnswer, ok, warning, wrong, type Finding } from './finding.js'
+import { checkDatabase } from './check/database.js'
+import { checkExisting } from './check/existing-app.js'
+import { findingsAnswer, mistake, ok, warning, wrong, type Finding } from './check/finding.js'
 import { existingManifest } from './manifest.js'
 import { errorLog, withMongodb } from './with-app.js'
 
-/** `moult check`: whether a service would start here and do what it promises, and if not, what to do. */
+/** `moult check`: says whether a service would start here and work properly, and if not, what to do. */
 export function checkCommand(program: Command): void {
   answers(
     program
       .command('check')
       .description(
-        'says whether the settings and the database are as the service needs them, and how to mend them'
+        'check that the settings and the database are as the service needs them, and say how to fix them'
       ),
     async () => findingsAnswer(await check())
   )
@@ -34,16 +34,16 @@ async function check(): Promise<Finding[]> {
     return [configurationFinding(settings), ...(await checkMongodb(settings))]
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof CommandError) {
-      return [mistake(error)]
+      return [mistake('configuration', error.message)]
     }
 
     throw error
   }
 }
 
-/** What only a complete app can tell: whether the strategies that are named exist, say. @throws ConfigurationError */
+/** Checks what only a complete app can tell, such as whether the named strategies exist. @throws ConfigurationError */
 async function checkApp(settings: Configuration): Promise<void> {
-  // An embedded MongoDB's address is known only once it runs; nothing is asked of it here
+  // The address of an embedded MongoDB is only known once it runs; this app doesn't connect
   const { mongodb = 'mongodb://127.0.0.1/moult' } = settings
   const { createApp } = await import('../app.js')
   const app = createApp({ ...settings, mongodb }, { logger: errorLog() })
@@ -85,11 +85,4 @@ async function checkMongodb(settings: Configuration): Promise<Finding[]> {
 
     throw error
   }
-}
-
-/** The sentence says what is wrong, and after a colon what to write instead. */
-function mistake({ message }: Error): Finding {
-  const [, found = message, mend = 'change that setting'] = /^(.*?): (?=[a-z])(.*)$/s.exec(message) ?? []
-
-  return wrong('configuration', found, mend)
 }

@@ -1,28 +1,27 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { MongoDBService } from '@feathersjs/mongodb'
 import type { Collection } from 'mongodb'
 import { AuthenticationService } from '../refresh-token/index.js'
 import { CommandError } from './answer.js'
 import { existingManifest } from './manifest.js'
 
-const usual = ['lib/app.js', 'src/app.js'] // of the generator: TypeScript, compiled, and JavaScript
+const usual = ['lib/app.js', 'src/app.js'] // as generated: compiled TypeScript, and JavaScript
 
 /** An app that has installed this package. */
 export interface ExistingApp {
-  /** Its module. */
+  /** The module that exports it. */
   file: string
   service: AuthenticationService
 }
 
 /**
- * Works with the app in whose folder the command is called: all but its start.
+ * Loads the app in the current folder, without starting it, and works with it.
  *
- * @throws CommandError where there is none; ConfigurationError, as its start would
+ * @throws CommandError if there is none; ConfigurationError, as starting it would
  */
 export async function withExistingApp<T>(work: (app: ExistingApp) => Promise<T>): Promise<T> {
-  // It may connect as soon as it is loaded. Whether that failed is told by whoever asks it for something
+  // It may connect while it is loaded. If that fails, the first use of the connection reports it
   process.on('unhandledRejection', () => {})
 
   return withoutItsLog(async () => {
@@ -31,13 +30,13 @@ export async function withExistingApp<T>(work: (app: ExistingApp) => Promise<T>)
     try {
       return await work(app)
     } finally {
-      // Why sessions ended is noted for the other processes
+      // Waits until the reasons of ended sessions are stored for other processes
       await app.service.teardown()
     }
   })
 }
 
-/** What the app prints is no answer of the command: it goes to standard error. */
+/** Sends the app's output to standard error, apart from the answer of the command. */
 async function withoutItsLog<T>(work: () => Promise<T>): Promise<T> {
   const { stdout, stderr } = process
   const write = stdout.write.bind(stdout)
@@ -51,10 +50,8 @@ async function withoutItsLog<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The collection of its users. */
-export function usersOf({ app, configuration }: AuthenticationService): Promise<Collection> {
-  return (app.service(configuration.service!) as unknown as MongoDBService).getModel()
-}
+/** The collection of the app's users. */
+export const usersOf = (service: AuthenticationService): Promise<Collection> => service.users()
 
 async function load(): Promise<ExistingApp> {
   const file = moduleFile()

@@ -2,11 +2,11 @@ import type { Application } from '../declarations.js'
 import type { User } from '../services/users/users.schema.js'
 import { CommandError } from './answer.js'
 
-/** The user of an email, in any case. @throws CommandError where there is none */
+/** Finds a user by email, in any case. @throws CommandError if there is none */
 export async function findUser(app: Application, email: string): Promise<User> {
   const name = email.toLowerCase()
   const found = await app.service('users').find({ query: { email: name }, paginate: false })
-  // The index takes some characters for others
+  // The collation treats more characters as equal
   const user = found.find((user) => user.email === name)
 
   if (!user) {

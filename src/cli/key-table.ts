@@ -1,7 +1,8 @@
-import { tokenKinds, type KeyReport, type KeyState, type TokenKind } from '../refresh-token/key-life.js'
-import type { Rotated } from '../refresh-token/key-rotation.js'
+import { type KeyReport, type KeyState } from '../keys/report.js'
+import type { Rotated } from '../keys/rotation.js'
 import type { Answer } from './answer.js'
 import { minute, table } from './table.js'
+import { tokenKinds, type TokenKind } from '../refresh-token/internal.js'
 
 type Reports = Record<TokenKind, KeyReport[]>
 
@@ -14,7 +15,7 @@ const uses: Record<KeyState, string> = {
   missing: 'GONE, but needed'
 }
 
-/** Says which key is for what; to people with times in UTC, to programs in ISO 8601, null where there is none. */
+/** Lists the keys and their states, with times in UTC for people, and in ISO 8601 or null for programs. */
 export function keysAnswer(file: string | undefined, reports: Reports): Answer {
   const keys = tokenKinds.flatMap((kind) => reports[kind].map((report) => ({ kind, ...report })))
   const rows = keys.map(({ kind, kid, state, signsFrom, neededTill }) => [
@@ -43,7 +44,7 @@ export function keysAnswer(file: string | undefined, reports: Reports): Answer {
   }
 }
 
-/** What a rotation did. */
+/** The result of a rotation. */
 export function rotatedAnswer(file: string, { added, dropped }: Rotated): Answer {
   const lines = [
     ...added.map(

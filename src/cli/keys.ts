@@ -1,42 +1,35 @@
 import { Argument, type Command } from 'commander'
 import { readConfiguration } from '../configuration.js'
-import { keyReports } from '../key-record.js'
-import { ConfigurationError } from '../refresh-token/errors.js'
-import {
-  reportKeys,
-  stoppedByFile,
-  tokenKinds,
-  tokenLife,
-  type KeyReport,
-  type TokenKind
-} from '../refresh-token/key-life.js'
-import { makeKeyFile, rotateKeys } from '../refresh-token/key-rotation.js'
-import { readSettings, type Settings } from '../refresh-token/options.js'
-import { keyFileOf, loadSettings } from '../settings.js'
+import { keyReports } from '../keys/record.js'
+import { ConfigurationError, type Settings } from '../refresh-token/index.js'
+import { tokenKinds, type TokenKind, readSettings } from '../refresh-token/internal.js'
+import { reportKeys, stoppedByFile, tokenLife, type KeyReport } from '../keys/report.js'
+import { makeKeyFile, rotateKeys } from '../keys/rotation.js'
+import { keyFileOf, loadSettings } from '../settings/load.js'
 import { CommandError, answers, type Answer } from './answer.js'
 import { existingManifest } from './manifest.js'
 import { keysAnswer, rotatedAnswer } from './key-table.js'
 import { withApp } from './with-app.js'
 
-// Of an app: when which of them signed is noted by nobody
+// An app that has installed the package doesn't note which key signed when
 const keysOfSettings =
   'The keys come from settings: name a key file in authentication.keys in place of the secrets, or rotate them as ' +
   'docs/keys.md says'
 
-/** `moult keys`: which keys sign and verify, and new ones. */
+/** `moult keys`: shows and rotates the signing keys. */
 export function keysCommands(program: Command): void {
-  const keys = program.command('keys').description('the keys that tokens are signed with')
+  const keys = program.command('keys').description('the keys that sign tokens')
 
   answers(
     keys
       .command('show')
-      .description('says which key signs, which only verify, and till when they are needed'),
+      .description('show which key signs, which only verify, and until when they are needed'),
     show
   )
   answers(
     keys
       .command('rotate')
-      .description('writes new keys into the key file, and drops those that are no longer needed')
+      .description('add new keys to the key file, and drop those that are no longer needed')
       .addArgument(new Argument('[kind]', 'only the keys of these tokens').choices(tokenKinds)),
     (kind?: TokenKind) => rotate(kind ? [kind] : tokenKinds)
   )
@@ -49,7 +42,7 @@ async function show(): Promise<Answer> {
     throw new CommandError(keysOfSettings)
   }
 
-  // The environment does not say since when a key is there; the services noted it
+  // The environment doesn't tell how old a key is; the services note it in the database
   return file
     ? keysAnswer(file, reportsOf(await serviceSettings()))
     : withApp(async (app) => keysAnswer(undefined, await keyReports(app)))

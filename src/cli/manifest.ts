@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-/** What a package.json says, as far as the command goes by it. */
+/** The parts of a package.json that matter to the command. */
 export interface Manifest {
   dependencies?: Record<string, string>
   devDependencies?: Record<string, string>
@@ -8,11 +8,11 @@ export interface Manifest {
   moult?: { app?: string }
 }
 
-/** The package.json of an app that has installed this package, where a command is called in its folder. */
+/** The package.json in the current folder, if it is that of an app that has installed this package. */
 export function existingManifest(): Manifest | undefined {
   const manifest = readManifest()
   const isInstalled = manifest?.dependencies?.moult ?? manifest?.devDependencies?.moult
-  // One that has nothing but the package serves to call the command on a database
+  // A folder with nothing but the package only serves to run the command
   const isApp = manifest?.moult?.app ?? (existsSync('src') || existsSync('config'))
 
   return isInstalled && isApp ? manifest : undefined

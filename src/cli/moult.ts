@@ -6,8 +6,10 @@ import { DevelopmentError } from '../dev/development-error.js'
 import { ConfigurationError } from '../refresh-token/index.js'
 import { CommandError, Failed } from './answer.js'
 import { checkCommand } from './check.js'
+import { eventsCommands } from './events.js'
 import { keysCommands } from './keys.js'
 import { sessionsCommands } from './sessions.js'
+import { suggestCommand } from './suggest-command.js'
 import { usersCommands } from './users.js'
 
 /** Exit codes. */
@@ -19,7 +21,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
-/** The command line: `moult users add …`. Runs one command, and says with which code the process is to end. */
+/** Runs one command line, such as `moult users add …`. Returns the exit code. */
 export async function moult(argv: string[]): Promise<number> {
   process.stdout.on('error', endQuietly)
 
@@ -28,11 +30,11 @@ export async function moult(argv: string[]): Promise<number> {
     return done
   } catch (error) {
     if (error instanceof CommanderError) {
-      // It has said what is wrong, or shown the help that was asked for
+      // It has already printed the mistake, or the help that was asked for
       return error.exitCode === 0 ? done : misused
     }
 
-    complain(error)
+    report(error)
     return failed
   }
 }
@@ -40,24 +42,26 @@ export async function moult(argv: string[]): Promise<number> {
 /** All commands. */
 export function program(): Command {
   const program = new Command('moult')
-    .version(version, '--version', 'says which version this is')
-    .description('Looks after a Moult service and its database')
+    .version(version, '--version', 'print the version')
+    .description('Manage a Moult service and its database')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed, 2 not a command. Everything is said in docs/cli.md'
+      '\nExit codes: 0 success, 1 failure, 2 unknown command or wrong arguments. See docs/cli.md'
     )
     .exitOverride()
 
   usersCommands(program)
   sessionsCommands(program)
+  eventsCommands(program)
   keysCommands(program)
   checkCommand(program)
+  program.commands.filter(({ commands }) => commands.length > 0).forEach(suggestCommand)
 
   return program
 }
 
-/** One sentence for what can be mended; the stack for what is our fault. */
-function complain(error: unknown): void {
+/** Prints a sentence for mistakes that the caller can fix, and the stack for bugs. */
+function report(error: unknown): void {
   if (error instanceof Failed) {
     return
   }
@@ -69,7 +73,7 @@ function complain(error: unknown): void {
   console.error(expected ? (error as Error).message : error)
 }
 
-/** Whoever reads has read enough: `moult users list | head` */
+/** Ends when the reader has closed the pipe, as in `moult users list | head`. */
 function endQuietly(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') {
     throw error

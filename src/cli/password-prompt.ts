@@ -4,8 +4,8 @@ import { buffer } from 'node:stream/consumers'
 import { CommandError } from './answer.js'
 
 /**
- * A new password: asked for on a terminal, twice and without showing it, else the one line of standard input. Never an
- * argument, which other users of the machine could read, and the shell keeps.
+ * Reads a new password: on a terminal by asking twice, without echo; otherwise the only line of standard input. Never an
+ * argument, which other users of the machine could see and the shell would store.
  *
  * @throws CommandError
  */
@@ -15,7 +15,7 @@ export async function readPassword(): Promise<string> {
 
 async function askTwice(): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  // One for both questions: in between, the terminal would show what is typed
+  // One interface for both questions: between two of them, the terminal would echo
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 })
   const lines = terminal[Symbol.asyncIterator]()
 

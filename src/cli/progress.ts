@@ -1,6 +1,6 @@
 const clear = '\r\u001b[K'
 
-/** Says on a terminal what is being done, in one line that is gone afterwards. Programs see nothing of it. */
+/** Shows on a terminal what is being done, in a line that disappears afterwards. Prints nothing for programs. */
 export async function during<T>(what: string, work: () => Promise<T>): Promise<T> {
   const { stderr } = process
 

@@ -8,20 +8,20 @@ interface EndOptions {
   all?: boolean
 }
 
-/** `moult sessions`: where a user is signed in. */
+/** `moult sessions`: lists and ends the sessions of a user. */
 export function sessionsCommands(program: Command): void {
-  const sessions = program.command('sessions').description('where a user is signed in')
+  const sessions = program.command('sessions').description('the sessions of a user')
   const end = sessions
     .command('end')
-    .description('signs a user out of one session, or of all, at once')
+    .description('end one session of a user, or all')
     .argument('<email>')
-    .argument('[id]', 'as `sessions list` shows it')
+    .argument('[id]', 'as shown by `sessions list`')
     .option('--all', 'all sessions of the user')
 
   answers(
     sessions
       .command('list')
-      .description('lists the live sessions of a user, the newest first')
+      .description('list the live sessions of a user, newest first')
       .argument('<email>'),
     (email: string) => withAccounts((accounts) => list(accounts, email))
   )
@@ -76,7 +76,7 @@ const endedAnswer = (sessions: SessionRecord[]): Answer => ({
 
 type Shown = Omit<Session, 'current'>
 
-/** None of them is the one that asks. */
+/** Without `current`: no session belongs to the command line. */
 function shown(session: SessionRecord): Shown {
   const { current: _current, ...rest } = present(session)
 

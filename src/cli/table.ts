@@ -1,6 +1,6 @@
 import { printable } from './answer.js'
 
-/** Rows under a header, in columns as wide as they have to be. */
+/** Formats rows under a header, in columns as wide as needed. */
 export function table(header: string[], rows: string[][]): string {
   const cells = [header, ...rows.map((row) => row.map(printable))]
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
@@ -15,6 +15,6 @@ export function table(header: string[], rows: string[][]): string {
     .join('\n')
 }
 
-/** A time, to the minute in UTC; `-` where there is none. */
+/** A time in UTC, to the minute; `-` if there is none. */
 export const minute = (time?: Date | number): string =>
   time === undefined ? '-' : new Date(time).toISOString().slice(0, 16).replace('T', ' ')

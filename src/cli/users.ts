@@ -1,53 +1,49 @@
-import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
+import { Argument, Option, type Command } from 'commander'
 import type { Application } from '../declarations.js'
-import { roles, type Role } from '../roles.js'
+import { roles, type Role } from '../services/users/roles.js'
 import type { User, UserPatch, UserQuery } from '../services/users/users.schema.js'
-import { answers, type Answer } from './answer.js'
+import { CommandError, answers, type Answer } from './answer.js'
 import { findUser } from './find-user.js'
 import { readPassword } from './password-prompt.js'
 import { minute, table } from './table.js'
+import { wholeNumber } from './whole-number.js'
 import { withApp } from './with-app.js'
 
-/** `moult users`: accounts. All is done by the service `users`, so that its rules hold. */
+/** `moult users`: manages accounts, through the service `users`, so that its rules apply. */
 export function usersCommands(program: Command): void {
   const users = program.command('users').description('accounts')
 
   answers(
     users
       .command('add')
-      .description('makes an account; its password is asked for, or is the one line of standard input')
+      .description('create an account; the password is prompted for, or is the only line of standard input')
       .argument('<email>')
       .option('--name <name>')
-      .addOption(new Option('--role <role>', 'in place of user').choices(roles)),
+      .addOption(new Option('--role <role>', 'instead of user').choices(roles)),
     add
   )
   answers(
     users
       .command('list')
-      .description('lists accounts by their email')
-      .addOption(new Option('--role <role>', 'those that have it, not a higher one').choices(roles))
-      .option('--disabled', 'those that are disabled')
+      .description('list accounts, sorted by email')
+      .addOption(new Option('--role <role>', 'only accounts with exactly this role').choices(roles))
+      .option('--disabled', 'only disabled accounts')
       .addOption(new Option('--limit <count>', 'how many at most').default(100).argParser(wholeNumber))
-      .addOption(
-        new Option('--skip <count>', 'how many to leave out first').default(0).argParser(wholeNumber)
-      ),
+      .addOption(new Option('--skip <count>', 'how many to skip').default(0).argParser(wholeNumber)),
     list
   )
   answers(
-    users
-      .command('disable')
-      .description('lets nobody sign in, and ends the sessions, at once')
-      .argument('<email>'),
+    users.command('disable').description('prevent sign-ins, and end all sessions').argument('<email>'),
     (email: string) => change(email, { disabled: true }, 'is disabled, and all its sessions have ended')
   )
   answers(
-    users.command('enable').description('lets the user sign in again').argument('<email>'),
+    users.command('enable').description('allow the user to sign in again').argument('<email>'),
     (email: string) => change(email, { disabled: false }, 'may sign in')
   )
   answers(
     users
       .command('role')
-      .description('gives a user a role, and so the ones below it, in place of the roles so far')
+      .description('set the role of a user, which includes the lower ones')
       .argument('<email>')
       .addArgument(new Argument('<role>').choices(roles)),
     (email: string, role: Role) => change(email, { roles: [role] }, `has the role ${role} now`)
@@ -56,10 +52,18 @@ export function usersCommands(program: Command): void {
     users
       .command('password')
       .description(
-        'sets a password, which is asked for, or is the one line of standard input, and ends the sessions'
+        'set a password, which is prompted for or is the only line of standard input, and end all sessions'
       )
       .argument('<email>'),
     setPassword
+  )
+  answers(
+    users
+      .command('reset')
+      .description('mail a user a link to choose a new password; print it instead where no mail is sent')
+      .argument('<email>')
+      .option('--link', 'print the link in any case, to hand it over yourself'),
+    reset
   )
 }
 
@@ -117,7 +121,7 @@ function usersTable(users: User[], total: number): string {
   ].join('\n')
 }
 
-/** Changes the user as an admin may. */
+/** Changes a user, with the rights of an admin. */
 function change(email: string, data: UserPatch, done: string): Promise<Answer> {
   return withApp(async (app) => changed(app, await findUser(app, email), data, done))
 }
@@ -135,18 +139,36 @@ async function setPassword(email: string): Promise<Answer> {
   })
 }
 
+async function reset(email: string, { link: wantsLink = false }: { link?: boolean }): Promise<Answer> {
+  return withApp(async (app) => {
+    const user = await findUser(app, email)
+    const accounts = app.get('accountsByMail')
+    const mail = app.get('mail')
+
+    if (!accounts || !mail) {
+      throw new CommandError(
+        'Passwords are reset by mail, which is not configured: write mail.from, or set one with `moult users password`'
+      )
+    }
+    if (user.disabled) {
+      throw new CommandError(`${user.email} is disabled: see \`moult users enable\``)
+    }
+    if (mail.smtp !== undefined && !wantsLink) {
+      await accounts.passwordResets.ask(user.email)
+      return {
+        text: `${user.email} gets a mail with a link, good for 30 minutes`,
+        data: { email: user.email }
+      }
+    }
+
+    const link = await accounts.passwordResets.link((await accounts.users.byId(String(user._id)))!)
+
+    return { text: `${link}\nis good for 30 minutes, and once`, data: { email: user.email, link } }
+  })
+}
+
 async function changed(app: Application, { _id }: User, data: UserPatch, done: string): Promise<Answer> {
   const user = await app.service('users').patch(_id, data)
 
   return { text: `${user.email} ${done}`, data: user }
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-
-  if (!/^\d+$/.test(text) || number > 2 ** 31 - 1) {
-    throw new InvalidArgumentError('Write a whole number.')
-  }
-
-  return number
 }

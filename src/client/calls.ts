@@ -1,9 +1,8 @@
 import type { Params } from '@feathersjs/feathers'
 import { isLost, refusalOf } from './answers.js'
-import { isExpired, type Core } from './core.js'
-import { renew } from './renewal.js'
+import type { Send } from './ports/transport.js'
 import { create } from './requests.js'
-import type { Send } from './transport.js'
+import { dispatch, isExpired, renew, type Runtime } from './runtime.js'
 
 /**
  * A call of a service. One that is refused because of its access token is repeated, once; so is one whose answer was
@@ -11,68 +10,83 @@ import type { Send } from './transport.js'
  *
  * @param isSigning Of the authentication service: this waits for a connection, and for no token
  */
-export async function call<T>(core: Core, send: Send<T>, isSigning: boolean, isSafe = false): Promise<T> {
-  const { link } = core
-  const wait = async () => (isSigning ? link?.connected() : ready(core))
+export async function call<T>(
+  runtime: Runtime,
+  send: Send<T>,
+  isSigning: boolean,
+  isSafe = false
+): Promise<T> {
+  const { link } = runtime
+  const wait = async () => (isSigning ? link?.connected() : ready(runtime))
   const turn = () => (link ? link.queue(wait) : wait())
-  const sent = (token?: string) => (link ? link.send(send) : send(core.kept && token))
+  const sent = (token?: string) => (link ? link.send(send) : send(runtime.state.kept && token))
   const token = await turn()
 
   try {
     return await sent(token)
   } catch (error) {
-    if (core.kept && token && refusalOf(error)) {
-      if (token === core.result?.accessToken) {
-        core.expiresAt = 0 // whatever our clock says
-      }
+    const isDoubted = runtime.state.kept && token && token !== runtime.trusted && refusalOf(error)
+
+    if (isDoubted) {
+      await dispatch(runtime, 'doubted', token)
     } else if (!isSafe || !isLost(error)) {
       throw error
     }
 
-    return sent(await turn())
+    const next = await turn()
+
+    return sent(next).catch((error) => {
+      if (isDoubted && refusalOf(error)) {
+        // It is not about the token: to renew it for each such call would be of no use
+        runtime.trusted = next
+      }
+
+      throw error
+    })
   }
 }
 
 /** Waits until calls can be made: with a valid access token, and on a socket that is signed in with it. */
-export async function ready(core: Core): Promise<string | undefined> {
-  const { link } = core
+export async function ready(runtime: Runtime): Promise<string | undefined> {
+  const { link } = runtime
 
   for (let tries = 5; ; tries--) {
     await link?.connected()
 
-    if (core.kept && (!core.result || isExpired(core))) {
-      await renew(core)
+    if (runtime.state.kept && (!runtime.state.result || isExpired(runtime))) {
+      await renew(runtime)
     }
 
-    const token: string | undefined = core.result?.accessToken
+    const token: string | undefined = runtime.state.result?.accessToken
 
     if (!link || !token || link.token === token || !tries) {
       return token
     }
 
-    await (core.signing ??= confirm(core).finally(() => (core.signing = undefined)))
+    await (runtime.signing ??= confirm(runtime).finally(() => (runtime.signing = undefined)))
   }
 }
 
 /** Asks the service about the access token at hand, which signs a socket in. */
 export async function confirm(
-  core: Core,
-  strategy = core.client.options.jwtStrategy,
+  runtime: Runtime,
+  strategy = runtime.client.options.jwtStrategy,
   params?: Params
 ): Promise<void> {
-  const { accessToken } = core.result!
+  const { accessToken } = runtime.state.result!
 
   try {
-    const answer = await create(core, { strategy, accessToken }, params)
-
-    if (core.result?.accessToken === accessToken) {
-      core.result = { ...core.result, ...answer }
-    }
+    await dispatch(
+      runtime,
+      'confirmed',
+      accessToken,
+      await create(runtime, { strategy, accessToken }, params)
+    )
   } catch (error) {
-    if (core.kept && refusalOf(error)) {
-      return renew(core)
+    if (!runtime.state.kept || !refusalOf(error)) {
+      throw error
     }
 
-    throw error
+    await renew(runtime)
   }
 }

@@ -1,7 +1,6 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import type { AuthenticationClientOptions } from '@feathersjs/authentication-client'
-import type { EndReason } from '../refresh-token/session.js'
-import type { RefusalReason } from '../refresh-token/errors.js'
+import type { EndReason, RefusalReason } from '../refresh-token/index.js'
 
 /** Why a session ended: the `data.reason` of a refusal, or what `sessions removed` said. */
 export type SessionEndReason = RefusalReason | EndReason
@@ -21,6 +20,11 @@ export interface RefreshTokenClientOptions {
   cookie?: boolean
   /** The name of refresh tokens in requests and answers: `refreshToken`, unless the service was told another. */
   refreshTokenField?: string
+  /**
+   * Where the authentication service is over HTTP, for a socket with `cookie`: beside the socket, unless a proxy has it
+   * elsewhere.
+   */
+  url?: string
   clock?: Partial<Clock>
 }
 
@@ -28,10 +32,10 @@ export interface RefreshTokenClientOptions {
 export interface SessionKeeper {
   /** When the access token expires, in ms since 1970 by this device's clock; `undefined` when nobody is signed in. */
   readonly expiresAt: number | undefined
-  /** Looks at the clock and the storage: timers stand still while a device sleeps. Pages do this by themselves. */
+  /** Reads the clock and the storage: timers stand still while a device sleeps. Pages do this by themselves. */
   wake(): void
   /**
-   * Renews the access token now, or joins a refresh that is under way.
+   * Renews the access token now, or joins a refresh in progress.
    *
    * @returns the answer of the service, without its refresh token
    * @throws NotAuthenticated when nobody is signed in, or the session is over; any other error says nothing about it

@@ -1,20 +1,19 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import { AuthenticationClient, type AuthenticationClientOptions } from '@feathersjs/authentication-client'
 import type { Application, Params } from '@feathersjs/feathers'
-import { ignored, systemClock } from './time.js'
+import { itemOf } from './address.js'
+import { isRefused } from './answers.js'
 import { call, ready } from './calls.js'
-import type { Core } from './core.js'
-import { follow } from './following.js'
+import { initialState } from './core.js'
 import type { SessionEndReason } from './options.js'
-import { renew } from './renewal.js'
-import { wake } from './schedule.js'
-import { sessionStorage } from './session-storage.js'
-import { end, show } from './session.js'
-import { leave, resume, signIn, signOut } from './signing.js'
-import { socketLink } from './socket-link.js'
-import { isPage, surroundings } from './surroundings.js'
-import { otherTabs } from './tabs.js'
-import { guardTransport } from './transport.js'
+import { ignored, inTime, timers } from './ports/clock.js'
+import { isPage, platform } from './ports/platform.js'
+import { socketLink } from './ports/socket.js'
+import { sessionStorage, storagePatience } from './ports/storage.js'
+import { otherTabs } from './ports/tabs.js'
+import { guardTransport } from './ports/transport.js'
+import { dispatch, emit, look, renew, show, type Runtime } from './runtime.js'
+import { leave, resume, signIn, signOut } from './sign-in-and-out.js'
 
 /**
  * An authentication client that keeps its session: the `Authentication` option of `@feathersjs/authentication-client`.
@@ -24,77 +23,102 @@ import { guardTransport } from './transport.js'
  * Emits on the app, beside the stock events: `refreshed` with the new result, `session-ended` with the reason.
  */
 export class RefreshTokenClient extends AuthenticationClient {
-  readonly #core: Core
+  readonly #runtime: Runtime
 
   constructor(app: Application, options: AuthenticationClientOptions) {
     super(app, { refreshTokenField: 'refreshToken', ...options })
 
-    const item = `${options.storageKey}-session`
-    const clock = { ...systemClock, ...options.clock }
-    const core: Core = (this.#core = {
+    const { cookie, storageKey } = options
+    const item = itemOf(this)
+    const clock = timers(options.clock)
+    let isFaulty = false
+    const keep = (storage: typeof this.storage | false | undefined, item: string) =>
+      sessionStorage(storage, item, clock, (error) => {
+        if (!isFaulty) {
+          isFaulty = true
+          emit(app, 'storage-failed', error)
+        }
+      })
+
+    const runtime: Runtime = (this.#runtime = {
       client: this,
       clock,
-      storage: sessionStorage(this.storage, item),
-      left: sessionStorage(options.cookie && this.storage, `${item}-left`),
-      stock: sessionStorage(this.storage, options.storageKey),
-      tabs: otherTabs(item, () => void follow(core)),
-      link: app.io && socketLink(app.io, clock, () => void ready(core).catch(ignored)),
-      expiresAt: Infinity,
-      renewAt: Infinity,
-      failures: 0,
-      blockedUntil: 0
+      storage: keep(this.storage, item),
+      left: keep(cookie && this.storage, `${item}-left`),
+      stock: keep(this.storage, storageKey),
+      tabs: otherTabs(item, clock, (news) => void look(runtime, news)),
+      link: app.io && socketLink(app.io, clock, () => void ready(runtime).catch(ignored)),
+      // A request of the server for a page has no life of its own: nothing is renewed after its answer
+      state: initialState(cookie, Boolean(isPage || !cookie)),
+      waiting: []
     })
 
     const guard = (service: object) =>
-      guardTransport(service, (send, isSafe) => call(core, send, service === this.service, isSafe), options)
+      guardTransport(
+        service,
+        (send, isSafe) => call(runtime, send, service === this.service, isSafe),
+        options
+      )
 
     // Those that the app has already, and those to come
     Object.values<object>(app.services).forEach(guard)
     app.mixins.push(guard)
     app.io?.on('sessions removed', ({ id, reason }: { id: string; reason: SessionEndReason }) => {
-      if (id === core.result?.session?.id) {
-        void end(core, reason === 'logout' ? null : reason)
+      if (id === runtime.state.result?.session?.id) {
+        void dispatch(runtime, 'ended', reason === 'logout' ? null : reason)
       }
     })
 
     if (isPage) {
       for (const event of ['online', 'focus', 'pageshow', 'visibilitychange', 'storage']) {
-        surroundings.addEventListener(event, () => this.wake())
+        platform.addEventListener?.(event, () => this.wake())
       }
     }
   }
 
   override get expiresAt(): number | undefined {
-    const { kept, result, expiresAt } = this.#core
+    const { clock, state } = this.#runtime
+    const { kept, result, expiresAt } = state
 
-    return kept && result && expiresAt
+    return kept && result && clock.now() + expiresAt - clock.elapsed()
   }
 
   /** Our own way is taken in the constructor: here, that of the stock client would be. */
   override handleSocket(): void {}
 
-  override wake(): void {
-    wake(this.#core)
-    void follow(this.#core)
-    void leave(this.#core)
+  override setAccessToken(accessToken: string): Promise<unknown> {
+    return this.#patiently(super.setAccessToken(accessToken))
   }
 
-  override async renew(): Promise<AuthenticationResult> {
-    await renew(this.#core)
-    return this.#core.result!
+  override getAccessToken(): Promise<string | null> {
+    return this.#patiently(super.getAccessToken())
+  }
+
+  override removeAccessToken(): Promise<null> {
+    return this.#patiently(super.removeAccessToken())
+  }
+
+  override wake(): void {
+    void dispatch(this.#runtime, 'woke')
+    void look(this.#runtime)
+    void leave(this.#runtime)
+  }
+
+  override renew(): Promise<AuthenticationResult> {
+    return renew(this.#runtime, true)
   }
 
   /**
    * Signs in; without `authentication`, as `reAuthenticate`. One sign-in at a time: the last one counts.
    *
    * @returns the answer of the service, without its refresh token
-   * @throws what the service answers; whoever was signed in before still is
+   * @throws what the service answers; who was signed in before still is
    */
   override authenticate(
     authentication?: AuthenticationRequest,
     params?: Params
   ): Promise<AuthenticationResult> {
-    return authentication ? this.#show(signIn(this.#core, authentication, params)) : this.reAuthenticate()
+    return authentication ? this.#show(signIn(this.#runtime, authentication, params)) : this.reAuthenticate()
   }
 
   /**
@@ -108,7 +132,9 @@ export class RefreshTokenClient extends AuthenticationClient {
 
     return current && !force
       ? current
-      : this.#show(resume(this.#core, () => super.reAuthenticate(true, strategy, params), strategy, params))
+      : this.#show(
+          resume(this.#runtime, () => super.reAuthenticate(true, strategy, params), strategy, params)
+        )
   }
 
   /**
@@ -117,7 +143,18 @@ export class RefreshTokenClient extends AuthenticationClient {
    * @throws the error of a service that could not be told
    */
   override logout(): Promise<AuthenticationResult | null> {
-    return signOut(this.#core, () => super.logout())
+    return signOut(this.#runtime)
+  }
+
+  /** A storage that fails, or never answers, holds nothing. Not so the location: it holds errors of OAuth. */
+  #patiently<T>(work: Promise<T>): Promise<T | null> {
+    return inTime(this.#runtime.clock, work, storagePatience).catch((error) => {
+      if (isRefused(error)) {
+        throw error
+      }
+
+      return null
+    })
   }
 
   /** Has calls wait for an authentication; if it fails, all is as before. */
@@ -125,7 +162,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     const { app } = this
     const shown = authentication.catch((error) => {
       if (app.get('authentication') === shown) {
-        show(this.#core)
+        show(this.#runtime)
       }
 
       throw error

@@ -1,82 +1,123 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
+import type { AuthenticationClient } from '@feathersjs/authentication-client'
 import type { Params } from '@feathersjs/feathers'
-import { convert, isRefused } from './answers.js'
-import type { Core } from './core.js'
-import { forget } from './session.js'
-import type { Kept } from './session-storage.js'
+import { addressOf } from './address.js'
+import { convert, requireAnswer } from './answers.js'
+import type { Kept } from './core.js'
+import { inTime, type Timers } from './ports/clock.js'
+import type { SocketLink } from './ports/socket.js'
+import { onFailure } from './ports/transport.js'
 
-/** Signs in, and a socket too. */
+/** What requests of the authentication service are made with. */
+export interface Requester {
+  readonly client: AuthenticationClient
+  readonly clock: Timers
+  /** None over HTTP. */
+  readonly link: SocketLink | undefined
+  /** Why a refresh failed, while hooks of the app are told so. */
+  hooked?: Error | undefined
+}
+
+/** Signs in, and a socket too. @throws Unavailable also for an answer that is not the service's, or none in 20 s */
 export async function create(
-  core: Core,
+  requester: Requester,
   data: AuthenticationRequest,
-  params?: Params
+  params?: Params,
+  onFail?: (error: unknown) => void
 ): Promise<AuthenticationResult> {
-  const { cookie, jwtStrategy } = core.client.options
-  const { link } = core
+  const { client, link } = requester
+  const { cookie, jwtStrategy } = client.options
 
-  try {
-    if (cookie && data.strategy !== jwtStrategy) {
-      if (data.strategy !== 'refresh-token') {
-        data = { ...data, cookie }
-      }
-      if (link) {
-        return await byFetch(core, data)
-      }
+  if (cookie && data.strategy !== jwtStrategy) {
+    if (data.strategy !== 'refresh-token') {
+      data = { ...data, cookie }
     }
-
-    const answer = await core.client.service.create(data, withCookies(core, params))
-
     if (link) {
-      link.token = answer.accessToken
+      return requireAnswer(await inTime(requester.clock, byFetch(requester, data)))
     }
-
-    return answer
-  } catch (error) {
-    if (!core.kept && isRefused(error)) {
-      await forget(core)
-    }
-
-    throw error
   }
+
+  const answer = requireAnswer(
+    await ask(requester, params, (params) => client.service.create(data, params), onFail)
+  )
+
+  if (link) {
+    link.token = answer.accessToken
+  }
+
+  return answer
 }
 
 /** May be repeated until an answer has come. */
-export const refresh = (core: Core, { key, refreshToken }: Kept): Promise<AuthenticationResult> =>
-  create(core, {
+export function refresh(requester: Requester, { key, refreshToken }: Kept): Promise<AuthenticationResult> {
+  const data = {
     strategy: 'refresh-token',
-    [core.client.options.refreshTokenField!]: refreshToken,
+    [requester.client.options.refreshTokenField!]: refreshToken,
     idempotencyKey: key
+  }
+
+  return create(requester, data, undefined, (error) => {
+    requester.hooked = convert(error)
   })
+}
 
 /**
  * Ends the session of an access token; on a socket, the one that it is signed in with.
  *
- * @param method `_remove` runs no hooks: that of the official client waits for a sign-in that is under way
+ * @param accessToken What the official hooks attach, when left out
+ * @param method `_remove` runs no hooks: that of the official client waits for a sign-in in progress
  */
-export function remove(
-  core: Core,
-  accessToken: string,
+export async function remove(
+  requester: Requester,
+  accessToken?: string,
   method: 'remove' | '_remove' = 'remove'
 ): Promise<AuthenticationResult> {
-  const { cookie, header, scheme } = core.client.options
-  const headers = { [header]: `${scheme} ${accessToken}` }
+  const { client, clock, link } = requester
+  const { cookie, header, scheme } = client.options
+  const headers = accessToken ? { [header]: `${scheme} ${accessToken}` } : undefined
 
-  return cookie && core.link
-    ? byFetch(core, undefined, headers)
-    : core.client.service[method as 'remove'](null as never, withCookies(core, { headers }))
+  const answer = await (cookie && link
+    ? inTime(clock, byFetch(requester, undefined, headers))
+    : ask(requester, headers && { headers }, (params) =>
+        client.service[method as 'remove'](null as never, params)
+      ))
+
+  return accessToken ? requireAnswer(answer) : answer
+}
+
+/** Hears of a failure before the hooks of the app do, since these may wait for what comes of it. */
+function ask<T>(
+  requester: Requester,
+  params: Params | undefined,
+  send: (params: Params) => Promise<T>,
+  onFail?: (error: unknown) => void
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const query = {
+      ...params?.query,
+      [onFailure](error: unknown) {
+        onFail?.(error)
+        reject(convert(error))
+      }
+    }
+
+    inTime(requester.clock, send({ ...withCookies(requester, params), query }))
+      .finally(() => (requester.hooked = undefined))
+      .then(resolve, reject)
+  })
 }
 
 /** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
-const withCookies = (core: Core, params?: Params): Params | undefined =>
-  core.client.options.cookie ? { ...params, connection: { credentials: 'include' } } : params
+const withCookies = ({ client }: Requester, params?: Params): Params | undefined =>
+  client.options.cookie ? { ...params, connection: { credentials: 'include' } } : params
 
 /** Signs in or, without data, out over HTTP, where the app itself has a socket: that brings no cookies. */
 async function byFetch(
-  core: Core,
+  { client }: Requester,
   data?: AuthenticationRequest,
   headers?: Record<string, string>
 ): Promise<AuthenticationResult> {
-  const response = await fetch(new URL(core.client.options.path, core.client.app.io.io.uri), {
+  const response = await fetch(addressOf(client), {
     method: data ? 'POST' : 'DELETE',
     credentials: 'include',
     headers: { 'Content-Type': 'application/json', ...headers },

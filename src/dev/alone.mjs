@@ -1,20 +1,21 @@
-import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const heartbeat = 1000 // ms: how often the one at work touches the lock file
-const abandoned = 10_000 // ms without a heartbeat: the one at work was killed
+const heartbeat = 1000 // ms: how often the holder touches the lock file
+const abandoned = 10_000 // ms without a heartbeat: the holder was killed
 
 /**
- * Runs `work` while no other process that names the same lock file does; the others wait their turn.
- * A heartbeat rather than a process id says that the lock is held: ids are used again, and mean nothing in
- * another container that shares the folder.
+ * Runs `work` in one process at a time, of those that use the same lock file.
+ *
+ * The lock is held while its holder touches it. Its process id would not do: ids are reused, and mean nothing in another
+ * container that shares the folder.
  *
  * @param {string} lockFile absolute path
  * @param {() => Promise<void>} work
  */
 export async function alone(lockFile, work) {
-  for (let told = false; !acquire(lockFile); told = true) {
-    if (!told) console.error('Waiting for another process that prepares this folder …')
+  for (let waits = false; !acquire(lockFile); waits = true) {
+    if (!waits) console.error('Waiting for another process that prepares this folder …')
     await sleep(200)
   }
   const release = () => rmSync(lockFile, { force: true })
@@ -30,8 +31,7 @@ export async function alone(lockFile, work) {
 }
 
 function acquire(lockFile) {
-  const held = statSync(lockFile, { throwIfNoEntry: false })
-  if (held && Date.now() - held.mtimeMs > abandoned) rmSync(lockFile, { force: true })
+  if (isAbandoned(lockFile)) removeAbandoned(lockFile)
   try {
     writeFileSync(lockFile, `${process.pid}\n`, { flag: 'wx' })
     return true
@@ -41,10 +41,27 @@ function acquire(lockFile) {
   }
 }
 
+function isAbandoned(lockFile) {
+  const held = statSync(lockFile, { throwIfNoEntry: false })
+  return held !== undefined && Date.now() - held.mtimeMs > abandoned
+}
+
+/** Of several that find it abandoned one removes it: the others must not remove the lock that this one then makes. */
+function removeAbandoned(lockFile) {
+  const removed = `${lockFile}.${process.pid}`
+  try {
+    renameSync(lockFile, removed)
+    if (!isAbandoned(removed)) linkSync(removed, lockFile) // another process made it in the meantime: put it back
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error
+  }
+  rmSync(removed, { force: true })
+}
+
 function touch(file) {
   try {
     utimesSync(file, new Date(), new Date())
   } catch {
-    // someone removed it by hand: nothing to keep alive
+    // somebody removed it by hand: there is nothing to keep alive
   }
 }

@@ -1,9 +1,9 @@
-/** What keeps a development service from starting. The message is one sentence that says what to do about it. */
+/** A problem that keeps a development service from starting. The message is one sentence that says what to do. */
 export class DevelopmentError extends Error {
   override name = 'DevelopmentError'
 }
 
-/** The part of an error that a sentence has room for. */
+/** The first line of an error's message, to be quoted in a sentence. */
 export function reason(error: unknown): string {
   return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
 }

@@ -1,36 +1,40 @@
-import { findMongod } from './mongod-binary.js'
-import { launch } from './mongod-launch.js'
-import { makePlace, readRecord, urlOf, writeRecord } from './mongod-place.js'
+import { findMongod } from './mongod/binary.js'
+import { launch } from './mongod/launch.js'
+import { passwordIn } from './mongod/password.js'
+import { makePlace, readRecord, urlOf, writeRecord } from './mongod/place.js'
 import { reason } from './development-error.js'
-import { isMongodOf } from './replica-set.js'
+import { isMongodOf } from './mongod/replica-set.js'
 
 export interface MongodOptions {
-  /** Keeps all of it: the data in `mongodb/`, the last run's log in `mongod.log`, its address in `mongod.json`. */
+  /** Holds everything: the data in `mongodb/`, the log of the last run in `mongod.log`, its address in `mongod.json`. */
   folder: string
-  /** Hears, in a sentence each, which mongod is used and what takes time. */
+  /** Whether other programs of this machine need a password, which is kept in `mongod.key`. */
+  hasPassword?: boolean
+  /** Called with a sentence about which mongod is used, and about anything that takes time. */
   log: (sentence: string) => void
 }
 
 export interface RunningMongod {
-  /** With the database name `moult`. */
+  /** With the database `moult`. */
   url: string
-  /** Ends it cleanly; what was written stays in the folder. */
+  /** Stops it cleanly; the data stays in the folder. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a MongoDB of this folder's own: a real mongod, as a replica set of one node, so that change streams
- * and transactions work. It finds or fetches the mongod. Only this machine can reach it. Data and, if it is
- * free, the port are those of the last start. Should the mongod end by itself, it is started again.
+ * Starts a MongoDB for a folder: a real mongod, as a replica set of one node, so that change streams and transactions
+ * work. Downloads a mongod if there is none. Only this machine can reach it. It keeps its data and, if still free, its
+ * port between starts. If it ends unexpectedly, it is restarted.
  *
- * It runs apart from the terminal: a Ctrl-C there reaches the service alone, which can use its database until
- * it has finished and calls `stop()`. When the service is killed, the mongod ends by itself.
+ * It runs apart from the terminal, so Ctrl-C only reaches the service, which can use its database until it calls
+ * `stop()`. If the service is killed, the mongod ends by itself.
  *
- * @throws {DevelopmentError} when there is no mongod to be had, another service uses the folder, or the data
- *   can't be opened
+ * @throws {DevelopmentError} if no mongod can be found or fetched, another service uses the folder, or the data can't be
+ *   opened
  */
-export async function startMongod({ folder, log }: MongodOptions): Promise<RunningMongod> {
-  const place = await makePlace(folder)
+export async function startMongod({ folder, hasPassword, log }: MongodOptions): Promise<RunningMongod> {
+  const found = await makePlace(folder)
+  const place = hasPassword ? { ...found, password: await passwordIn(found.keyFile) } : found
   const binary = await findMongod(log)
   log(`MongoDB ${binary.version} (${binary.origin}) keeps its data in ${place.dbPath}`)
 
@@ -49,7 +53,7 @@ export async function startMongod({ folder, log }: MongodOptions): Promise<Runni
   const supervision = supervise().catch((error: unknown) => log(reason(error)))
 
   return {
-    url: urlOf(mongod.port),
+    url: urlOf(mongod.port, place.password),
     async stop() {
       stopping = true
       await mongod.stop()
@@ -60,11 +64,11 @@ export async function startMongod({ folder, log }: MongodOptions): Promise<Runni
 }
 
 /**
- * The URL of the mongod that a service runs for this folder right now, or null: asked of the mongod itself, as
- * the record may tell of one that was killed.
+ * The URL of the mongod that is running for this folder, or null. Asks the mongod itself, since the record may be of one
+ * that was killed.
  */
 export async function runningMongod(folder: string): Promise<string | null> {
   const place = await makePlace(folder)
-  const { url, port } = await readRecord(place)
-  return url && port && (await isMongodOf(place.dbPath, port)) ? url : null
+  const { url } = await readRecord(place)
+  return url && (await isMongodOf(place.dbPath, url)) ? url : null
 }

@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { readText } from './read-text.mjs'
 
 const entry = 'public/page/main.ts'
 const script = 'public/client.js'
-const sources = ['public/page', 'src/client'] // what esbuild reads, besides node_modules
-const browsers = ['chrome111', 'firefox121', 'safari16.4'] // of 2023: what page.css needs, too
+const sources = ['public/page', 'src/client'] // the inputs of esbuild, besides node_modules
+const browsers = ['chrome111', 'firefox121', 'safari16.4'] // of 2023, which page.css requires as well
 
-/** Whether the page's script was built from the sources as they are: it begins with their digest. */
+/** Whether the page's script is up to date: it begins with a digest of its sources. */
 export function isBundled(root) {
-  const file = join(root, script)
   if (!existsSync(join(root, entry))) return true // a project without the page
-  return existsSync(file) && readFileSync(file, 'utf8').startsWith(banner(root))
+  return readText(join(root, script))?.startsWith(banner(root)) ?? false
 }
 
-/** Bundles the page's script, with the official client and the plug-in. */
+/** Bundles the page's script with the Feathers client and the plug-in. */
 export async function bundle(root) {
-  const { build } = await import('esbuild') // only here: a production install has none
+  const { build } = await import('esbuild') // here, because a production install lacks it
   await build({
     absWorkingDir: root,
     entryPoints: [entry],

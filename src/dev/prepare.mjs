@@ -11,6 +11,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join, relative, resolve } from 'node:path'
 import { alone } from './alone.mjs'
 import { bundle, isBundled } from './page-bundle.mjs'
+import { readText } from './read-text.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 const stampFile = join(root, 'lib/.stamp')
@@ -19,12 +20,12 @@ const wantsPage = !process.argv.includes('--no-build')
 const wantsBuild = wantsPage && !process.argv.includes('--page')
 const wantsTools = !wantsBuild || process.argv.includes('--dev')
 
-let running // the child process, for a signal to reach it
+let running // the child process, to pass signals to
 
 async function prepare() {
   if (isInstalled() && isBuilt() && hasPage()) return
   await alone(join(root, '.prepare.lock'), async () => {
-    // asked again: another process may have done it while this one waited
+    // checked again: another process may have done it while this one waited
     if (!isInstalled()) await install()
     if (!isBuilt()) await build()
     if (!hasPage()) await buildPage()
@@ -32,8 +33,8 @@ async function prepare() {
 }
 
 /**
- * Whether node_modules holds what package-lock.json lists, by the list that npm keeps there. Packages for
- * other platforms may be absent; so may all that is for development, when lib/ is built.
+ * Whether node_modules holds what package-lock.json lists, according to the list that npm keeps there. Packages for other
+ * platforms may be missing; so may those for development, once lib/ is built.
  */
 function isInstalled() {
   const locked = packages('package-lock.json')
@@ -59,15 +60,14 @@ function packages(file) {
 
 async function install() {
   console.error('Installing the dependencies that package-lock.json lists …')
-  // tsc is one for development, so NODE_ENV=production must not leave those out; no package of ours needs to
-  // run a script of its own when it is installed
+  // Includes packages for development, such as tsc, even with NODE_ENV=production. No package needs its install scripts
   await run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
 }
 
-/** Whether lib/ was built from the sources as they are. Contents count: a checkout or a copy changes times. */
+/** Whether lib/ is up to date, judged by contents: a checkout or a copy changes file times. */
 function isBuilt() {
   if (!wantsBuild) return true
-  return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === digest() && isComplete()
+  return readText(stampFile) === digest() && isComplete()
 }
 
 function isComplete() {
@@ -87,12 +87,12 @@ function digest() {
 
 async function build() {
   console.error('Building lib/ from src/ …')
-  const built = digest() // before tsc reads them: a source that changes meanwhile is built next time
+  const built = digest() // before tsc reads the sources, so that one that changes meanwhile is built next time
   rmSync(stampFile, { force: true })
-  if (!isComplete()) rmSync(join(root, 'lib/.tsbuildinfo'), { force: true }) // tsc's notes say that it is
+  if (!isComplete()) rmSync(join(root, 'lib/.tsbuildinfo'), { force: true }) // tsc would take it to be complete
   await run(process.execPath, ['node_modules/typescript/bin/tsc'])
   removeStale()
-  // For npx in a checkout: npm makes it executable where it installs it, once
+  // For npx in a checkout: npm makes it executable only when it installs it
   if (existsSync(cli)) chmodSync(cli, 0o755)
   mkdirSync(join(root, 'lib'), { recursive: true })
   writeFileSync(stampFile, built)
@@ -107,12 +107,12 @@ async function buildPage() {
   await bundle(root)
 }
 
-/** Removes what was built from sources that are gone. */
+/** Removes output of sources that no longer exist. */
 function removeStale() {
   const current = new Set(sources().map(outputStem))
   for (const file of filesIn('lib')) {
     const [, stem] = /^(.+?)(?:\.d\.ts|\.js)(?:\.map)?$/.exec(file) ?? []
-    if (stem && !current.has(stem)) rmSync(file)
+    if (stem && !current.has(stem)) rmSync(file, { force: true })
   }
 }
 
@@ -120,7 +120,7 @@ function sources() {
   return filesIn('src').filter((file) => file.endsWith('.ts'))
 }
 
-/** src/a/b.ts is built to lib/a/b.js, lib/a/b.d.ts and so on: this is lib/a/b */
+/** The path of the output of a source without extension: lib/a/b for src/a/b.ts. */
 function outputStem(source) {
   return join(root, 'lib', relative(join(root, 'src'), source).replace(/\.ts$/, ''))
 }
@@ -133,7 +133,7 @@ function filesIn(folder) {
     .sort()
 }
 
-/** Runs a command to its end; its output is shown, beside that of what is prepared for. */
+/** Runs a command to its end. Its output goes to standard error. */
 function run(command, args) {
   const shell = process.platform === 'win32' && command === 'npm' // a .cmd file there
   running = spawn(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell })

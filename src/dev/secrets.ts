@@ -9,16 +9,16 @@ export interface DevelopmentSecrets {
   refreshToken: string
 }
 
-const length = 48 // bytes: above the 32 that HS256 takes, and free of padding in base64url
+const length = 48 // bytes: more than the 32 that HS256 needs, and without padding in base64url
 
-/** Where the secrets of a folder are. */
+/** The file with the secrets of a folder. */
 export const secretsFile = (folder: string) => join(folder, 'secrets.json')
 
 /**
- * The secrets of this folder: random ones, made once and kept in `<folder>/secrets.json`, readable by its owner
- * only. Of several processes that start at once, the first one's are used by all.
+ * The secrets of a folder: random ones, generated once and kept in `<folder>/secrets.json`, readable by the owner only. If
+ * several processes start at once, all use those of the first.
  *
- * @throws {DevelopmentError} with a sentence that names the file, when it can't be read or written, or holds something else
+ * @throws {DevelopmentError} if the file can't be read or written, or holds something else
  */
 export async function developmentSecrets(folder: string): Promise<DevelopmentSecrets> {
   const file = secretsFile(folder)
@@ -54,7 +54,7 @@ function isSecret(value: unknown): value is string {
   return typeof value === 'string' && value.length >= 32
 }
 
-/** A link to a complete file appears at once or not at all, and never replaces the one that came first. */
+/** Links a complete file into place, which is atomic and never replaces the file of another process. */
 async function makeSecrets(folder: string, file: string): Promise<DevelopmentSecrets> {
   const secrets = { accessToken: randomSecret(), refreshToken: randomSecret() }
   const draft = `${file}.${randomBytes(6).toString('hex')}`

@@ -1,9 +1,9 @@
 import { BadRequest, Conflict, FeathersError, GeneralError } from '@feathersjs/errors'
 import type { HookContext, NextFunction } from '../declarations.js'
-import { isDuplicate } from '../mongodb.js'
-import { isNotPrimary, isUnreachable, unavailable } from '../refresh-token/errors.js'
+import { isDuplicate } from '../database/indexes.js'
+import { isNotPrimary, isUnreachable, unavailable } from '../refresh-token/internal.js'
 
-/** Around all methods: nothing gets out that was not meant to. What is our fault is logged, and a bare 500. */
+/** Around all methods: clients only get errors meant for them. Any other error is logged and becomes a bare 500. */
 export const convertErrors = () => async (context: HookContext, next: NextFunction) => {
   try {
     await next()
@@ -15,17 +15,17 @@ export const convertErrors = () => async (context: HookContext, next: NextFuncti
 
       context.app
         .get('logger')
-        .error({ requestId, ...describe(error) }, `${context.path} ${context.method} failed`)
+        .error({ requestId, ...loggable(error) }, `${context.path} ${context.method} failed`)
     }
 
     throw converted
   }
 }
 
-/** The error that a client gets for one that was thrown, by us, by the database or by the body parser. */
+/** The error that a client gets for an error of ours, of the database or of the body parser. */
 export function toFeathersError(error: unknown): FeathersError {
   if (isDuplicate(error)) {
-    return new Conflict('The email is taken', { errors: [{ field: 'email', message: 'is taken' }] })
+    return emailTaken()
   }
   if (isUnreachable(error) || isAdapterError(error)) {
     return unavailable()
@@ -37,19 +37,22 @@ export function toFeathersError(error: unknown): FeathersError {
   return fromHttp(error) ?? new GeneralError('Something went wrong here; it has been logged')
 }
 
+export const emailTaken = (): Conflict =>
+  new Conflict('The email is taken', { errors: [{ field: 'email', message: 'is taken' }] })
+
 /**
- * The Feathers adapter makes a 500 of every error of the driver and drops its class. An answer of the server (what it
- * makes of a request) has a number as code; without one, there was no answer.
+ * Whether the Feathers adapter made this 500 of an error of the driver, whose class it drops, that means that the
+ * database can't be reached. An error that the server answered has a numeric code; any other means that none came.
  */
 function isAdapterError(error: unknown): boolean {
   return (
     error instanceof GeneralError &&
-    error.data?.errorLabelSet instanceof Set && // what the driver puts on all of its errors
+    error.data?.errorLabelSet instanceof Set && // as on all errors of the driver
     (typeof error.data.code !== 'number' || isNotPrimary(error.data.code))
   )
 }
 
-/** What Koa and what it parses requests with throw: a status, or a code. */
+/** Errors of Koa and its parsers, which have a status or a code. */
 function fromHttp(error: unknown): FeathersError | undefined {
   const { status, code } = error as { status?: unknown; code?: unknown }
   const isRefusal = typeof status === 'number' && status >= 400 && status < 500
@@ -57,7 +60,7 @@ function fromHttp(error: unknown): FeathersError | undefined {
   return isRefusal || code === 'ERR_INVALID_URL' ? new BadRequest('The request can not be read') : undefined
 }
 
-/** Of an error only what can't hold a secret. */
-export function describe(error: unknown): { error: string; stack?: string | undefined } {
+/** The parts of an error that can't hold a secret. */
+export function loggable(error: unknown): { error: string; stack?: string | undefined } {
   return error instanceof Error ? { error: error.name, stack: error.stack } : { error: typeof error }
 }

@@ -1,20 +1,21 @@
 import type { HookContext, NextFunction } from '../declarations.js'
-import { unavailable } from '../refresh-token/errors.js'
+import { unavailable } from '../refresh-token/internal.js'
 
-const longest = 12_000 // ms, and up to a second more: longer than the longest call of the database, and inside the 15 s that are promised
+// ms, plus a second at most: more than the longest database operation takes, and within the 15 s that are promised
+const longest = 12_000
 
 const tick = 1000 // ms
 
-/** A call that is under way. */
+/** A call in progress. */
 interface Call {
-  /** ms of performance.now() */
+  /** ms, on the clock of performance.now() */
   until: number
   fail: (error: Error) => void
 }
 
-/** Around all methods: whatever waits for whatever, the client hears in time. @throws Unavailable */
+/** Around all methods: fails any call that exceeds the limit. @throws Unavailable */
 export const limitTime = () => {
-  // In the order they began: one timer for all is cheaper than one for each
+  // Oldest first. One timer for all is cheaper than one per call
   const calls = new Set<Call>()
 
   setInterval(() => failLate(calls), tick).unref()

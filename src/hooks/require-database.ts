@@ -1,6 +1,6 @@
 import type { HookContext, NextFunction } from '../declarations.js'
 
-/** Around all methods: nothing is done on a database whose indexes are not there yet. @throws Unavailable */
+/** Around all methods: refuses calls until the indexes exist. @throws Unavailable */
 export const requireDatabase =
   () =>
   async ({ app }: HookContext, next: NextFunction) => {

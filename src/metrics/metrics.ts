@@ -1,11 +1,15 @@
 import type { Middleware } from '@feathersjs/koa'
 import { NotAuthenticated } from '@feathersjs/errors'
 import cluster from 'node:cluster'
+import type { Registry } from 'prom-client'
 import type { Application, NextFunction } from '../declarations.js'
-import { requireMethod } from '../routes.js'
+import { requireMethod } from '../http/require-method.js'
 import { contentType, hasToken, path, serveMetrics, type MetricsServer } from './server.js'
 
-/** `app.get('scrape')`: what is counted, as text; on a port of its own, if that is configured. Of workers the primary serves it. */
+/**
+ * `app.get('scrape')`: the metrics as text; also served on a port of their own, if one is configured. Of several workers,
+ * the primary serves it.
+ */
 export const metrics = (app: Application) => {
   const settings = app.get('metrics')
   let server: MetricsServer | undefined
@@ -17,7 +21,7 @@ export const metrics = (app: Application) => {
   app.hooks({
     setup: [
       async (_context: unknown, next: NextFunction) => {
-        // Not loaded where nothing is counted
+        // Loaded only if metrics are on
         const { makeRegistry } = await import('./registry.js')
         const registry = makeRegistry(app)
 
@@ -40,7 +44,7 @@ export const metrics = (app: Application) => {
   })
 }
 
-/** On the port of the service, to those who have the token. */
+/** Serves the metrics on the port of the service, to those who have the token. */
 export const publishedMetrics = (): Middleware<Application> => async (ctx, next) => {
   const settings = ctx.path === path && ctx.app.get('metrics')
 
@@ -58,5 +62,14 @@ export const publishedMetrics = (): Middleware<Application> => async (ctx, next)
 function requireToken(ctx: Parameters<Middleware>[0], token: string | undefined): void {
   if (!hasToken(ctx.get('Authorization'), token)) {
     throw new NotAuthenticated('The metrics are for those who have their token')
+  }
+}
+
+declare module '../declarations.js' {
+  interface Configuration {
+    /** What this process has counted; only with the setting `metrics`. */
+    metricsRegistry: Registry
+    /** What all processes have counted, in Prometheus' text format; only with the setting `metrics`. */
+    scrape: () => Promise<string>
   }
 }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import { onAttempt, outcomes, signInStrategies } from '../attempts.js'
+import { onAttempt, outcomes, signInStrategies } from '../services/authentication/attempts.js'
+import type { MailOutcome, Outbox } from '../accounts/internal.js'
 import type { Application } from '../declarations.js'
 import type { EndReason, UserChange } from '../refresh-token/index.js'
 
@@ -7,6 +8,7 @@ const signInOutcomes = [
   'ok',
   'refused',
   'disabled',
+  'unverified',
   'limited',
   'malformed',
   'forbidden',
@@ -26,9 +28,11 @@ const endReasons = {
   expired: 0
 } satisfies Record<EndReason, 0>
 
+const mailOutcomes: MailOutcome[] = ['sent', 'dropped', 'failed', 'given up']
+
 /**
- * What is counted in this process, with what prom-client knows of Node.js. Labels have few values, none of which a
- * client makes up.
+ * The metrics of this process, with those of Node.js that prom-client collects. Labels have few values, and clients
+ * can't add any.
  */
 export function makeRegistry(app: Application): Registry {
   const registry = new Registry()
@@ -42,6 +46,7 @@ export function makeRegistry(app: Application): Registry {
   watchHasher(app, registry)
   watchSockets(app, registry)
   watchTrail(app, registry)
+  watchMail(app, registry)
 
   return registry
 }
@@ -54,7 +59,7 @@ function countLogins(app: Application, registry: Registry): void {
     registers: [registry]
   })
 
-  // From 0 on, so that the first of its kind is seen to be one more
+  // Initialized to 0, so that the first one of its kind shows as an increase
   for (const strategy of signInStrategies(app.service('authentication'))) {
     signInOutcomes.forEach((outcome) => logins.inc({ strategy, outcome }, 0))
   }
@@ -74,7 +79,7 @@ function countRefreshes(app: Application, registry: Registry): void {
     registers: [registry]
   })
 
-  // From 0 on, so that the first of its kind is seen to be one more
+  // Initialized to 0, so that the first one of its kind shows as an increase
   outcomes.forEach((outcome) => refreshes.inc({ outcome }, 0))
   refreshes.inc({ outcome: 'repeated' }, 0)
 
@@ -161,7 +166,7 @@ function watchHasher(app: Application, registry: Registry): void {
       registers: [],
       collect() {
         this.set({ state: 'active' }, hasher.active)
-        this.set({ state: 'waiting' }, hasher.waiting)
+        this.set({ state: 'waiting' }, hasher.waiting + app.get('turns').waiting)
       }
     })
   )
@@ -192,7 +197,49 @@ function watchTrail(app: Application, registry: Registry): void {
   )
 }
 
-/** A figure that is looked up when it is asked for. */
+function watchMail(app: Application, registry: Registry): void {
+  const outbox = app.get('accountsByMail')?.outbox
+
+  if (!outbox) {
+    return
+  }
+
+  const mails = new Counter({
+    name: 'moult_mails_total',
+    help: 'Attempts of this process to send a mail, by outcome; dropped: nobody was to get it',
+    labelNames: ['outcome'],
+    registers: [registry]
+  })
+
+  mailOutcomes.forEach((outcome) => mails.inc({ outcome }, 0))
+  outbox.on('attempted', ({ outcome }) => mails.inc({ outcome }))
+
+  registry.registerMetric(
+    new Gauge({
+      name: 'moult_mails_waiting',
+      help: 'Mails to be sent, by all instances',
+      registers: [],
+      async collect() {
+        this.set((await outboxState(outbox)).waiting)
+      }
+    })
+  )
+  registry.registerMetric(
+    new Gauge({
+      name: 'moult_mails_oldest_seconds',
+      help: 'How long the oldest of them has been waiting',
+      registers: [],
+      async collect() {
+        this.set((await outboxState(outbox)).oldest / 1000)
+      }
+    })
+  )
+}
+
+/** NaN while the database can't be reached: all other metrics are needed then. */
+const outboxState = (outbox: Outbox) => outbox.state().catch(() => ({ waiting: NaN, oldest: NaN }))
+
+/** A gauge whose value is read when the metrics are. */
 function gauge(name: string, help: string, registry: Registry, value: () => number): void {
   registry.registerMetric(
     new Gauge({

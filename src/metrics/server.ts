@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ConfigurationError } from '../refresh-token/errors.js'
+import { ConfigurationError } from '../refresh-token/index.js'
 import type { MetricsSettings } from './settings.js'
 
 /** Prometheus' text format. */
@@ -9,7 +9,7 @@ export const contentType = 'text/plain; version=0.0.4; charset=utf-8'
 export const path = '/metrics'
 
 export interface MetricsServer {
-  /** Where it listens. No URL: whoever starts the service reads that of its own address. */
+  /** Says where it listens. Not as a URL, so that it isn't mistaken for the address of the service. */
   sentence: string
   close(): Promise<void>
 }
@@ -69,7 +69,7 @@ async function answer(
   }
 }
 
-/** Whether a request may read them; with no token configured anybody who gets here. */
+/** Whether a request may read the metrics: any may, if no token is configured. */
 export function hasToken(header: string | undefined, token: string | undefined): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest()
 

@@ -1,8 +1,8 @@
 import { Type, type Static } from '@feathersjs/typebox'
-import { switchable } from '../rate-limits/settings.js'
-import { ConfigurationError } from '../refresh-token/errors.js'
+import { ConfigurationError } from '../refresh-token/index.js'
+import { switchable } from '../settings/switchable.js'
 
-/** `metrics`: where they are read; `false` counts nothing. */
+/** `metrics`: where they are served; `false` turns them off. */
 export const metricsSetting = switchable(
   {
     port: Type.Optional(
@@ -21,7 +21,7 @@ export const metricsSetting = switchable(
 
 export type MetricsSettings = Static<typeof metricsSetting>
 
-/** @throws ConfigurationError where anybody could read them */
+/** @throws ConfigurationError if anybody could read the metrics */
 export function requireGuarded(metrics: MetricsSettings): void {
   if (metrics && metrics.port === undefined && metrics.token === undefined) {
     throw new ConfigurationError(

@@ -1,11 +1,11 @@
 import type { Service } from '@feathersjs/feathers'
 import { readFileSync } from 'node:fs'
 import type { Application } from '../declarations.js'
-import { routesOf } from '../routes.js'
 import { errorResponses } from './errors.js'
 import { operation } from './operation.js'
 import type { Json, Named } from './plain-schema.js'
 import { publishedFiles } from './published-files.js'
+import { routesOf } from './routes.js'
 import { docsOf } from './service-docs.js'
 
 /** An OpenAPI document. */
@@ -24,7 +24,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
-/** Describes the app's services, from the schemas that they validate with, in OpenAPI 3.1. */
+/** Describes the app's services in OpenAPI 3.1, with the schemas that they validate with. */
 export function makeDocument(app: Application): OpenApiDocument {
   const named: Named = new Map()
   const paths = { ...servicePaths(app, named), ...publishedFiles(named) }
@@ -69,7 +69,7 @@ function servicePaths(app: Application, named: Named): OpenApiDocument['paths'] 
   return paths
 }
 
-/** Those that say something of themselves. */
+/** The services that have docs. */
 function servicesOf(app: Application) {
   return Object.entries(app.services as unknown as Record<string, Service>).flatMap(([name, service]) => {
     const docs = docsOf(service)

@@ -7,7 +7,7 @@ export type ErrorStatus = DocumentedError | 400 | 405 | 413 | 503
 interface ErrorDocs {
   name: string
   description: string
-  /** Fields of the body besides those that all errors have. */
+  /** Fields of the body, besides those of all errors. */
   fields?: Record<string, TSchema>
   headers?: Json
 }
@@ -19,18 +19,26 @@ const retryAfter = Type.Integer({ minimum: 1, description: 'When to try again, i
 const fieldErrors = Type.Array(
   Type.Object({ field: Type.String(), message: Type.String() }, { additionalProperties: false })
 )
-const reasons = StringEnum(['invalid', 'expired', 'revoked', 'reused', 'disabled'])
+const reasons = StringEnum(['invalid', 'expired', 'revoked', 'reused', 'disabled', 'unverified'])
 
 const errors: Record<ErrorStatus, ErrorDocs> = {
   400: {
     name: 'BadRequest',
-    description: 'The request is malformed; `errors` names each wrong field',
-    fields: { errors: Type.Optional(fieldErrors) }
+    description:
+      'The request is malformed; `errors` names each wrong field. Or a link was refused: then `data.reason` says why',
+    fields: {
+      errors: Type.Optional(fieldErrors),
+      data: Type.Optional(Type.Object({ reason: Type.Optional(StringEnum(['invalid', 'expired'])) }))
+    }
   },
   401: {
     name: 'NotAuthenticated',
     description: 'No credentials, or refused ones: then `data.reason` says why',
-    fields: { data: Type.Optional(Type.Object({ reason: Type.Optional(reasons) })) },
+    fields: {
+      data: Type.Optional(
+        Type.Object({ reason: Type.Optional(reasons), retryAfter: Type.Optional(Type.Number()) })
+      )
+    },
     headers: {
       'WWW-Authenticate': header('RFC 6750 §3', true, {
         enum: ['Bearer', 'Bearer error="invalid_token"']
@@ -64,7 +72,7 @@ const errors: Record<ErrorStatus, ErrorDocs> = {
   }
 }
 
-/** A reference for each of the statuses. */
+/** References to the responses for these statuses. */
 export function errorReferences(statuses: Iterable<ErrorStatus>): Json {
   const entries = [...new Set(statuses)].map((status) => [
     String(status),
@@ -74,7 +82,7 @@ export function errorReferences(statuses: Iterable<ErrorStatus>): Json {
   return Object.fromEntries(entries) as Json
 }
 
-/** What they refer to. */
+/** The responses that the references point to. */
 export function errorResponses(named: Named): Json {
   return Object.fromEntries(
     Object.entries(errors).map(([status, { name, description, headers, fields }]) => {
@@ -85,7 +93,7 @@ export function errorResponses(named: Named): Json {
   )
 }
 
-/** An error as Feathers answers it. */
+/** The body of an error, as Feathers sends it. */
 function errorSchema(name: string, code: number, fields: Record<string, TSchema> = {}) {
   return Type.Object({
     name: Type.Literal(name),

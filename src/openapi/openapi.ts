@@ -1,12 +1,12 @@
 import type { Middleware } from '@feathersjs/koa'
 import type { Application, NextFunction } from '../declarations.js'
-import { requireMethod } from '../routes.js'
-import { makeDocument } from './document.js'
+import { requireMethod } from '../http/require-method.js'
+import { makeDocument, type OpenApiDocument } from './document.js'
 
 const path = '/openapi.json'
-const maxAge = 5 * 60 // s: it changes with a new version, or another setting
+const maxAge = 5 * 60 // s: it only changes with the version or the settings
 
-/** Makes the document at the start, once all services are there. */
+/** Makes the document at the start, when all services exist. */
 export const openapi = (app: Application) => {
   app.hooks({
     setup: [
@@ -26,5 +26,11 @@ export const publishedDocument = (): Middleware<Application> => async (ctx, next
     ctx.body = ctx.app.get('openapi')
   } else {
     await next()
+  }
+}
+
+declare module '../declarations.js' {
+  interface Configuration {
+    openapi: OpenApiDocument
   }
 }

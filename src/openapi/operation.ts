@@ -1,7 +1,7 @@
 import { Type, type TObject, type TSchema } from '@feathersjs/typebox'
-import type { Route } from '../routes.js'
 import { errorReferences, type ErrorStatus } from './errors.js'
 import { plainSchema, type Json, type Named } from './plain-schema.js'
+import type { Route } from './routes.js'
 import type { OperationDocs, ServiceDocs } from './service-docs.js'
 
 const security = {
@@ -10,7 +10,7 @@ const security = {
   'anyone, and more with a token': [{}, { accessToken: [] }]
 }
 
-/** What the document says of one method of a service. */
+/** The operation object for one method of a service. */
 export function operation(
   service: string,
   route: Route,
@@ -70,8 +70,8 @@ const stringHeaders = (headers: Record<string, string>) =>
   )
 
 /**
- * The fields of a query, as far as OpenAPI has parameters for them: no operators of a field beside its value, and no
- * lists of queries (`$or`).
+ * The fields of a query, as far as OpenAPI can express them as parameters: without operators on fields, and without lists
+ * of queries (`$or`).
  */
 function queryParameters({ properties, required = [] }: TObject, named: Named): Json[] {
   return Object.entries(properties).flatMap(([name, field]) => {

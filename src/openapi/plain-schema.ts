@@ -1,9 +1,9 @@
 import type { TSchema } from '@feathersjs/typebox'
 
-/** JSON Schema as it stands in the document. */
+/** JSON Schema, as in the document. */
 export type Json = { [key: string]: unknown }
 
-// What our own keywords and formats mean, in words that every tool knows
+// Our own keywords, expressed with standard ones
 const translations: Record<string, (value: never) => Json> = {
   objectid: () => ({ type: 'string', pattern: '^[0-9a-fA-F]{24}$' }),
   date: () => ({ type: 'string', format: 'date-time' }),
@@ -15,10 +15,10 @@ const translations: Record<string, (value: never) => Json> = {
   })
 }
 
-/** The schemas that have a name (`$id`), gathered while others are translated. */
+/** The schemas that have a name (`$id`), collected during translation. */
 export type Named = Map<string, Json>
 
-/** A TypeBox schema as JSON Schema 2020-12; what has an `$id` is put into `named` and referred to. */
+/** Translates a TypeBox schema to JSON Schema 2020-12. Schemas with an `$id` are added to `named` and referenced. */
 export function plainSchema(schema: TSchema, named: Named): Json {
   const { $id, ...rest } = schema
   const plain = Object.fromEntries(

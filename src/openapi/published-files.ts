@@ -4,7 +4,7 @@ import { plainSchema, type Json, type Named } from './plain-schema.js'
 const keySet = Type.Object({ keys: Type.Array(Type.Object({ kty: Type.String(), kid: Type.String() })) })
 const openApi = Type.Object({ openapi: Type.Literal('3.1.0') })
 
-/** What is answered by no service. */
+/** The paths that are not served by a service. */
 export const publishedFiles = (named: Named) => ({
   '/.well-known/jwks.json': file(
     'The public keys of access tokens',

@@ -1,39 +1,39 @@
 import feathersPackage, { type Service } from '@feathersjs/feathers'
 import type { TObject, TSchema } from '@feathersjs/typebox'
 
-/** The errors that an operation may answer, besides those that all of its kind do. */
+/** Errors of an operation, besides those that all operations of its kind have. */
 export type DocumentedError = 401 | 403 | 404 | 409 | 429
 
-/** What the OpenAPI document says of one operation. */
+/** The description of an operation in the OpenAPI document. */
 export interface OperationDocs {
   summary: string
   description?: string
-  /** The fields of the query, as they are validated. */
+  /** The query, as it is validated. */
   query?: TObject
   /** The body, as it is validated. */
   data?: TSchema
-  /** A body. */
+  /** An example of the body. */
   example?: object
   answer: TSchema
-  /** Response headers of the answer, each a string. */
+  /** Headers of the answer, with their descriptions. */
   headers?: Record<string, string>
   errors?: DocumentedError[]
-  /** Who may call; whoever has signed in, unless it says otherwise. */
+  /** Who may call it; `signed in` by default. */
   access?: 'signed in' | 'anyone' | 'anyone, and more with a token'
 }
 
-/** What the OpenAPI document says of a service: its option `docs`. */
+/** The description of a service in the OpenAPI document: its option `docs`. */
 export interface ServiceDocs {
   description: string
-  /** What ids look like, in paths. */
+  /** The schema of ids in paths. */
   id?: TSchema
-  /** The operations, by the method of the service. */
+  /** The operations, by service method. */
   methods: Partial<Record<'find' | 'get' | 'create' | 'update' | 'patch' | 'remove', OperationDocs>>
-  /** `remove` without an id, where that can be called: of all, or of what the caller's token belongs to. */
+  /** `remove` without an id, if allowed: of all entries, or of what the caller's token belongs to. */
   removeWithoutId?: OperationDocs
 }
 
-/** What a service says of itself. */
+/** The docs of a service; undefined if it has none. */
 export function docsOf(service: Service): ServiceDocs | undefined {
   const { docs } = feathersPackage.getServiceOptions(service)
 
@@ -42,7 +42,7 @@ export function docsOf(service: Service): ServiceDocs | undefined {
 
 declare module '@feathersjs/feathers' {
   interface ServiceOptions {
-    /** A function where it is not known yet when the service is made. */
+    /** A function, if they are not known yet when the service is registered. */
     docs?: ServiceDocs | (() => ServiceDocs)
   }
 }

@@ -2,8 +2,8 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import { RateLimit, type RateLimitOptions } from './rate-limit.js'
 
 /**
- * Limits failures. Each attempt is counted before it is made, so that however many come at once, no more than the
- * limit are made; one that succeeds clears the count.
+ * Limits failed attempts. Each is counted before it is made, so that however many come at once, no more than the limit
+ * are made. A success clears the count.
  */
 export class FailureLimit extends RateLimit {
   readonly #queues = new Map<string, { turn: LimitFunction; length: number }>()
@@ -15,10 +15,10 @@ export class FailureLimit extends RateLimit {
   }
 
   /**
-   * Makes an attempt. It failed when it throws a 401 or a 403; any other error says nothing of what was guessed.
+   * Makes an attempt. A 401 or a 403 is a failure; any other error says nothing about the guess.
    *
-   * @param clears Whether it is a success of what is counted: one of something else says nothing either
-   * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; what the attempt throws
+   * @param clears Whether a success clears the count: it does not if it proves something other than what is counted
+   * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; whatever the attempt throws
    */
   async attempt<T>(value: string, make: () => Promise<T>, clears: () => boolean = () => true): Promise<T> {
     const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0 }
@@ -27,7 +27,7 @@ export class FailureLimit extends RateLimit {
     queue.length++
 
     try {
-      // No more at once than may fail: many right passwords at once would else count as failures of each other
+      // As many at once as may fail: otherwise many right passwords at once would count against each other
       return await queue.turn(() => this.#attempt(value, make, clears))
     } finally {
       if (--queue.length === 0) {

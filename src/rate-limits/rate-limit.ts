@@ -1,51 +1,39 @@
-import { TooManyRequests } from '@feathersjs/errors'
 import { createHmac, type KeyObject } from 'node:crypto'
-import { RLWrapperTimeouts, RateLimiterMemory, RateLimiterMongo, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Database } from '../mongodb.js'
-import { toMilliseconds } from '../refresh-token/duration.js'
-import { rateLimitsCollection, type Limit } from './settings.js'
+import {
+  RLWrapperTimeouts,
+  RateLimiterMongo,
+  RateLimiterRes,
+  type RateLimiterMemory
+} from 'rate-limiter-flexible'
+import type { Database } from '../database/database.js'
+import { toMilliseconds } from '../refresh-token/internal.js'
+import { rateLimitsCollection } from './indexes.js'
+import { limiterInMemory } from './memory-limit.js'
+import type { Limit } from './settings.js'
+import { tooManyRequests } from './too-many-requests.js'
 
-const patience = 2000 // ms for the database to count: a sign-in has 12 s in all, and two limits
-const longestInMemory = 24 * 60 * 60 // s: a timer can't be set for more than 24 days
+const countTimeout = 2000 // ms for the database: a sign-in has 12 s in all, and is counted twice
 
 export interface RateLimitOptions extends Limit {
   database: Database
-  /** What the counted values are hashed with. */
+  /** The key that counted values are hashed with. */
   key: KeyObject
-  /** Whether a value that is over the limit is remembered here too, so that a flood of it spares the database. */
+  /** Whether values over the limit are kept in memory too, so that a flood doesn't reach the database. */
   blockInMemory?: boolean
 }
 
-/** One attempt that was counted. */
+/** An attempt that was counted. */
 export interface Taken {
   value: string
-  /** When the count it is part of ends, ms since 1970. */
+  /** When its window ends, ms since 1970. */
   until: number
-  /** Counted in memory only. */
-  alone: boolean
-}
-
-/** Counts attempts in the memory of this process: of what can't be guessed, only the work is to be bounded. */
-export class OwnRateLimit {
-  readonly #limiter: RateLimiterMemory
-
-  constructor({ limit, per }: Limit) {
-    this.#limiter = limiterInMemory(limit, per)
-  }
-
-  /** @throws TooManyRequests with `data.retryAfter` (s) when it is one too many */
-  async take(value: string): Promise<void> {
-    try {
-      await this.#limiter.consume(value)
-    } catch (error) {
-      throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error
-    }
-  }
+  /** Whether it was counted in memory only. */
+  inMemory: boolean
 }
 
 /**
- * Counts attempts by a value (an account, an address) in windows that begin with the first attempt. In MongoDB, for all
- * instances together; while that is away, in the memory of each. What is counted is stored as a keyed hash.
+ * Counts attempts by a value (an account, an address) in windows that begin with the first attempt: in MongoDB, for all
+ * instances together, or in the memory of each while that can't be reached. Values are stored as keyed hashes.
  */
 export class RateLimit {
   readonly #shared: RLWrapperTimeouts
@@ -60,45 +48,45 @@ export class RateLimit {
       ...options,
       storeClient: database,
       tableName: rateLimitsCollection,
-      disableIndexesCreation: true, // the database makes them before the first call
+      disableIndexesCreation: true, // rateLimitIndexes are created before the first call
       ...(blockInMemory && { inMemoryBlockOnConsumed: limit + 1 })
     })
 
-    this.#shared = new RLWrapperTimeouts({ limiter, timeoutMs: patience })
+    this.#shared = new RLWrapperTimeouts({ limiter, timeoutMs: countTimeout })
     this.#own = limiterInMemory(limit, per)
     this.#hashKey = key
     this.#name = name
   }
 
-  /** Counts an attempt, in one atomic update. @throws TooManyRequests with `data.retryAfter` (s) when it is one too many */
+  /** Counts an attempt, in one atomic update. @throws TooManyRequests with `data.retryAfter` (s) over the limit */
   async take(value: string): Promise<Taken> {
     try {
-      const { msBeforeNext, alone } = await this.#consume(this.#hashed(value))
+      const { msBeforeNext, inMemory } = await this.#consume(this.#hashed(value))
 
-      return { value, until: Date.now() + msBeforeNext, alone }
+      return { value, until: Date.now() + msBeforeNext, inMemory }
     } catch (error) {
       throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error
     }
   }
 
-  /** Counts an attempt no more. Its window has to be open still: in the next one it would be one attempt for free. */
-  async giveBack({ value, until, alone }: Taken): Promise<void> {
-    if (!alone && Date.now() < until - patience) {
-      await this.#shared.reward(this.#hashed(value)).catch(stayCounted)
+  /** Uncounts an attempt while its window is open: in the next window, it would be a free attempt. */
+  async giveBack({ value, until, inMemory }: Taken): Promise<void> {
+    if (!inMemory && Date.now() < until - countTimeout) {
+      await this.#shared.reward(this.#hashed(value)).catch(ignoreFailure)
     }
   }
 
-  /** Forgets all attempts so far. */
+  /** Resets the count. */
   async clear(value: string): Promise<void> {
     await this.#own.delete(this.#hashed(value))
-    await this.#shared.delete(this.#hashed(value)).catch(stayCounted)
+    await this.#shared.delete(this.#hashed(value)).catch(ignoreFailure)
   }
 
-  async #consume(key: string): Promise<{ msBeforeNext: number; alone: boolean }> {
+  async #consume(key: string): Promise<{ msBeforeNext: number; inMemory: boolean }> {
     try {
       const { msBeforeNext } = await this.#shared.consume(key)
 
-      return { msBeforeNext, alone: false }
+      return { msBeforeNext, inMemory: false }
     } catch (error) {
       if (error instanceof RateLimiterRes) {
         throw error
@@ -106,7 +94,7 @@ export class RateLimit {
 
       const { msBeforeNext } = await this.#own.consume(key)
 
-      return { msBeforeNext, alone: true }
+      return { msBeforeNext, inMemory: true }
     }
   }
 
@@ -115,16 +103,5 @@ export class RateLimit {
   }
 }
 
-function limiterInMemory(points: number, per: Limit['per']): RateLimiterMemory {
-  return new RateLimiterMemory({ points, duration: Math.min(toMilliseconds(per)! / 1000, longestInMemory) })
-}
-
-/** What the database can't do now, it does not: a count too many is not worth a failed sign-in. */
-const stayCounted = () => {}
-
-/** @param wait ms until the next attempt is counted anew */
-export function tooManyRequests(wait: number): TooManyRequests {
-  return new TooManyRequests('Too many attempts, try again later', {
-    retryAfter: Math.max(1, Math.ceil(wait / 1000))
-  })
-}
+/** Ignores a failure to lower a count: a count too many is not worth failing a sign-in. */
+const ignoreFailure = () => {}

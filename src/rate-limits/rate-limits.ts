@@ -1,21 +1,27 @@
 import type { Application } from '../declarations.js'
 import { FailureLimit } from './failure-limit.js'
-import { OwnRateLimit, RateLimit } from './rate-limit.js'
+import { rateLimitIndexes } from './indexes.js'
+import { MemoryLimit } from './memory-limit.js'
+import { RateLimit } from './rate-limit.js'
 import type { Limit } from './settings.js'
 
-/** The limits of `rateLimit` in config/; those that are off are not there. */
+/** The limits of the setting `rateLimit`; undefined where they are off. */
 export interface RateLimits {
   signIn: { account?: FailureLimit; address?: RateLimit }
   signUp: { address?: RateLimit }
-  refresh: { address?: OwnRateLimit }
-  /** Guesses of `currentPassword`: as many as there are of a sign-in. */
+  refresh: { address?: MemoryLimit }
+  /** Mails that anybody may ask for: by the mailbox, and by whoever asks; and guesses of the codes in them. */
+  mail: { account?: RateLimit; address?: RateLimit; codes?: FailureLimit }
+  /** Guesses of `currentPassword`; the limit is that of sign-ins. */
   currentPassword: { account?: FailureLimit }
 }
 
-/** `app.get('rateLimits')`: what the hooks that limit attempts count with. */
+const off = { signIn: false, signUp: false, refresh: false, mail: false } as const
+
+/** `app.get('rateLimits')`: the counters of the hooks that limit attempts. */
 export const rateLimits = (app: Application) => {
-  const { signIn, signUp, refresh } = app.get('rateLimit') || { signIn: false, signUp: false, refresh: false }
-  // Outside the database, so that what is stored there tells nobody which names (or passwords) were typed
+  const { signIn, signUp, refresh, mail } = app.get('rateLimit') || off
+  // Kept outside the database, whose hashes therefore don't reveal which names (or passwords) were typed
   const { signKey } = app.service('authentication').settings.refreshTokens.keyring.newest
   const options = { database: app.get('database'), key: signKey! }
 
@@ -24,13 +30,26 @@ export const rateLimits = (app: Application) => {
   const byAddress = (name: string, { address }: { address: Limit | false }) =>
     address && { address: new RateLimit(name, { ...options, ...address, blockInMemory: true }) }
 
+  app.get('database').needIndexes(rateLimitIndexes)
   app.set('rateLimits', {
     signIn: {
       ...(signIn && byAccount('signIn.account', signIn)),
       ...(signIn && byAddress('signIn.address', signIn))
     },
     signUp: { ...(signUp && byAddress('signUp.address', signUp)) },
-    refresh: { ...(refresh && refresh.address && { address: new OwnRateLimit(refresh.address) }) },
+    refresh: { ...(refresh && refresh.address && { address: new MemoryLimit(refresh.address) }) },
+    mail: {
+      ...(mail &&
+        mail.account && { account: new RateLimit('mail.account', { ...options, ...mail.account }) }),
+      ...(mail && byAddress('mail.address', mail)),
+      ...(mail && mail.codes && { codes: new FailureLimit('mail.codes', { ...options, ...mail.codes }) })
+    },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })
+}
+
+declare module '../declarations.js' {
+  interface Configuration {
+    rateLimits: RateLimits
+  }
 }

@@ -1,8 +1,6 @@
-import { Type, type Static, type TObject, type TProperties } from '@feathersjs/typebox'
-import { durationSetting } from '../refresh-token/configuration-check.js'
-
-/** Where the counts are kept. */
-export const rateLimitsCollection = 'rateLimits'
+import { Type, type Static } from '@feathersjs/typebox'
+import { durationSetting } from '../refresh-token/internal.js'
+import { switchable } from '../settings/switchable.js'
 
 const limit = switchable(
   {
@@ -12,7 +10,7 @@ const limit = switchable(
   'write false, or an object with limit and per, such as {"limit": 10, "per": "15m"}'
 )
 
-/** `rateLimit`: how many attempts in which time; `false` for any of it is no limit. */
+/** `rateLimit`: how many attempts are allowed in what time. Any part of it can be `false`, for no limit. */
 export const rateLimitSetting = switchable(
   {
     signIn: switchable(
@@ -20,22 +18,18 @@ export const rateLimitSetting = switchable(
       'write false, or an object with account and address'
     ),
     signUp: switchable({ address: limit }, 'write false, or an object with address'),
-    refresh: switchable({ address: limit }, 'write false, or an object with address')
+    refresh: switchable({ address: limit }, 'write false, or an object with address'),
+    mail: Type.Optional(
+      switchable(
+        { account: limit, address: limit, codes: limit },
+        'write false, or an object with account, address and codes'
+      )
+    )
   },
-  'write false, or an object with signIn, signUp and refresh'
+  'write false, or an object with signIn, signUp, refresh and mail'
 )
 
-/** So many attempts in such a time. */
+/** A number of attempts in a time. */
 export type Limit = Exclude<Static<typeof limit>, false>
 
 export type RateLimitSettings = Static<typeof rateLimitSetting>
-
-/** An object, or false. Not a union, of which a mistake inside would be told as "neither the one nor the other". */
-export function switchable<T extends TProperties>(properties: T, description: string) {
-  return Type.Unsafe<Static<TObject<T>> | false>({
-    ...Type.Object(properties, { additionalProperties: false }),
-    type: ['object', 'boolean'],
-    not: { const: true },
-    description
-  })
-}

@@ -1,166 +1,330 @@
-import type {
-  AuthenticationParams,
-  AuthenticationRequest,
-  AuthenticationResult,
-  JwtVerifyOptions
+import {
+  AuthenticationService as FeathersAuthenticationService,
+  type AuthenticationParams,
+  type AuthenticationRequest,
+  type AuthenticationResult,
+  type JwtVerifyOptions
 } from '@feathersjs/authentication'
 import { NotAuthenticated } from '@feathersjs/errors'
-import type { Application } from '@feathersjs/feathers'
+import type { Application, Id, Params, Query } from '@feathersjs/feathers'
 import { Type } from '@feathersjs/typebox'
 import { createHmac, randomUUID } from 'node:crypto'
-import type { Document } from 'mongodb'
-import { AccessTokens } from './access-tokens.js'
-import { deviceSchema } from './device.js'
-import { EntityAuthentication } from './entity-authentication.js'
+import type { Collection, Document } from 'mongodb'
+import { checkUsers } from './entity/check-users.js'
+import { Entity } from './entity/entity.js'
+import {
+  answerReadDocument,
+  readDocument,
+  whenRegistered,
+  type EntityService
+} from './entity/entity-service.js'
+import { forgetEntity } from './entity/forget-entity.js'
+import { hideSessions, withoutSessions } from './entity/hide-sessions.js'
 import { ConfigurationError, Refused } from './errors.js'
-import { readSettings, type Settings } from './options.js'
-import { newSessionId, type SessionRecord } from './session.js'
-import { LiveUsers } from './live-users.js'
-import { PreviousTokens } from './previous-tokens.js'
-import type { SessionStore } from './session-store.js'
-import { isStockToken, parseStockToken } from './stock-token.js'
-import { mint, parseRefreshToken, type RefreshToken } from './token.js'
+import { LiveSessions, type FoundUser } from './live/live-sessions.js'
+import { copyOf, isPlain } from './sessions/copy.js'
+import { deviceSchema } from './sessions/device.js'
+import { PreviousTokens } from './sessions/previous-tokens.js'
+import { newSessionId, type Device, type SessionRecord } from './sessions/session.js'
+import { SessionStore } from './sessions/store.js'
+import type { OwnerFilter, SessionOwner } from './sessions/users.js'
+import { toMilliseconds } from './settings/duration.js'
+import { requireRegistered } from './settings/registered.js'
+import { readSettings, type Settings } from './settings/settings.js'
+import { AccessTokens, sessionEnd, signAccessToken } from './tokens/access-token.js'
+import { requireMatch } from './tokens/claims.js'
+import { algorithmOf, payloadOf } from './tokens/jwt.js'
+import { mintRefreshToken, parseRefreshToken, type RefreshToken } from './tokens/refresh-token.js'
+import { isStockToken, parseStockToken } from './tokens/stock-token.js'
 import { checkedBy } from './validation.js'
-import { answerKnownEntity, forgetEntity } from './hooks/entity.js'
-import { hideSessions } from './hooks/hide-sessions.js'
 
+/** Beside these, settings to merge into the configuration, as in Feathers. */
 export interface AuthenticationServiceOptions {
   /** The clock: ms since 1970. */
   now?: () => number
-  /** Hears, in a sentence, of what goes wrong later than at the start: with a key file, with the change stream. */
+  /** Called with a sentence when something fails after the start: a key file, the change stream. */
   warn?: (sentence: string) => void
+  [setting: string]: unknown
 }
 
-// By way of Feathers: the package has these types, of `jsonwebtoken`, where the app may not
-type CreateArguments = Parameters<EntityAuthentication['createAccessToken']>
-type SignOptions = NonNullable<CreateArguments[1]>
+type Configuration = FeathersAuthenticationService['configuration']
+// By way of Feathers: the package depends on `jsonwebtoken`'s types, but an app may not
+type CreateArguments = Parameters<FeathersAuthenticationService['createAccessToken']>
+type SignOptions = NonNullable<CreateArguments[1]> & { [sessionEnd]?: number }
 type Secret = NonNullable<CreateArguments[2]>
 
-// Each strategy checks the rest of its own request
+/** A session that the access token of a login is signed for, before it is opened. */
+interface OpenableSession {
+  id: string
+  /** When its user signed in, ms since 1970: the claim `auth_time` (OpenID Connect Core §2), which a refresh keeps. */
+  signedInAt: number
+  /** ms since 1970 */
+  end: number
+}
+
+// What the session of `openSession` has for a strategy. No request can name it: none is registered
+const serverStrategy = 'server'
+const signedIn = Symbol('signed in')
+
+interface ServerParams extends AuthenticationParams {
+  /** The user to sign in from server code. */
+  [signedIn]?: Id | Document
+}
+
+// Each strategy checks the rest of its request
 const checkRequest = checkedBy(
   Type.Object({ strategy: Type.Optional(Type.String()), device: Type.Optional(deviceSchema) })
 )
 
 /**
- * The authentication service of Feathers, with access tokens that belong to a session. Takes the place of
- * `AuthenticationService` from `@feathersjs/authentication`; the session of a login is opened, and its refresh token
- * attached, by the hook `attachRefreshToken`.
+ * The authentication service of Feathers, with access tokens that belong to a session. Use it in place of
+ * `AuthenticationService` from `@feathersjs/authentication`; the hook `attachRefreshToken` opens the session of a login
+ * and attaches its refresh token.
  */
-export class AuthenticationService extends EntityAuthentication {
+export class AuthenticationService extends FeathersAuthenticationService {
   readonly settings: Settings
   readonly sessions: SessionStore
-  readonly live: LiveUsers
+  readonly live: LiveSessions
   readonly previousTokens: PreviousTokens
   readonly now: () => number
-  private readonly secretInFile: string
+  private readonly warn: (sentence: string) => void
+  private readonly entity: Entity
   private readonly accessTokens: AccessTokens
+  private readonly derivedSecret: string
+  private readonly issued = new WeakSet<object>()
+  private merged?: { from: unknown; configuration: Configuration }
 
   /**
-   * @param configKey Where the app keeps the configuration
+   * @param configKey The key of its configuration in the app
    * @throws ConfigurationError
    */
   constructor(
     app: Application,
     configKey = 'authentication',
-    { now = Date.now, warn = (sentence) => process.emitWarning(sentence) }: AuthenticationServiceOptions = {}
+    {
+      now = Date.now,
+      warn = (sentence) => process.emitWarning(sentence),
+      ...configuration
+    }: AuthenticationServiceOptions = {}
   ) {
-    super(app, configKey)
+    super(app, configKey, configuration)
+
+    const isProduction = process.env.NODE_ENV === 'production'
 
     this.now = now
-    this.settings = readSettings(app.get(configKey), configKey, process.env.NODE_ENV === 'production', {
-      now,
-      warn
-    })
+    this.warn = warn
+    this.settings = readSettings(app.get(configKey), configKey, isProduction, { now, warn })
     this.accessTokens = new AccessTokens(this.settings.accessTokens)
-    this.secretInFile = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
+    this.derivedSecret = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
       .update('authentication.secret')
       .digest('base64url')
-    this.live = new LiveUsers({
-      settings: this.settings,
-      users: this.users,
-      collection: this.collection,
-      isByDocumentId: this.idField === '_id',
+    this.entity = new Entity(this, this.settings.sessionsField)
+
+    const { settings } = this
+    const { users, collection } = this.entity
+    const idField = () => this.entity.idField
+
+    this.sessions = new SessionStore({ users, settings, now })
+    this.live = new LiveSessions({
+      store: this.sessions,
+      users,
+      settings,
+      collection,
+      isByDocumentId: () => idField() === '_id',
       now,
       warn
     })
-    this.sessions = this.live.sessions
     this.previousTokens = new PreviousTokens({
-      collection: this.collection,
+      collection,
       sessions: this.sessions,
-      leeway: this.settings.leeway,
+      leeway: settings.leeway,
       now
+    })
+
+    const forget = forgetEntity((userId) => this.live.cache.forget(userId), idField)
+
+    // Not at the setup, which an app may do without
+    whenRegistered(app, this.configuration.service!, (service) => {
+      answerReadDocument(service, idField)
+      service.hooks({
+        around: { all: [hideSessions(settings.sessionsField)], get: [this.entity.keepVerified] },
+        after: {
+          all: [withoutSessions(settings.sessionsField)],
+          update: [forget],
+          patch: [forget],
+          remove: [forget]
+        }
+      })
     })
   }
 
-  /** Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key file, one derived from a key. */
-  override get configuration(): EntityAuthentication['configuration'] {
-    const configuration = super.configuration
+  /** A copy, as in Feathers; merged with its defaults once, not at each access. */
+  override get configuration(): Configuration {
+    const from: unknown = this.app.get(this.configKey)
 
-    return configuration.keys === undefined ? configuration : { ...configuration, secret: this.secretInFile }
+    if (this.merged?.from !== from) {
+      this.merged = { from, configuration: this.truthful(super.configuration) }
+    }
+
+    return { ...this.merged!.configuration }
   }
 
-  /** @throws ConfigurationError for a name that nothing is registered under */
+  /**
+   * With how access tokens are signed. Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key
+   * file, one is derived from a key.
+   */
+  private truthful(configuration: Configuration): Configuration {
+    const { accessTokens, accessLife } = this.settings
+    const { typ, issuer, audience, algorithm } = accessTokens
+    const expiresIn = accessLife / 1000
+
+    return {
+      ...configuration,
+      jwtOptions: { header: { typ }, issuer, audience, algorithm, expiresIn },
+      ...(configuration.keys !== undefined && { secret: this.derivedSecret })
+    }
+  }
+
+  /** @throws ConfigurationError for a service or strategy that is not registered */
   override async setup(): Promise<void> {
     this.requireRegistered()
 
     await super.setup()
     this.live.start()
-    this.app.service(this.configuration.service!).hooks({
-      around: { all: [hideSessions()] },
-      before: { get: [answerKnownEntity()] },
-      after: { update: [forgetEntity(this)], patch: [forgetEntity(this)], remove: [forgetEntity(this)] }
-    })
+    this.checkUsers(this.warn).catch(() => undefined) // the database can't be reached yet
   }
 
   async teardown(): Promise<void> {
     await this.live.stop()
   }
 
-  /** Checks what only a complete app can tell. @throws ConfigurationError for a name that nothing is registered under */
+  /** Checks that all named services and strategies are registered. @throws ConfigurationError */
   requireRegistered(): void {
-    const { service, authStrategies, parseStrategies = [] } = this.configuration
-
-    this.requireService(service!)
-    this.requireStrategies('authStrategies', authStrategies)
-    this.requireStrategies('parseStrategies', parseStrategies)
+    requireRegistered(this)
+    this.entity.requireCollection()
   }
 
-  private requireService(path: string): void {
-    try {
-      this.app.service(path)
-    } catch {
-      throw new ConfigurationError(
-        `${this.configKey}.service is "${path}", but there is no such service: ` +
-          'write the path of the entity service, such as "users"'
-      )
-    }
+  /** The collection of the users. */
+  users(): Promise<Collection> {
+    return this.entity.collection()
   }
 
-  private requireStrategies(key: string, names: string[]): void {
-    const unknown = names.find((name) => !this.strategies[name])
-
-    if (unknown !== undefined) {
-      throw new ConfigurationError(
-        `${this.configKey}.${key} names "${unknown}", but no strategy is registered under that name: ` +
-          `write names out of ${JSON.stringify(this.strategyNames)}, or register it`
-      )
-    }
+  /** Tells what is wrong with the user documents, each in a sentence. */
+  checkUsers(warn: (sentence: string) => void): Promise<void> {
+    return checkUsers(this.entity, this.configKey, warn)
   }
 
   /**
    * @throws BadRequest for a malformed request
-   * @throws NotAuthenticated, as `Refused` with a reason where a token or an account was refused
+   * @throws NotAuthenticated, as `Refused` with a reason when a token or an account was refused
    */
   override async create(
     data: AuthenticationRequest,
-    params: AuthenticationParams = {}
+    params: ServerParams = {}
   ): Promise<AuthenticationResult> {
-    checkRequest(data)
+    const request = withDevice(data)
 
-    return super.create(data, params)
+    checkRequest(request)
+
+    const authResult = await this.signIn(request, params)
+
+    if (authResult.accessToken) {
+      return authResult
+    }
+
+    const session = params.secret === undefined ? await this.sessionOf(authResult) : undefined
+    const [payload, options] = await Promise.all([
+      this.getPayload(authResult, params),
+      this.getTokenOptions(authResult, params)
+    ])
+    const accessToken = await this.createAccessToken(
+      { ...payload, ...(session && { sid: session.id, auth_time: Math.floor(session.signedInAt / 1000) }) },
+      { ...options, [sessionEnd]: session?.end ?? Infinity },
+      params.secret
+    )
+
+    return this.signed(authResult, accessToken, session !== undefined)
   }
 
-  /** @throws NotAuthenticated, as `Refused` with a reason where a token was refused */
+  private async signIn(
+    request: AuthenticationRequest,
+    { [signedIn]: user, ...params }: ServerParams
+  ): Promise<AuthenticationResult> {
+    const authStrategies = params.authStrategies ?? this.configuration.authStrategies
+
+    return user === undefined
+      ? this.authenticate(request, params, ...authStrategies)
+      : this.signInByServer(user, { ...params, authenticated: true })
+  }
+
+  private async signInByServer(user: Id | Document, params: Params): Promise<AuthenticationResult> {
+    const userId = this.entity.idOf(user) ?? ''
+    const found = await this.live.findUser(userId)
+    const entity = await this.entityOf(userId, found, params, (asked) => this.getEntity(userId, asked))
+
+    return { authentication: { strategy: serverStrategy }, [this.configuration.entity!]: entity }
+  }
+
+  /** The session that a strategy found, or else the one to open; undefined for an entity that can have none. */
+  private async sessionOf(authResult: AuthenticationResult): Promise<OpenableSession | undefined> {
+    const session: SessionRecord | undefined = authResult.session
+    const entity: Document | undefined = authResult[this.configuration.entity!]
+
+    if (session) {
+      return { id: session.id, signedInAt: session.createdAt.getTime(), end: session.expiresAt.getTime() }
+    }
+
+    const now = this.now()
+    const { idleLife, absoluteLife } = this.settings
+
+    return entity && (await this.entity.isStored(entity))
+      ? { id: newSessionId(now), signedInAt: now, end: now + Math.min(idleLife, absoluteLife) }
+      : undefined
+  }
+
+  private signed(
+    { authentication, ...authResult }: AuthenticationResult,
+    accessToken: string,
+    isOfSession: boolean
+  ): AuthenticationResult {
+    const payload = payloadOf(accessToken)
+
+    if (isOfSession) {
+      this.issued.add(payload)
+    }
+
+    return { accessToken, ...authResult, authentication: { ...authentication, payload } }
+  }
+
+  /** Whether `create` has just signed the access token of a result for a session, which may not be open yet. */
+  isOfSession({ authentication }: AuthenticationResult): boolean {
+    return this.issued.has(authentication?.payload ?? this)
+  }
+
+  /** A result whose access token is of this session instead: the login reuses it. */
+  async ofSession(
+    { accessToken: _accessToken, ...result }: AuthenticationResult,
+    { id, expiresAt }: SessionRecord
+  ): Promise<AuthenticationResult> {
+    const { iat, exp, nbf, ...payload } = result.authentication.payload
+    const accessToken = signAccessToken(
+      this.settings.accessTokens,
+      { ...payload, sid: id },
+      {
+        issuer: payload.iss,
+        audience: payload.aud,
+        jwtid: payload.jti,
+        expiresIn: exp - iat,
+        ...(nbf !== undefined && { notBefore: nbf - iat }),
+        [sessionEnd]: expiresAt.getTime()
+      },
+      this.now()
+    )
+
+    return this.signed(result, accessToken, true)
+  }
+
+  /** @throws NotAuthenticated, as `Refused` with a reason when a token was refused */
   override async remove(id: string | null, params: AuthenticationParams = {}): Promise<AuthenticationResult> {
     if (!params.authentication) {
       throw new NotAuthenticated('Not authenticated')
@@ -172,36 +336,14 @@ export class AuthenticationService extends EntityAuthentication {
     return super.remove(id, params)
   }
 
-  /** The session is the strategy's when it found one, else it is yet to be opened under the id that is chosen here. */
-  override async getPayload(authResult: AuthenticationResult, params: AuthenticationParams) {
-    const payload = await super.getPayload(authResult, params)
-
-    return { ...payload, sid: authResult.session?.id ?? newSessionId(this.now()) }
-  }
-
-  override async getTokenOptions(authResult: AuthenticationResult, params: AuthenticationParams) {
-    const options = await super.getTokenOptions(authResult, params)
-    const { idleLife, absoluteLife } = this.settings
-    const session: SessionRecord | undefined = authResult.session
-    const expiry = session?.expiresAt.getTime() ?? this.now() + Math.min(idleLife, absoluteLife)
-
-    return { ...options, expiresIn: this.accessLife(expiry) }
-  }
-
-  /** How long an access token signed now lives, in s: never longer than its session, which expires at `expiry` (ms). */
-  accessLife(expiry: number): number {
-    const toSeconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
-
-    return Math.min(toSeconds(this.settings.accessLife), toSeconds(expiry) - toSeconds(this.now()))
-  }
-
   /**
-   * Signs an access token (RFC 9068).
+   * Signs an access token (RFC 9068) of a session. The options of Feathers are obeyed, but a token never outlives its
+   * session; a token without one would be refused.
    *
-   * @param options `subject`, `expiresIn` (s) and `jwtid` count; how tokens are signed is configured
+   * @throws Error for options that can't be obeyed, and for a payload without `sid`
    */
   override async createAccessToken(
-    payload: object,
+    payload: Document,
     options: SignOptions = {},
     secretOverride?: Secret
   ): Promise<string> {
@@ -209,28 +351,40 @@ export class AuthenticationService extends EntityAuthentication {
       return super.createAccessToken(payload, options, secretOverride)
     }
 
-    const { issuer, audience } = this.settings.accessTokens
-    const iat = Math.floor(this.now() / 1000)
-    const life = typeof options.expiresIn === 'number' ? options.expiresIn : this.accessLife(Infinity)
+    const { accessTokens, accessLife } = this.settings
+    const { expiresIn = accessLife / 1000, notBefore, ...others } = options
 
-    return mint(this.settings.accessTokens, {
-      ...payload,
-      sub: options.subject,
-      iat,
-      exp: iat + life,
-      jti: options.jwtid ?? randomUUID(),
-      iss: issuer,
-      aud: audience
-    })
+    requireObeyable(others, accessTokens.algorithm)
+
+    if (payload.sid === undefined && options[sessionEnd] === undefined) {
+      throw new Error(
+        'createAccessToken signs for a session, and this payload has no `sid`: call openSession(user) to sign a user ' +
+          'in, or pass a secret as the third argument for a token that this service does not have to accept'
+      )
+    }
+
+    return signAccessToken(
+      accessTokens,
+      payload,
+      {
+        ...others,
+        audience: others.audience as string | undefined,
+        expiresIn: toSeconds('expiresIn', expiresIn),
+        ...(notBefore !== undefined && { notBefore: toSeconds('notBefore', notBefore) })
+      },
+      this.now()
+    )
   }
 
   /**
-   * @returns The claims; `sid` is missing only where stock tokens are accepted and this is one
+   * @param options As in Feathers: an issuer and an audience in place of the configured ones, and what else to require.
+   *   Options of `jsonwebtoken` that accept more, such as `ignoreExpiration`, have no effect
+   * @returns The claims. Only an accepted token of stock Feathers lacks `sid`.
    * @throws Refused `invalid` or `expired`
    */
   override async verifyAccessToken(
     accessToken: string,
-    options?: JwtVerifyOptions,
+    options: JwtVerifyOptions = {},
     secretOverride?: Secret
   ): Promise<Document> {
     if (secretOverride) {
@@ -238,10 +392,24 @@ export class AuthenticationService extends EntityAuthentication {
     }
 
     const { stockTokens } = this.settings
+    const { issuer, audience, algorithms, maxAge, ...required } = options
+    const expected = { ...(issuer && { issuer }), ...(audience && { audience }) }
+    const claims =
+      stockTokens && isStockToken(accessToken)
+        ? parseStockToken(stockTokens, accessToken, this.now(), expected)
+        : this.accessTokens.parse(accessToken, this.now(), expected)
 
-    return stockTokens && isStockToken(accessToken)
-      ? parseStockToken(stockTokens, accessToken, this.now())
-      : this.accessTokens.parse(accessToken, this.now())
+    requireMatch(
+      claims,
+      { ...required, ...(maxAge !== undefined && { maxAge: toSeconds('maxAge', maxAge) }) },
+      this.now()
+    )
+
+    if (algorithms && !(algorithms as string[]).includes(algorithmOf(accessToken))) {
+      throw new Refused('invalid')
+    }
+
+    return claims
   }
 
   /** @throws Refused `invalid` or `expired` */
@@ -249,32 +417,192 @@ export class AuthenticationService extends EntityAuthentication {
     return parseRefreshToken(this.settings.refreshTokens, refreshToken, this.now())
   }
 
-  /** The same refresh token, good for `life` s at the most: where it may be left lying about on its way. */
+  /** The same refresh token, limited to `life` s: for a way on which it may be left behind. */
   shortened(refreshToken: string, life: number): string {
     const { kid, ...claims } = this.parseRefreshToken(refreshToken)
     const exp = Math.min(claims.exp, Math.floor(this.now() / 1000) + life)
 
-    return mint(this.settings.refreshTokens, { ...claims, exp }, kid)
+    return mintRefreshToken(this.settings.refreshTokens, { ...claims, exp }, kid)
   }
 
-  /** The refresh token to answer with: a fresh successor of the one used last, or the one that the session keeps. */
+  /** The refresh token to answer: a fresh successor of the one that was used last, or the one that the session keeps. */
   mintRefreshToken(userId: string, { id, used, token, expiresAt }: SessionRecord): string {
-    const { issuer, audience } = this.settings.refreshTokens
     const { jti, iat, kid } = token ?? { jti: randomUUID(), iat: Math.floor(this.now() / 1000) }
+    const exp = Math.floor(expiresAt.getTime() / 1000)
 
-    return mint(
+    return mintRefreshToken(
       this.settings.refreshTokens,
-      {
-        sub: userId,
-        sid: id,
-        iat,
-        exp: Math.floor(expiresAt.getTime() / 1000),
-        jti,
-        iss: issuer,
-        aud: audience,
-        prev: used
-      },
+      { sub: userId, sid: id, iat, exp, jti, prev: used },
       kid
     )
+  }
+
+  /**
+   * Finds a stored entity, without its sessions: for a strategy to verify, and to answer by `presentEntity`.
+   *
+   * @throws Refused `disabled`; Unavailable without a database
+   */
+  findEntity(filter: Document): Promise<SessionOwner | null> {
+    return this.entity.find(filter)
+  }
+
+  /**
+   * The entity that a strategy answers, made from the stored document: as the entity service gives it, without sessions
+   * and password.
+   *
+   * @throws Refused `revoked` when the service does not give it
+   */
+  presentEntity(document: SessionOwner, params: Params): Promise<Document> {
+    return this.entity.present(document, params)
+  }
+
+  /**
+   * The entity of an access or refresh token, as the entity service gives it, without sessions and password.
+   *
+   * @param query The conditions of `getEntityQuery`
+   * @param service Another entity service than that of the settings
+   * @throws Refused `revoked` when the service does not give it
+   */
+  getEntity(
+    id: Id,
+    params: Params,
+    {
+      query = {},
+      service = this.entity.service
+    }: { query?: Query; service?: Pick<EntityService, 'get'> } = {}
+  ): Promise<Document> {
+    return this.entity.get(id, params, { query, service, isPure: this.settings.entityCache })
+  }
+
+  /**
+   * The entity of a user that was just found.
+   *
+   * @param ask Asks the entity service, with these params, in which the document is
+   * @throws Refused `revoked` when the service does not give it
+   */
+  async entityOf(
+    id: Id,
+    { user, cached }: FoundUser,
+    params: Params,
+    ask: (params: Params) => Promise<Document>
+  ): Promise<Document> {
+    // What clients see of it is made anew each time
+    const isKept = this.settings.entityCache && !params.provider
+
+    if (isKept && cached?.entity) {
+      return this.entity.recall(id, copyOf(cached.entity))
+    }
+
+    const entity = await this.entity.given(id, ask({ ...params, [readDocument]: user } as Params))
+
+    if (isKept && cached && isPlain(entity)) {
+      cached.entity = copyOf(entity)
+    }
+
+    return entity
+  }
+
+  /**
+   * Signs a user in from server code: after a sign-up, from an invitation, for tests. All hooks of the service run, and
+   * it answers what a login does, with a refresh token.
+   *
+   * @param user The stored user, or its id
+   * @param params Those of the call that it is part of, if any, and `device`: the device's `id` and `name`
+   * @throws Refused `revoked` for an unknown user, `disabled`
+   */
+  async openSession(
+    user: Id | Document,
+    {
+      device,
+      authentication: _authentication,
+      ...params
+    }: AuthenticationParams & { device?: Device | string } = {}
+  ): Promise<AuthenticationResult> {
+    const services = Object.values<unknown>(this.app.services) as AuthenticationService[]
+    const registered = services.find(({ configKey }) => configKey === this.configKey)!
+
+    return registered.create(
+      { strategy: serverStrategy, ...(device !== undefined && { device }) },
+      { ...params, query: {}, [signedIn]: user }
+    )
+  }
+
+  /** Whether the logins of a strategy get a refresh token. */
+  getsRefreshToken(strategy: string): boolean {
+    return strategy === serverStrategy || this.settings.strategies.includes(strategy)
+  }
+
+  /** The id of a stored user, as in tokens. */
+  idOf(user: SessionOwner): string {
+    return String(user[this.entity.idField])
+  }
+
+  /** The id of the user who signed in; undefined when the strategy gave no entity. */
+  userIdOf(authResult: AuthenticationResult): string | undefined {
+    const entity = authResult[this.configuration.entity!]
+
+    return entity && this.entity.idOf(entity)
+  }
+
+  /** An entity without sessions and password, if it is a plain object. */
+  withoutSecrets<T>(entity: T): T {
+    return this.entity.withoutSecrets(entity)
+  }
+
+  /** Matches the entity while its password is the one that was verified. */
+  unchangedSince(entity: Document): OwnerFilter {
+    return this.entity.unchangedSince(entity)
+  }
+}
+
+/** An app may have a field `device` of its own: text is taken for the name of the device. */
+const withDevice = (data: AuthenticationRequest): AuthenticationRequest =>
+  typeof data?.device === 'string' ? { ...data, device: { name: data.device } } : data
+
+/** @throws Error for a duration that can't be used */
+function toSeconds(name: string, duration: unknown): number {
+  const milliseconds = toMilliseconds(duration)
+
+  if (milliseconds === undefined) {
+    throw new Error(
+      `The token option ${name} is ${JSON.stringify(duration)}: write a duration such as "15m", or a number of seconds`
+    )
+  }
+
+  return Math.floor(milliseconds / 1000)
+}
+
+const obeyed = ['subject', 'issuer', 'audience', 'jwtid', 'algorithm']
+
+/** @throws Error for the options of a token that would make it another kind of token */
+function requireObeyable(options: Record<string, unknown>, algorithm: string): void {
+  const given = Object.keys(options).filter((name) => options[name] !== undefined)
+  const unknown = given.find((name) => !obeyed.includes(name))
+
+  if (unknown !== undefined) {
+    throw new Error(
+      `The token option ${unknown} can not be obeyed: remove it, or write one of expiresIn, notBefore, ${obeyed.join(', ')}`
+    )
+  }
+  if (options.algorithm !== undefined && options.algorithm !== algorithm) {
+    throw new Error(
+      `The token option algorithm is ${JSON.stringify(options.algorithm)}, but access tokens are signed with ${algorithm}: remove it`
+    )
+  }
+  if (options.audience !== undefined && typeof options.audience !== 'string') {
+    throw new Error(
+      `The token option audience is ${JSON.stringify(options.audience)}: write the name of one API, one string`
+    )
+  }
+}
+
+/** @throws ConfigurationError when `service` is another authentication service; `needs` begins its sentence */
+export function requireMoult(
+  service: unknown,
+  needs: string,
+  mend = 'register it there'
+): asserts service is AuthenticationService {
+  if (!(service instanceof AuthenticationService)) {
+    throw new ConfigurationError(`${needs} the AuthenticationService of moult: ${mend}`)
   }
 }

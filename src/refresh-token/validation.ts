@@ -4,14 +4,14 @@ import type { TSchema, Static } from '@feathersjs/typebox'
 
 const ajv = addFormats(new Ajv({ allErrors: true }), ['email'])
 
-/** One thing that is wrong with a request: the entries of `errors` in a 400. */
+/** One mistake in a request: an entry of `errors` in a 400. */
 export interface FieldError {
-  /** The field, with dots where it lies deeper: `device.name` */
+  /** The path of the field, with dots: `device.name` */
   field: string
   message: string
 }
 
-/** What Ajv says of one mistake; its own type depends on the version that Feathers brings. */
+/** An error of Ajv, whose own type depends on the version that Feathers uses. */
 export interface SchemaError {
   instancePath: string
   keyword: string
@@ -19,34 +19,105 @@ export interface SchemaError {
   message?: string
 }
 
-/** 400 that names each wrong field. */
+// A request may have many thousand mistakes; an answer must not be larger than what it answers
+const mostErrors = 20
+const mostTranslated = 100 // errors of Ajv, of which a mistake may have several
+const longestField = 100 // characters of a name that the client made up
+
+/** A 400 that names the wrong fields, the first twenty of them. */
 export function invalidData(errors: FieldError[]): BadRequest {
-  const list = errors
+  const named = errors
+    .slice(0, mostErrors)
+    .map(({ field, message }) => ({ field: shortened(field), message }))
+  const list = named
     .map(({ field, message }) => (field ? `'${field}' ${message}` : `it ${message}`))
     .join(', ')
 
-  return new BadRequest(`Invalid data: ${list}`, { errors })
+  return new BadRequest(`Invalid data: ${list}`, { errors: named })
 }
 
-/** Turns Ajv's errors into ours: a missing or unknown field is named itself, not the object around it. */
-export function fieldErrors(errors: SchemaError[]): FieldError[] {
-  return errors.map(({ instancePath, keyword, params, message = 'is not valid' }) => {
-    const path = instancePath.split('/').slice(1)
+const shortened = (field: string): string =>
+  field.length > longestField ? `${field.slice(0, longestField)}…` : field
 
-    if (keyword === 'required') {
-      return { field: [...path, params.missingProperty].join('.'), message: 'is required' }
-    }
-    if (keyword === 'additionalProperties') {
-      return { field: [...path, params.additionalProperty].join('.'), message: 'is not a known field' }
-    }
-    return { field: path.join('.'), message }
-  })
+/** What an error says about its keyword; which of them it has depends on that. */
+interface KeywordParams {
+  type: string[]
+  format: string
+  allowedValues: unknown[]
+  allowedValue: unknown
+  limit: number
+}
+
+// Ajv's own messages are for whoever wrote the schema; these are for whoever fills in the field
+const messages: Record<string, (params: KeywordParams) => string> = {
+  required: () => 'is required',
+  additionalProperties: () => 'is not a known field',
+  type: ({ type }) =>
+    `must be ${[type]
+      .flat()
+      .map((name) => types[name])
+      .join(' or ')}`,
+  format: ({ format }) => `must be ${formats[format]}`,
+  enum: ({ allowedValues }) => `must be one of ${allowedValues.map(quoted).join(', ')}`,
+  const: ({ allowedValue }) => `must be ${quoted(allowedValue)}`,
+  minLength: ({ limit }) => (limit === 1 ? 'must not be empty' : `must have at least ${limit} characters`),
+  maxLength: ({ limit }) => `must have at most ${limit} characters`,
+  minItems: ({ limit }) => (limit === 1 ? 'must not be empty' : `must have at least ${limit} entries`),
+  maxItems: ({ limit }) => `must have at most ${limit} ${limit === 1 ? 'entry' : 'entries'}`,
+  uniqueItems: () => 'must not have the same entry twice',
+  minimum: ({ limit }) => `must be ${limit} or more`,
+  maximum: ({ limit }) => `must be ${limit} or less`
+}
+
+const types: Record<string, string> = {
+  string: 'a string',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+  null: 'null'
+}
+
+const formats: Record<string, string> = {
+  email: 'an email address, such as ada@example.com',
+  'date-time': 'a date and time, such as 2025-01-31T12:00:00Z'
+}
+
+const quoted = (value: unknown): string => JSON.stringify(value)
+
+/**
+ * Translates Ajv's errors, the first hundred of them: a missing or unknown field is named itself, rather than the object
+ * around it. Of a union, the errors of its alternatives are reported, with the types that they accept in one message.
+ */
+export function fieldErrors(all: SchemaError[]): FieldError[] {
+  const errors = all.slice(0, mostTranslated)
+  const translated = errors
+    .filter(({ keyword }) => keyword !== 'anyOf')
+    .map(({ instancePath, keyword, params, message = 'is not valid' }): FieldError => {
+      const names = [params.missingProperty ?? params.additionalProperty ?? []].flat() as string[]
+      const field = [...instancePath.split('/').slice(1), ...names].join('.')
+      const type = typesAccepted(errors, instancePath)
+
+      return { field, message: messages[keyword]?.({ ...params, type } as KeywordParams) ?? message }
+    })
+
+  return [...new Map(translated.map((error) => [`${error.field} ${error.message}`, error])).values()]
+}
+
+/** The types that the alternatives of a union accept at that path, or the one type that is accepted there. */
+function typesAccepted(errors: SchemaError[], path: string): string[] {
+  const accepted = errors
+    .filter(({ keyword, instancePath }) => keyword === 'type' && instancePath === path)
+    .flatMap(({ params }) => params.type as string | string[])
+
+  return [...new Set(accepted)]
 }
 
 /**
- * A function that returns the data when the schema fits it.
+ * Compiles a schema into a function that returns valid data.
  *
- * @throws BadRequest with `errors` (in the returned function)
+ * The function throws a BadRequest with `errors` for any other.
  */
 export function checkedBy<T extends TSchema>(schema: T): (data: unknown) => Static<T> {
   const validate = ajv.compile(schema)

@@ -1,8 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 import { compare, hash } from 'bcryptjs'
-import { Argon2Strategy } from '../../src/local-strategy.js'
-import { PasswordHasher, type Verdict } from '../../src/passwords.js'
+import { Argon2Strategy } from '../../src/services/authentication/local-strategy.js'
+import { PasswordHasher, type Verification } from '../../src/passwords/hasher.js'
 import { withApp, type TestApp } from '../support/app.js'
 import { password, restClient } from '../support/rest.js'
 
@@ -20,7 +20,7 @@ class Bcryptjs extends PasswordHasher {
     return hash(password, stockCost)
   }
 
-  override async verify(stored: string, password: string): Promise<Verdict> {
+  override async verify(stored: string, password: string): Promise<Verification> {
     return { matches: await compare(password, stored) }
   }
 }

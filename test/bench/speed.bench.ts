@@ -1,6 +1,13 @@
 import { goal, median, table } from './harness/figures.js'
 import { startDriver, type Driver, type Kind, type Load } from './harness/load.js'
-import { names, seed, withServices, type Name, type Service } from './harness/services.js'
+import {
+  names as others,
+  seed,
+  withHooks,
+  withServices,
+  type Name,
+  type Service
+} from './harness/services.js'
 
 // What a refresh, an authenticated GET, a call over a socket and a sign-in cost Moult, bare programs and stock
 // Feathers. The services take turns, so that what else the machine does meets all of them. With --quick 16 sessions
@@ -14,6 +21,7 @@ interface Run {
   p99: number
 }
 
+const names: Name[] = [...others, withHooks]
 const quick = process.argv.includes('--quick')
 const only = process.argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
 const kinds = (['refresh', 'read', 'login', 'socket'] as const).filter(

@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { MongoClient, type ChangeStream, type Collection, type Document } from 'mongodb'
 import { startMongod } from '../../src/dev/mongod.js'
-import type { SessionRecord } from '../../src/refresh-token/session.js'
-import { firstUse, insertion, repeat, type SessionUpdate } from '../../src/refresh-token/session-updates.js'
-import type { RefreshToken } from '../../src/refresh-token/token.js'
+import type { SessionRecord } from '../../src/refresh-token/sessions/session.js'
+import { insertion } from '../../src/refresh-token/sessions/opening.js'
+import { inField, type SessionUpdate } from '../../src/refresh-token/sessions/records.js'
+import { firstUse, repeat } from '../../src/refresh-token/sessions/rotation.js'
+import type { RefreshToken } from '../../src/refresh-token/tokens/refresh-token.js'
 import { settingsWith } from '../support/settings.js'
 import { until } from '../support/until.js'
 import { newSession, newUser, type User } from './users.js'
@@ -172,7 +174,7 @@ async function refresh({ _id, sessions: [session] }: User): Promise<void> {
   const { match, update } = firstUse(token, undefined, settings, Date.now())
 
   assert.ok(
-    await users.findOneAndUpdate({ _id, sessions: { $elemMatch: match } }, update, {
+    await users.findOneAndUpdate({ _id, sessions: { $elemMatch: match } }, inField(update, 'sessions'), {
       writeConcern: { w: 'majority', journal: true },
       projection: { _id: 1 }
     })
@@ -196,13 +198,14 @@ async function check(name: string, filter: Document): Promise<void> {
   ) => {
     const user = newUser(2, `${kind} ${randomUUID()}`)
     const made = change(user.sessions[0]!, user.sessions[1]!)
-    const { match, update } = ('match' in made ? made : { match: undefined, update: made }) as SessionUpdate
+    const isOfSession = 'match' in made
+    const { match, update } = (isOfSession ? made : { match: undefined, update: made }) as SessionUpdate
 
     await users.insertOne(user)
     await until('its insertion is heard', () => heard.delete(user._id))
     const { modifiedCount } = await users.updateOne(
       { _id: user._id, ...(match && { sessions: { $elemMatch: match } }) },
-      update
+      isOfSession ? inField(update, 'sessions') : update
     )
 
     assert.equal(modifiedCount, 1, kind)
@@ -223,11 +226,11 @@ async function check(name: string, filter: Document): Promise<void> {
       $set: { 'sessions.0.used': 'x' },
       $unset: { roles: '' }
     })),
-    await make('an opened session', () => insertion(newSession(), { maxSessions: 20, now })),
+    await make('an opened session', () => insertion(newSession(), { maxSessions: 20, now }, 'sessions')),
     await make('a replaced one', ({ device }) =>
-      insertion(newSession(), { deviceId: device.id, maxSessions: 20, now })
+      insertion(newSession(), { deviceId: device.id, maxSessions: 20, now }, 'sessions')
     ),
-    await make('an evicted one', () => insertion(newSession(), { maxSessions: 2, now })),
+    await make('an evicted one', () => insertion(newSession(), { maxSessions: 2, now }, 'sessions')),
     await make('the end of the first', ({ id }) => ({ $pull: { sessions: { id } } })),
     await make('the end of the last', (_, { id }) => ({ $pull: { sessions: { id } } })),
     await make('the end of all', () => ({ $pull: { sessions: { id: { $ne: null } } } })),

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { newSessionId, type SessionRecord } from '../../src/refresh-token/session.js'
+import { newSessionId, type SessionRecord } from '../../src/refresh-token/sessions/session.js'
 
 /** A user document, but for its id, which can say what it is for. */
 export interface User {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { MongoClient } from 'mongodb'
-import { checkDatabase } from '../../src/cli/check-database.js'
-import { neededIndexes } from '../../src/cli/check-indexes.js'
-import type { Finding } from '../../src/cli/finding.js'
+import { checkDatabase } from '../../src/cli/check/database.js'
+import { neededIndexes } from '../../src/cli/check/indexes.js'
+import type { Finding } from '../../src/cli/check/finding.js'
 import { runningMongod } from '../../src/dev/mongod.js'
 import { databaseUrl, startApp, withApp, type TestApp } from '../support/app.js'
 import { moultAtTerminal } from '../support/moult.js'
@@ -32,7 +32,7 @@ const allWell = {
 }
 
 describe('moult check', { concurrency: 2 }, () => {
-  it('finds nothing wrong with the database of a service that runs, and leaves it as it was', () =>
+  it('finds nothing wrong with the database of a running service, and does not change it', () =>
     withApp({}, async (t) => {
       const names = async () => (await t.db.listCollections().toArray()).map(({ name }) => name).sort()
 
@@ -52,7 +52,7 @@ describe('moult check', { concurrency: 2 }, () => {
       assert.deepEqual(await names(), before)
     }))
 
-  it('says at a terminal what it is at', () =>
+  it('shows its progress on a terminal', () =>
     withApp({}, async (t) => {
       const { seen, code } = await (await moultAtTerminal(t, ['check'])).end()
 
@@ -65,7 +65,7 @@ describe('moult check', { concurrency: 2 }, () => {
       'an unknown strategy',
       { NODE_CONFIG: '{"authentication": {"authStrategies": ["jwt", "local", "refresh-token", "locale"]}}' },
       /^configuration +wrong +authentication\.authStrategies names "locale", but .*$/m,
-      /^ +configuration: write names out of .*$/m
+      /^ +configuration: write one of .*$/m
     ],
     [
       'no secrets in production',
@@ -76,7 +76,7 @@ describe('moult check', { concurrency: 2 }, () => {
     [
       'a database that is away, whose password it keeps to itself',
       { MONGODB_URL: 'mongodb://ada:hunter2@127.0.0.1:1/x' },
-      /^database +wrong +127\.0\.0\.1:1 can not be reached \(.*\)$/m,
+      /^database +wrong +127\.0\.0\.1:1 can not be reached \(127\.0\.0\.1:1 refuses connections\)$/m,
       /^ +database: start MongoDB there, .*$/m
     ],
     [
@@ -98,7 +98,7 @@ describe('moult check', { concurrency: 2 }, () => {
     })
   }
 
-  it('starts the embedded MongoDB where it does not run, and says so', async () => {
+  it('starts the embedded MongoDB if it is not running, and says so', async () => {
     const data = await mkdtemp(join(tmpdir(), 'moult-check-'))
 
     try {
@@ -116,7 +116,7 @@ describe('moult check', { concurrency: 2 }, () => {
     }
   })
 
-  it('tells a server that is no replica set, and so has no change streams', async () => {
+  it('reports a server that is not a replica set, and so has no change streams', async () => {
     const mongod = await startStandaloneMongod()
 
     try {
@@ -152,7 +152,7 @@ describe('moult check, of a database', () => {
       .filter(({ check }) => check === 'indexes')
       .map(({ state, found }) => [state, found])
 
-  it('knows all indexes that a service makes', async () => {
+  it('checks all indexes that a service creates', async () => {
     const collections = await t.db.listCollections().toArray()
     const made = await Promise.all(
       collections.map(async ({ name }) =>
@@ -169,7 +169,7 @@ describe('moult check, of a database', () => {
     )
   })
 
-  it('tells a clock that is off', async () => {
+  it('reports a clock that is off', async () => {
     const at = async (offset: number) =>
       findingOf(await checkDatabase(t.url, () => Date.now() + offset), 'clock')
 
@@ -180,7 +180,7 @@ describe('moult check, of a database', () => {
     assert.equal((await at(-3000)).state, 'warning')
   })
 
-  it('tells indexes that are gone, or other ones, and an email that is there twice', async () => {
+  it('reports missing and different indexes, and a duplicate email', async () => {
     await t.db.collection('users').dropIndexes()
     await t.db.collection('rateLimits').dropIndex('expire_1')
     await t.db.collection('rateLimits').createIndex({ expire: 1 })
@@ -196,7 +196,7 @@ describe('moult check, of a database', () => {
     assert.match((await indexFindings())[0]![1]!, /two users have the email ada@example\.com$/i)
   })
 
-  it('finds nothing wrong with a new one', async () => {
+  it('finds nothing wrong with a new database', async () => {
     const url = databaseUrl(`${t.db.databaseName}-new`)
 
     assert.deepEqual(statesOf(await checkDatabase(url)), allWell)
@@ -204,7 +204,7 @@ describe('moult check, of a database', () => {
 })
 
 describe('moult check, of a replica set', () => {
-  it('tells a majority that does not acknowledge, and that there is no primary', async () => {
+  it('reports a majority that does not acknowledge, and a missing primary', async () => {
     const set = await startReplicaSet()
 
     try {

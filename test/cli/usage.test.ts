@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { program } from '../../src/cli/moult.js'
 import { runScript } from '../support/process.js'
+import { programArgs } from '../support/program.js'
 
 /** The commands that do something, with their names from the first on. */
 function leaves(command: Command, path: string[] = []): { path: string[]; command: Command }[] {
@@ -28,6 +29,16 @@ describe('moult', { concurrency: 2 }, () => {
       /^.*too many arguments.*$/
     ],
     ['a count that is none', ['users', 'list', '--limit', '-1'], /^.*'-1'.*Write a whole number\.$/],
+    [
+      'a command that another group has',
+      ['keys', 'list'],
+      /^error: moult keys has no command 'list': did you mean 'moult keys show'\?$/
+    ],
+    [
+      'a command that there is not',
+      ['keys', 'sing'],
+      /^error: moult keys has no command 'sing': write one of show, rotate$/
+    ],
     ['neither a session nor all', ['sessions', 'end', 'a@example.com'], /^error: .*'--all'$/]
   ]
 
@@ -42,7 +53,7 @@ describe('moult', { concurrency: 2 }, () => {
     })
   }
 
-  it('is told of in docs/cli.md, command by command, with all arguments and options', async () => {
+  it('is described in docs/cli.md, command by command, with all arguments and options', async () => {
     const docs = await readFile(resolve('docs/cli.md'), 'utf8')
 
     for (const { path, command } of leaves(program())) {
@@ -60,17 +71,17 @@ describe('moult', { concurrency: 2 }, () => {
     }
   })
 
-  it('tells what there is', async () => {
+  it('lists its commands', async () => {
     const { code, stdout } = await moult(['--help'])
 
     assert.equal(code, 0)
 
-    for (const command of ['users', 'sessions', 'keys', 'check']) {
+    for (const command of ['users', 'sessions', 'events', 'keys', 'check']) {
       assert.match(stdout, new RegExp(`^ +${command} `, 'm'))
     }
   })
 
-  it('says which version it is', async () => {
+  it('prints its version', async () => {
     const { version } = JSON.parse(await readFile(resolve('package.json'), 'utf8'))
     const { code, stdout } = await moult(['--version'])
 
@@ -84,7 +95,10 @@ describe('moult', { concurrency: 2 }, () => {
 
     assert.equal(code, 1)
     assert.equal(stdout, '')
-    assert.match(stderr, /^The database can not be reached.*moult check.*$/)
+    assert.match(
+      stderr,
+      /^The database can not be reached \(127\.0\.0\.1:1 refuses connections\): `moult check`.*$/
+    )
     assert.doesNotMatch(stderr, /hunter2/)
   })
 
@@ -95,15 +109,14 @@ describe('moult', { concurrency: 2 }, () => {
     assert.match(stderr, /^colour is not a known setting: .*$/)
   })
 
-  it('has settings of its own where it is called in a folder without', async () => {
+  it('uses its own settings in a folder without any', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'moult-cli-'))
-    const tsx = import.meta.resolve('tsx')
     const env = { ...process.env, NODE_ENV: 'development', KEYS_FILE: join(folder, 'keys.json') }
 
     try {
       const { stdout } = await promisify(execFile)(
         process.execPath,
-        ['--import', tsx, resolve('src/cli.ts'), 'keys', 'rotate', '--json'],
+        [...programArgs('src/cli.ts'), 'keys', 'rotate', '--json'],
         { cwd: folder, env }
       )
 

@@ -36,7 +36,7 @@ describe('moult users, on a service that runs', () => {
     return JSON.parse(stdout)
   }
 
-  it('role makes the first admin, at once, in any case of the email; ends no session; takes it away again', async () => {
+  it('role makes the first admin, at once, with the email in any case; ends no session; takes the role away again', async () => {
     assert.equal(await board('admin'), 403)
 
     const { code, stdout, stderr } = await moult(['users', 'role', ada.email.toUpperCase(), 'admin'])
@@ -53,7 +53,7 @@ describe('moult users, on a service that runs', () => {
     assert.equal((await ada.ask('GET', '/sessions')).body.length, 1)
   })
 
-  it('add makes an account whose password is the line of standard input, with a name and a role', async () => {
+  it('add creates an account with the password on standard input, a name and a role', async () => {
     const email = `${randomUUID()}@example.com`
     const args = ['users', 'add', email.toUpperCase(), '--name', 'Grace', '--role', 'moderator']
     const user = await json(args, `${newPassword}\r\n`)
@@ -120,7 +120,7 @@ describe('moult users, on a service that runs', () => {
     }
   })
 
-  it('password asks for it twice, shows nothing of it, and ends the sessions, which hear why', async () => {
+  it('password asks twice without echo, and ends the sessions, which are told why', async () => {
     const sockets = socketsOf(() => t.address)
 
     try {
@@ -167,7 +167,7 @@ describe('moult users, on a service that runs', () => {
     })
   }
 
-  it('list shows people a table, in which no name reaches the terminal as a command, and programs all of it', async () => {
+  it('list prints a table for people, without control characters, and everything in JSON for programs', async () => {
     const name = 'Eve\u001b[2J\u009b2J\u202e'
     const others = await newPerson(t, 'admin')
 

@@ -54,6 +54,16 @@ describe('docs/client.md', () => {
     assert.deepEqual(ended, [])
   })
 
+  it('shows the states and events of the core', async () => {
+    const figure = snippet('docs/client.md', 'our turn')
+    const core = await readFile(join(root, 'src/client/core.ts'), 'utf8')
+
+    for (const event of ['need', 'answered', 'refused', 'failed', 'saved', 'ended']) {
+      assert.match(figure, new RegExp(`\\b${event}\\b`))
+      assert.match(core, new RegExp(`^  ${event}\\(`, 'm'))
+    }
+  })
+
   it('shows how cookies are chosen', async () => {
     const app: any = newApp()
 

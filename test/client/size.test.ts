@@ -20,12 +20,13 @@ const bundle = () =>
   })
 
 describe('the client, bundled', () => {
-  it('weighs less than 4 kB beyond what it builds on', async () => {
+  // docs/client.md says what they buy
+  it('weighs less than 6.5 kB beyond what it builds on', async () => {
     const { outputFiles } = await bundle()
     const size = gzipSync(outputFiles[0]!.contents, { level: 9 }).length
 
     console.log(`${size} bytes, gzipped`)
-    assert.ok(size < 4000, `${size} bytes`)
+    assert.ok(size < 6500, `${size} bytes`)
   })
 
   it('depends on nothing but the official client packages, and takes only types from the service', async () => {

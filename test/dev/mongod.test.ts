@@ -156,7 +156,7 @@ describe('the embedded MongoDB', () => {
     assert.deepEqual(await kept(next), ['one'])
   })
 
-  it('leaves a process alone that has the id of its last run, but is something else', async () => {
+  it('leaves an unrelated process alone that has the process id of its last run', async () => {
     const first = await started()
 
     await write(first, 'one')
@@ -166,7 +166,7 @@ describe('the embedded MongoDB', () => {
     assert.deepEqual(await kept(await started()), ['one'])
   })
 
-  it('refuses a second service, which hears who uses the folder', async () => {
+  it('refuses a second service, and says who uses the folder', async () => {
     const first = await started()
     const second = await start()
 
@@ -177,7 +177,7 @@ describe('the embedded MongoDB', () => {
     await write(first, 'still there')
   })
 
-  it('goes to one of two that start at once', async () => {
+  it('lets one of two start at once', async () => {
     const both = await Promise.all([start(), start()])
     const winner = both.find(({ url }) => url)
     const loser = both.find(({ error }) => error)
@@ -189,7 +189,7 @@ describe('the embedded MongoDB', () => {
     await write(winner!, 'still there')
   })
 
-  it('is started again when it ends by itself', async () => {
+  it('is restarted when it ends unexpectedly', async () => {
     const owner = await started()
     const mongod = await mongodOf(folder)
 
@@ -201,7 +201,7 @@ describe('the embedded MongoDB', () => {
     assert.deepEqual(await kept(owner), ['one'])
   })
 
-  it('outlives a Ctrl-C until its service has finished with it', async () => {
+  it('survives Ctrl-C until its service has stopped', async () => {
     const owner = await started()
 
     await owner.end('SIGINT', 'group')
@@ -227,7 +227,7 @@ describe('the embedded MongoDB', () => {
   })
 })
 
-describe('without a MongoDB at hand', () => {
+describe('without a MongoDB on the machine', () => {
   let bin: string
 
   before(async () => {
@@ -257,7 +257,7 @@ describe('without a MongoDB at hand', () => {
     )
   })
 
-  it('does not take an old one', { skip: process.platform === 'win32' }, async () => {
+  it('does not use an old one', { skip: process.platform === 'win32' }, async () => {
     const old = join(bin, 'mongod')
 
     await mkdir(bin, { recursive: true })

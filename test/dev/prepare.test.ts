@@ -26,6 +26,24 @@ const prepare = async (...args: string[]) => {
   return stderr.replace(/\n(added|changed|up to date).*\n/g, '')
 }
 
+/** The same, with another process that does something at the moment when `call` of node:fs has answered for a file. */
+const prepareWhile = async (call: string, file: string, other: string) => {
+  const script = `
+    import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { ${call} } = fs
+    let done = false
+    fs.${call} = (file, ...rest) => {
+      const answer = ${call}(file, ...rest)
+      if (!done && file.endsWith('${file}')) { done = true; ${other} }
+      return answer
+    }
+    syncBuiltinESMExports()`
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(script)}`, 'src/dev/prepare.mjs']
+
+  return (await run(process.execPath, args, clone)).stderr
+}
+
 const built = () => run(process.execPath, ['lib/index.js'], clone).then(({ stdout }) => stdout.trim())
 const path = (...parts: string[]) => join(clone, ...parts)
 const write = (file: string, text: string) => writeFile(path(file), text)
@@ -41,6 +59,7 @@ before(async () => {
     'tsconfig.json',
     'src/dev/prepare.mjs',
     'src/dev/alone.mjs',
+    'src/dev/read-text.mjs',
     'src/dev/page-bundle.mjs'
   ]) {
     await cp(join(root, file), path(file))
@@ -134,7 +153,7 @@ describe('the preparation of a clone', () => {
     assert.ok(isInstalled('tiny'))
   })
 
-  it('is content with a production install that is built, unless the tools are asked for', async () => {
+  it('accepts a built production install, unless the tools are wanted', async () => {
     await prepare()
     await run('npm', ['ci', '--offline', '--omit=dev'], clone)
     assert.ok(!isInstalled('typescript'))
@@ -163,7 +182,7 @@ describe('the preparation of a clone', () => {
     assert.equal(await built(), 'hello')
   })
 
-  it('fails while a source is wrong, and not any more when it is right', async () => {
+  it('fails while a source is wrong, and builds once it is right', async () => {
     await prepare()
     await write('src/greeting.ts', 'export const greeting: string = 1\n')
     await assert.rejects(prepare(), { code: 1 })
@@ -203,7 +222,7 @@ describe('the preparation of a clone', () => {
     }
   })
 
-  it('is done once by three that start at once', async () => {
+  it('happens once if three processes start at once', async () => {
     await forgetDependencies()
     const outputs = (await Promise.all([prepare(), prepare(), prepare()])).join('')
 
@@ -212,7 +231,7 @@ describe('the preparation of a clone', () => {
     assert.equal(await built(), 'hello')
   })
 
-  it('goes on when one that was at it has been killed', async () => {
+  it('continues after another process was killed while preparing', async () => {
     const lockFile = path('.prepare.lock')
     const longAgo = new Date(Date.now() - 60_000)
 
@@ -220,6 +239,33 @@ describe('the preparation of a clone', () => {
     await writeFile(lockFile, '1\n')
     await utimes(lockFile, longAgo, longAgo)
     assert.equal(await prepare(), installs + builds)
+    assert.ok(!existsSync(lockFile))
+  })
+
+  it('does not mind that another process begins a build at any moment', async () => {
+    await prepare()
+    const stderr = await prepareWhile('existsSync', 'lib/.stamp', 'fs.rmSync(file)')
+
+    assert.ok(['', builds].includes(stderr), stderr)
+    assert.equal(await built(), 'hello')
+  })
+
+  it('leaves the lock to another process that found it abandoned first', async () => {
+    const lockFile = path('.prepare.lock')
+    const longAgo = new Date(Date.now() - 60_000)
+    const replaceLock = `
+      fs.rmSync(file)
+      fs.writeFileSync(file, 'of another')
+      setTimeout(() => { console.error('The other is done'); fs.rmSync(file, { force: true }) }, 1000)`
+
+    await prepare()
+    await rm(path('lib/.stamp'))
+    await writeFile(lockFile, '1\n')
+    await utimes(lockFile, longAgo, longAgo)
+
+    const stderr = await prepareWhile('statSync', '.prepare.lock', replaceLock)
+
+    assert.match(stderr, /^Waiting for another process .*\nThe other is done\nBuilding lib/)
     assert.ok(!existsSync(lockFile))
   })
 

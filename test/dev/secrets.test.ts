@@ -7,8 +7,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { DevelopmentError } from '../../src/dev/development-error.js'
 import { developmentSecrets } from '../../src/dev/secrets.js'
+import { programArgs } from '../support/program.js'
 
-const program = `import { developmentSecrets } from './src/dev/secrets.ts'
+const runnable = programArgs('src/dev/secrets.ts')
+const program = `import { developmentSecrets } from '${runnable.at(-1)}'
   const folder = process.argv[1]
   const all = await Promise.all([1, 2, 3, 4].map(() => developmentSecrets(folder)))
   console.log(JSON.stringify(all))`
@@ -40,8 +42,8 @@ describe('the development secrets', () => {
     assert.equal((await stat(join(folder, 'secrets.json'))).mode & 0o777, 0o600)
   })
 
-  it('are the same for twenty that ask at once, in five processes', async () => {
-    const args = ['--import', 'tsx', '--input-type=module', '-e', program, folder]
+  it('are the same for twenty requests at once, in five processes', async () => {
+    const args = [...runnable.slice(0, -1), '--input-type=module', '-e', program, folder]
     const runs = await Promise.all(
       Array.from({ length: 5 }, () => promisify(execFile)(process.execPath, args))
     )
@@ -54,7 +56,7 @@ describe('the development secrets', () => {
     assert.deepEqual(await readdir(folder), ['secrets.json'])
   })
 
-  it('are never made anew over a file that holds something else', async () => {
+  it('never replace a file that holds something else', async () => {
     const file = join(folder, 'secrets.json')
 
     await developmentSecrets(folder)

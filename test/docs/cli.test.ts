@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { checkIndexes, neededIndexes } from '../../src/cli/check-indexes.js'
+import { checkIndexes, neededIndexes } from '../../src/cli/check/indexes.js'
 import { startApp, type TestApp } from '../support/app.js'
 import { commandsIn, runShell, snippet } from '../support/documents.js'
 import { newPerson } from '../support/people.js'
@@ -11,7 +11,7 @@ import { restClient } from '../support/rest.js'
 import { goodSecrets } from '../support/service.js'
 import { poll } from '../support/socket.js'
 
-/** What differs from one database to the next. */
+/** Replaces what differs between databases. */
 const normal = (shown: string): string =>
   shown
     .trim()
@@ -49,7 +49,7 @@ describe('docs/cli.md', { concurrency: 2 }, () => {
     }
   })
 
-  it('shows how an account is made, with a password that nobody has typed', async () => {
+  it('shows how to create an account with a generated password', async () => {
     const file = join(folder, 'ada.txt')
 
     await type(snippet('docs/cli.md', 'openssl rand').replace('ada.txt', file))
@@ -60,12 +60,12 @@ describe('docs/cli.md', { concurrency: 2 }, () => {
     assert.deepEqual(body.user.roles, ['admin'])
   })
 
-  it('shows what `check` says', async () => {
+  it('shows the output of `check`', async () => {
     const [command, ...shown] = snippet('docs/cli.md', '-- check').split('\n')
 
     const all = `${neededIndexes.length}, as they should be`
 
-    // A collection comes with what is first written into it
+    // MongoDB creates a collection at the first write
     await (await newPerson(t)).ask('DELETE', '/sessions')
     await poll(async () => [await checkIndexes(t.db)].flat()[0]!.found === all, 'all indexes')
 

@@ -7,9 +7,9 @@ import { isMoultCall } from '../support/moult.js'
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-// They take minutes, or are run by .ci/run: that they are called as shown is all that is looked at
+// They take minutes, or .ci/run runs them: only their names and options are checked here
 describe('docs/performance.md', () => {
-  it('calls benchmarks that there are, with options that they have', () => {
+  it('runs benchmarks that exist, with options that they have', () => {
     const { scripts } = JSON.parse(read('package.json'))
     const commands = commandsIn(snippet('docs/performance.md', 'npm run bench'))
 
@@ -37,7 +37,7 @@ describe('docs/performance.md', () => {
 describe('docs/node-versions.md', () => {
   const source = read('test/node-versions.ts')
 
-  it('calls what CI calls', () => {
+  it('runs what CI runs', () => {
     const [all, one] = commandsIn(snippet('docs/node-versions.md', 'node --import tsx'))
     const [, major] = /^node --import tsx test\/node-versions\.ts (\d+)$/.exec(one!)!
 
@@ -45,7 +45,7 @@ describe('docs/node-versions.md', () => {
     assert.ok(source.includes(`'${major}'`))
   })
 
-  it('runs all tests on a version that is there', async () => {
+  it('runs the whole suite on an installed version', async () => {
     const [, folder, command] = /^PATH="(\S+):\$PATH" (npm test)\n$/.exec(
       snippet('docs/node-versions.md', 'npm test')
     )!
@@ -63,14 +63,14 @@ describe('docs/node-versions.md', () => {
   })
 })
 
-describe('the words of README.md and docs/', () => {
+describe('the commands in the text of the documentation', () => {
   const spans = pages.flatMap((page) =>
     [...withoutBlocks(readPage(page)).matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
   )
-  /** What is called by commands of a form: its first group. */
+  /** The first group of each command that matches. */
   const called = (form: RegExp) => spans.flatMap((code) => form.exec(code)?.[1] ?? [])
 
-  it('call npm scripts that there are', () => {
+  it('are npm scripts that exist', () => {
     const { scripts } = JSON.parse(read('package.json'))
     const names = called(/^npm (?:run (?:--silent )?)?(start|test|(?<=run (?:--silent )?)\S+)/)
 
@@ -81,8 +81,8 @@ describe('the words of README.md and docs/', () => {
     )
   })
 
-  it('call benchmarks that there are', () => {
-    const names = called(/^npm run bench (?:-- )?(.+)/).flatMap((words) => words.split(' '))
+  it('are benchmarks that exist', () => {
+    const names = called(/^npm run bench (?:-- )?(.+?)(?: -- .*)?$/).flatMap((words) => words.split(' '))
 
     assert.ok(names.length > 2)
     assert.deepEqual(
@@ -91,7 +91,7 @@ describe('the words of README.md and docs/', () => {
     )
   })
 
-  it('call the command line as it is', () => {
+  it('are commands of moult that exist', () => {
     const calls = called(/^(?:npm run (?:--silent )?moult --|npx moult|moult) (.+)/)
 
     assert.ok(calls.length > 5)

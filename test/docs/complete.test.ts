@@ -12,7 +12,7 @@ import {
   type Block
 } from '../support/documents.js'
 
-/** A call in a test that asks for a block, `snippet(page, part)`, or for all below a heading, `snippetsBelow(page, heading)`. */
+/** A test's use of a block, `snippet(page, part)`, or of all blocks below a heading, `snippetsBelow(page, heading)`. */
 interface Claim {
   file: string
   page: string
@@ -33,7 +33,7 @@ const claims: Claim[] = readdirSync(join(root, 'test'), { recursive: true, encod
     }))
   )
 
-/** The anchors that GitHub gives to the headings of a page. */
+/** The anchors of a page's headings on GitHub. */
 const anchorsOf = (page: string): string[] =>
   (withoutBlocks(readPage(page)).match(/^#+ .*$/gm) ?? []).map((heading) =>
     heading
@@ -43,17 +43,17 @@ const anchorsOf = (page: string): string[] =>
       .replaceAll(' ', '-')
   )
 
-describe('README.md and docs/', () => {
+describe('the documentation', () => {
   for (const page of pages) {
-    it(`${page} shows nothing that no test runs`, () => {
+    it(`${page} has a test for each block`, () => {
       const left = blocksOf(page)
         .filter((block) => !claims.some(({ covers }) => covers(block)))
         .map(({ line, text }) => `${page}:${line}  ${text.split('\n')[0]}`)
 
-      assert.deepEqual(left, [], 'have a test ask for them by snippet(), of test/support/documents.ts')
+      assert.deepEqual(left, [], 'let a test run these blocks: see snippet() in test/support/documents.ts')
     })
 
-    it(`${page} links to what there is`, () => {
+    it(`${page} has no broken links`, () => {
       const links = [...withoutBlocks(readPage(page)).matchAll(/\]\(([^)\s]+)\)/g)]
         .map(([, target]) => target!)
         .filter((target) => !/^https?:/.test(target))
@@ -68,7 +68,39 @@ describe('README.md and docs/', () => {
     })
   }
 
-  it('has in no test the name of a page that there is not', () => {
+  it('names files that exist', () => {
+    const ofOtherApps = ['src/app.js', 'src/api-key-strategy.ts', 'src/services/sessions.ts']
+    const missing = pages.flatMap((page) =>
+      [...withoutBlocks(readPage(page)).matchAll(/`((?:src|test|public|config|\.ci)\/[^`*\s]*)`/g)]
+        .map(([, path]) => path!)
+        .filter((path) => !existsSync(join(root, path)) && !ofOtherApps.includes(path))
+        .map((path) => `${page}: ${path}`)
+    )
+
+    assert.deepEqual(missing, [])
+  })
+
+  it('imports modules that exist, in code for this service', () => {
+    const missing = ['docs/custom-strategy.md', 'docs/events.md'].flatMap((page) =>
+      [...readPage(page).matchAll(/ from '\.\/(.+)\.js'$/gm)]
+        .map(([, path]) => `src/${path}.ts`)
+        .filter((path) => !existsSync(join(root, path)))
+        .map((path) => `${page}: ${path}`)
+    )
+
+    assert.deepEqual(missing, [])
+  })
+
+  it('lists each page of docs/ in its index', () => {
+    const index = readPage('docs/README.md')
+    const missing = pages
+      .map((page) => relative('docs', page))
+      .filter((page) => !page.startsWith('..') && page !== 'README.md' && !index.includes(`](${page})`))
+
+    assert.deepEqual(missing, [], 'add them to docs/README.md')
+  })
+
+  it('is named correctly in tests', () => {
     assert.deepEqual(
       claims.filter(({ page }) => !pages.includes(page)).map(({ file }) => file),
       []

@@ -17,7 +17,7 @@ describe('docs/cookies.md', () => {
   })
   after(() => t.stop())
 
-  it('shows settings by which a page of the listed origin gets its refresh token in a cookie', async () => {
+  it('shows settings that put the refresh token of a listed origin into a cookie', async () => {
     const { email } = await newPerson(t)
     const answer = await program(t.address, settings.origins[0]).signIn(email)
     const [{ name, ...cookie }, ...others] = cookiesOf(answer) as [ReturnType<typeof cookiesOf>[0]]
@@ -32,6 +32,34 @@ describe('docs/cookies.md', () => {
     assert.ok(!('refreshToken' in answer.body))
   })
 
+  it('shows how an earlier cookie is recognised and cleared', async () => {
+    const { cookie } = JSON.parse(snippet('docs/cookies.md', '"previous"'))
+    const changed = await startApp({
+      database: t.db.databaseName,
+      settings: { authentication: { 'refresh-token': { cookie } } }
+    })
+
+    try {
+      const { email } = await newPerson(t)
+      const [old] = cookiesOf(await program(t.address).signIn(email))
+      const answer = await program(changed.address).ask('POST', '/authentication', {
+        body: { strategy: 'refresh-token' },
+        headers: { Cookie: `${old!.name}=${old!.value}` }
+      })
+
+      assert.equal(answer.status, 201)
+      assert.deepEqual(
+        cookiesOf(answer).map(({ path, maxAge }) => [path, maxAge === 0]),
+        [
+          ['/authentication', true],
+          ['/api/authentication', false]
+        ]
+      )
+    } finally {
+      await changed.stop()
+    }
+  })
+
   describe('in a browser', { skip: withoutChromium }, () => {
     let browser: Browser
 
@@ -40,7 +68,7 @@ describe('docs/cookies.md', () => {
     })
     after(() => browser.close())
 
-    it('shows how a page signs in, and refreshes after a reload', async () => {
+    it('shows how a page signs in and refreshes after a reload', async () => {
       const { email } = await newPerson(t)
       const page = await browser.newPage()
       const code = snippet('docs/cookies.md', 'navigator.locks').replace('https://api.example.com', t.address)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { startMongod } from '../../src/dev/mongod.js'
-import { clientOptions } from '../../src/mongodb.js'
+import { clientOptions } from '../../src/database/database.js'
 import { readPage, runCode, snippet } from '../support/documents.js'
 
 interface ReplicaSetConfiguration {
@@ -14,7 +14,7 @@ interface ReplicaSetConfiguration {
 }
 
 describe('docs/faults.md', () => {
-  it('shows how elections are made sooner', async () => {
+  it('shows how to make elections start sooner', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'moult-faults-docs-'))
     const mongod = await startMongod({ folder, log: () => undefined })
     const client = new MongoClient(mongod.url)
@@ -43,7 +43,7 @@ describe('docs/faults.md', () => {
     }
   })
 
-  it('has the bounds of the code', () => {
+  it('states the bounds that the code has', () => {
     const text = readPage('docs/faults.md')
     const rows = [...text.matchAll(/^\| `(\w+(?:MS))` +\| (\d+) s/gm)].map(([, name, seconds]) => [
       name,

@@ -4,15 +4,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { makeKeyFile } from '../../src/refresh-token/key-rotation.js'
-import { algorithms } from '../../src/refresh-token/signing-key.js'
+import { makeKeyFile } from '../../src/keys/rotation.js'
+import { algorithms } from '../../src/refresh-token/keys/signing-key.js'
 import { merge, withApp } from '../support/app.js'
 import { readPage, runCode, runShell, snippet } from '../support/documents.js'
 import { newPem } from '../support/keys.js'
 import { newPerson } from '../support/people.js'
 import { settingsWith } from '../support/settings.js'
 
-/** What differs from one day and key to the next. */
+/** Replaces what differs between days and keys. */
 const normal = (shown: string): string =>
   shown
     .trim()
@@ -22,7 +22,7 @@ const normal = (shown: string): string =>
     .replaceAll(/ {2,}/g, '  ')
 
 describe('docs/keys.md', () => {
-  it('shows how keys are rotated in a file, what is in it then, and what is said of them', async () => {
+  it('shows how to rotate keys in a file, the file afterwards, and the output of `keys show`', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'moult-keys-'))
     const file = join(folder, 'keys.json')
     const env = { NODE_ENV: 'development', KEYS_FILE: file }
@@ -51,7 +51,7 @@ describe('docs/keys.md', () => {
     }
   })
 
-  it('shows how access tokens are signed with a key of which others have the public half, and verified there', () => {
+  it('shows how others verify access tokens with a public key', () => {
     const shown = JSON.parse(snippet('docs/keys.md', '"algorithm": "ES256"'))
     const settings = merge(shown, { authentication: { secret: newPem('ES256').privatePem } })
 
@@ -72,14 +72,14 @@ describe('docs/keys.md', () => {
   ]
 
   for (const [index, [, algorithm, command = rows[index - 1]![2]]] of rows.entries()) {
-    it(`says how a key for ${algorithm} is made`, async () => {
+    it(`shows how to generate a key for ${algorithm}`, async () => {
       const secret = await runShell(command!)
 
       assert.equal(settingsWith({ secret, jwtOptions: { algorithm } }).accessTokens.algorithm, algorithm)
     })
   }
 
-  it('says so of each algorithm that has two halves', () => {
+  it('does so for each algorithm with a public key', () => {
     assert.deepEqual(
       rows.map(([, algorithm]) => algorithm),
       algorithms.filter((name) => !name.startsWith('HS'))

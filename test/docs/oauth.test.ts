@@ -34,7 +34,7 @@ describe('docs/oauth.md', () => {
     await provider.stop()
   })
 
-  it('shows settings by which a visitor is sent to GitHub', async () => {
+  it('shows settings that send a visitor to GitHub', async () => {
     const { host, searchParams } = locationOf(await visitor().follow(`${t.address}/oauth/github`))
     const { key, scope } = shown.authentication.oauth.github
 
@@ -45,7 +45,7 @@ describe('docs/oauth.md', () => {
     assert.equal(searchParams.get('code_challenge_method'), 'S256')
   })
 
-  it('shows how a page takes up the session it is handed', async () => {
+  it('shows how a page takes over the session', async () => {
     provider.profile = { id: 1, email: 'ada@example.com' }
 
     const location = locationOf(await visitor().follow(`${t.address}/oauth/example?redirect=/welcome`))

@@ -18,7 +18,7 @@ class NoteService {
 const noteSchema = Type.Object({ text: Type.String() }, { $id: 'Note' })
 
 describe('docs/openapi.md', () => {
-  it('shows how a service of your own gets into the document', () =>
+  it('shows how to describe a service of your own', () =>
     withApp(
       {
         configure: (app) =>

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { outcomes, type Outcome } from '../../src/attempts.js'
+import { outcomes, type Outcome } from '../../src/services/authentication/attempts.js'
 import { assertLike, commandsIn, readPage, root, runShell, snippet } from '../support/documents.js'
 import { freePort } from '../support/process.js'
 import { restClient } from '../support/rest.js'
@@ -33,7 +33,7 @@ describe('docs/operations.md and docs/scaling.md', () => {
     return service
   }
 
-  describe('a service in production with figures on a port of their own', () => {
+  describe('a service in production with metrics on a port of their own', () => {
     let service: TypedService
     let figures: string
 
@@ -41,13 +41,22 @@ describe('docs/operations.md and docs/scaling.md', () => {
       const port = String(await freePort())
       const command = snippet('docs/operations.md', 'METRICS_PORT').replaceAll('9464', port)
 
-      service = await start(command, { ...goodSecrets, NODE_ENV: 'production', LOG_LEVEL: 'debug' })
-      // so that the figures of sign-ins have something to say
+      service = await start(command, {
+        ...goodSecrets,
+        NODE_ENV: 'production',
+        LOG_LEVEL: 'debug',
+        SMTP_URL: 'smtp://127.0.0.1:1',
+        NODE_CONFIG: JSON.stringify({
+          mail: { from: 'hello@example.com' },
+          accounts: { url: 'https://app.example.com/' }
+        })
+      })
+      // so that the metrics of sign-ins are not empty
       await restClient(service.address).signIn('nobody@example.com')
       figures = await (await fetch(/# at (\S+)/.exec(command)![1]!)).text()
     })
 
-    it('has all figures of the table', () => {
+    it('has all metrics of the table', () => {
       const names = [...readPage('docs/operations.md').matchAll(/`(moult_\w+)`/g)].map(([, name]) => name!)
 
       assert.ok(names.length > 10)
@@ -57,7 +66,7 @@ describe('docs/operations.md and docs/scaling.md', () => {
       )
     })
 
-    it('has the figures that the alarms are about, with their labels', async () => {
+    it('has the metrics that the alerts use, with their labels', async () => {
       const { groups } = await readYaml(snippet('docs/operations.md', 'RefreshTokensReused'))
       const figure = /([a-z]+_\w+)(?:\{(\w+)=~?"([\w|]+)"\})?/g // name, label, its values
       const used = groups[0].rules.flatMap(({ expr }: { expr: string }) => [...expr.matchAll(figure)])
@@ -77,13 +86,13 @@ describe('docs/operations.md and docs/scaling.md', () => {
       }
     })
 
-    it('is ready for the probe, sooner than that gives up', async () => {
+    it('answers the readiness probe within its timeout', async () => {
       const { readinessProbe } = await readYaml(snippet('docs/operations.md', 'readinessProbe'))
       const { path, port } = readinessProbe.httpGet
       const settings = JSON.parse(await readFile(join(root, 'config/default.json'), 'utf8'))
 
       assert.equal(Number(port), settings.port)
-      assert.ok(Number(readinessProbe.timeoutSeconds) > 2, 'the answer may take 2 s')
+      assert.ok(Number(readinessProbe.timeoutSeconds) > 2, 'a response may take 2 s')
       await poll(async () => (await fetch(service.address + path)).ok, 'a service that is ready')
     })
 
@@ -110,9 +119,9 @@ describe('docs/operations.md and docs/scaling.md', () => {
     })
   })
 
-  it('starts a process for each core, with figures behind a token', async () => {
+  it('starts one process per core, with metrics behind a token', async () => {
     const [withToken] = commandsIn(snippet('docs/operations.md', 'METRICS_TOKEN'))
-    // The token is made as shown, the start is the other one
+    // The token is generated as shown; the start command is that of the other block
     const token = (await runShell(withToken!.replace('npm start', 'printenv METRICS_TOKEN'))).trim()
     const { address } = await start(snippet('docs/scaling.md', 'WORKERS=auto'), { METRICS_TOKEN: token })
     const read = (Authorization: string) => fetch(`${address}/metrics`, { headers: { Authorization } })

@@ -4,15 +4,18 @@ import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { io } from 'socket.io-client'
-import { indexes } from '../../src/mongodb.js'
+import { rateLimitIndexes } from '../../src/rate-limits/indexes.js'
+import { userIndexes } from '../../src/services/users/users.indexes.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import { readPage, runCode, runShell, snippet } from '../support/documents.js'
 import { restClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
 
+const indexes = [...userIndexes, ...rateLimitIndexes]
+
 type Directive = [name: string, ...args: string[]]
 
-/** The directives of an nginx.conf, each with those that its block has. Fails where a bracket or a `;` is missing. */
+/** The directives of an nginx.conf, each with those in its block. Fails if a brace or a `;` is missing. */
 function directivesIn(conf: string): { directive: Directive; inside: Directive[] }[] {
   const words = conf.replaceAll(/#.*$/gm, '').match(/'[^']*'|[{};]|[^\s{};]+/g)!
   const found: { directive: Directive; inside: Directive[] }[] = []
@@ -22,7 +25,7 @@ function directivesIn(conf: string): { directive: Directive; inside: Directive[]
   for (const word of words) {
     if (word === '}') {
       assert.deepEqual(directive, [], 'a ; is missing')
-      assert.ok(open.pop(), 'a } too many')
+      assert.ok(open.pop(), 'there is a } too many')
     } else if (word === '{' || word === ';') {
       const inside: Directive[] = []
 
@@ -50,8 +53,8 @@ describe('docs/scaling.md', () => {
   })
   after(() => t.stop())
 
-  it('shows a configuration of nginx that fits the settings of the service', () => {
-    // There is no nginx here: brackets and figures are all that is looked at, and the page says so
+  it('shows an nginx configuration that fits the settings of the service', () => {
+    // Without nginx, only the syntax and the values are checked, and the page says so
     const all = directivesIn(snippet('docs/scaling.md', 'upstream moult'))
     const valueOf = (name: string) => all.find(({ directive }) => directive[0] === name)!.directive.slice(1)
     const { body } = t.app.get('limits')
@@ -68,7 +71,7 @@ describe('docs/scaling.md', () => {
     assert.ok(readPage('docs/scaling.md').includes('With nginx (this was not run'))
   })
 
-  it('believes what that nginx says of the address, with the setting that it names', async () => {
+  it('trusts the address from that nginx, with the setting on the page', async () => {
     const [, json] = /NODE_CONFIG='(\{"proxies": 1\})'/.exec(readPage('docs/scaling.md'))!
 
     await withApp({ settings: JSON.parse(json!) }, async ({ address }) => {
@@ -83,7 +86,7 @@ describe('docs/scaling.md', () => {
     })
   })
 
-  it('shows how a client does without long-polling', async () => {
+  it('shows how a client avoids long-polling', async () => {
     const code = snippet('docs/scaling.md', "transports: ['websocket']").replace(
       'https://api.example.com',
       t.address
@@ -98,7 +101,7 @@ describe('docs/scaling.md', () => {
     }
   })
 
-  it('shows the address of a replica set', async () => {
+  it('shows the connection string of a replica set', async () => {
     const url = await runShell(`${snippet('docs/scaling.md', "MONGODB_URL='")}\necho -n "$MONGODB_URL"`)
     const { hosts, replicaSet, dbName } = new MongoClient(url).options
 
@@ -106,8 +109,8 @@ describe('docs/scaling.md', () => {
     assert.deepEqual([replicaSet, dbName], ['rs0', 'moult'])
   })
 
-  it('shows how users are sharded, and what that takes from the indexes of the service', async () => {
-    // No mongos is at hand: what is asked of a collection before it can be sharded is tried, and no more
+  it('shows how to shard users, and which unique index that rules out', async () => {
+    // Without a mongos, only the requirements for sharding a collection are checked
     const keys: Record<string, object> = {}
     const sh = { shardCollection: (name: string, key: object) => (keys[name.replace('moult.', '')] = key) }
 
@@ -121,7 +124,7 @@ describe('docs/scaling.md', () => {
       await (isThere || t.db.collection(name).createIndex(key as { _id: 'hashed' }))
     }
 
-    // A unique index has to begin with the shard key
+    // A unique index must begin with the shard key
     const impossible = indexes
       .filter(({ collection, unique }) => unique && collection in keys)
       .filter(({ collection, key }) => Object.keys(keys[collection]!)[0] !== Object.keys(key)[0])

@@ -8,7 +8,7 @@ import { decoded } from '../support/tokens.js'
 
 const day = 24 * 60 * 60_000 // ms
 
-/** What is written in a figure: its words, without the lines. */
+/** The words of a figure, without its lines. */
 const words = (figure: string): string[] =>
   figure
     .split(/[\n─│┌┐└┘├┤▶◀▼]+| {2,}/)
@@ -25,7 +25,7 @@ describe('docs/sessions.md', () => {
   })
   after(() => t.stop())
 
-  /** What the session remembers, by the name that the figure gives to a token. */
+  /** The token that the session remembers, by its name in the figure. */
   const remembered = async (email: string, tokens: Record<string, string>) => {
     const [{ used }] = (await stored(t, email)).sessions
 
@@ -119,7 +119,7 @@ describe('docs/sessions.md', () => {
       'and so on'
     ])
 
-    // What ends it, each in a session of its own
+    // Each way to end the session, in a session of its own
     for (const end of ['A again, later', 'A', 'the other']) {
       const { email, refreshToken: A } = await newPerson(t)
 
@@ -136,7 +136,7 @@ describe('docs/sessions.md', () => {
 
       assert.equal(await remembered(email, { A, B, other }), 'A')
 
-      // The one that is used is B′, so the other is B
+      // B′ is used, so the other one is B
       const last = end === 'A again, later' ? other : await use(other)
       const late = end === 'the other' ? B : A
 

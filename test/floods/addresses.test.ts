@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { addressGroup, addressOf } from '../../src/client-address.js'
+import { addressGroup, addressOf } from '../../src/http/client-address.js'
 import { withApp, type Settings, type TestApp } from '../support/app.js'
 import { atOnce, password, restClient, tally, type Answer } from '../support/rest.js'
 import { connect } from '../support/socket.js'
@@ -51,7 +51,7 @@ for (const [what, { settings, prepare }] of Object.entries(attempts)) {
         })
       })
 
-    it('answers 429 with Retry-After, and lets none slip through when fifty come at once', () =>
+    it('answers 429 with Retry-After, and none slip through when fifty come at once', () =>
       withAttempts(0, async (_t, attempt) => {
         const answers = await atOnce(50, () => attempt())
         const refused = answers.filter(isRefused)
@@ -60,14 +60,14 @@ for (const [what, { settings, prepare }] of Object.entries(attempts)) {
         assert.ok(refused.every(({ headers }) => Number(headers.get('Retry-After')) > 500))
       }))
 
-    it('does not believe X-Forwarded-For without a trusted proxy', () =>
+    it('ignores X-Forwarded-For without a trusted proxy', () =>
       withAttempts(0, async (_t, attempt) => {
         const answers = await atOnce(20, (index) => attempt(from(`192.0.2.${index}`)))
 
         assert.equal(answers.filter(isRefused).length, 17)
       }))
 
-    it('counts each address that a trusted proxy tells, whatever the client put before it', () =>
+    it('counts each address that a trusted proxy reports, whatever the client put before it', () =>
       withAttempts(1, async (_t, attempt) => {
         const spoofed = await atOnce(20, (index) => attempt(from(`192.0.2.${index}, 198.51.100.1`)))
         const another = await attempt(from('192.0.2.1, 198.51.100.2'))
@@ -134,7 +134,7 @@ describe('addressOf', () => {
   const told = (value: string | undefined, proxies: number) =>
     addressOf({ headers: { 'x-forwarded-for': value }, remoteAddress }, proxies)
 
-  it('takes no entry that a proxy can not have written', () => {
+  it('uses no entry that no proxy can have written', () => {
     assert.equal(told(undefined, 1), remoteAddress)
     assert.equal(told('', 1), remoteAddress)
     assert.equal(told('192.0.2.1', 2), remoteAddress)

@@ -102,7 +102,7 @@ describe('the limit of sign-ins by account', () => {
     })
   })
 
-  it('begins anew after a sign-in', async () => {
+  it('starts anew after a sign-in', async () => {
     email = await newEmail()
 
     await guessTimes(4)
@@ -113,7 +113,7 @@ describe('the limit of sign-ins by account', () => {
     refused(await guess())
   })
 
-  it('leaves other accounts, refreshes and live sessions alone', async () => {
+  it('does not affect other accounts, refreshes and live sessions', async () => {
     email = await newEmail()
     const { accessToken, refreshToken } = (await client.signIn(email)).body
 
@@ -126,7 +126,7 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await client.signIn(await newEmail())).status, 201)
   })
 
-  it('lets no more guesses through when fifty come at once', () =>
+  it('allows no more guesses when fifty come at once', () =>
     rounds(async () => {
       email = await newEmail()
 
@@ -134,7 +134,7 @@ describe('the limit of sign-ins by account', () => {
       refused(await client.signIn(email))
     }))
 
-  it('lets no right password among fifty be found past the limit', () =>
+  it('never reveals a right password beyond the limit', () =>
     rounds(async () => {
       email = await newEmail()
       await guessTimes(5)
@@ -151,7 +151,7 @@ describe('the limit of sign-ins by account', () => {
       assert.deepEqual(tally(await atOnce(50, () => client.signIn(email))), { '201': 50 })
     }, 2))
 
-  it('counts one account under all the names that it has', async () => {
+  it('counts all names of an account as one', async () => {
     const local = randomUUID().slice(0, 8)
     const names = [
       `Straße-${local}@example.com`,
@@ -178,7 +178,7 @@ describe('the limit of sign-ins by account', () => {
     )
   })
 
-  it('does not count what says nothing of a password', async () => {
+  it('does not count requests that prove nothing about a password', async () => {
     email = await newEmail()
     await guessTimes(4)
 
@@ -192,7 +192,7 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await client.signIn(email)).status, 201)
   })
 
-  it('takes whatever is sent for a request that is refused, never for an error of ours', async () => {
+  it('refuses whatever is sent, and never fails with a 500', async () => {
     const nonsense = [
       {},
       { strategy: '__proto__' },
@@ -205,7 +205,7 @@ describe('the limit of sign-ins by account', () => {
     }
   })
 
-  it('keeps neither names nor addresses, and nothing for ever', async () => {
+  it('stores neither names nor addresses, and nothing for ever', async () => {
     const email = `${randomUUID()}@example.com`
 
     await client.signIn(email, wrong)
@@ -235,7 +235,7 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await client.signIn(email)).status, 201)
   })
 
-  it('forgets no wrong guess of it for a change that asks for none', async () => {
+  it('keeps the count of wrong guesses after a change that needs no password', async () => {
     email = await newEmail()
     const { accessToken: token, user } = (await client.signIn(email)).body
     const other = await client.signUp()
@@ -271,7 +271,7 @@ describe('a sign-in by another strategy', () => {
     configure: (app: Application) => app.service('authentication').register('api-key', new ApiKeyStrategy())
   }
 
-  it('clears no count but that of whom it signs in', () =>
+  it('clears only the count of the user that it signs in', () =>
     withApp(options, async (t) => {
       const client = restClient(t.address)
       const [mallory, ada] = [await client.signUp(), await client.signUp()]
@@ -296,7 +296,7 @@ describe('a sign-in by another strategy', () => {
 })
 
 describe('a locked account', () => {
-  it('opens again when its time is over, and not before, however often it is tried', () =>
+  it('unlocks when its time is over, and not before, however often it is tried', () =>
     withApp({ settings: limited({ account: { limit: 3, per: '2s' } }) }, async (t) => {
       const client = restClient(t.address)
       const { email } = await client.signUp()

@@ -115,7 +115,7 @@ describe('a body', () => {
     assert.ok([200, 400, 415].includes(gzip.status))
   })
 
-  it('is of no interest to calls that take none', async () => {
+  it('is ignored by calls that take none', async () => {
     for (const [path, status] of [
       [`/sessions/${(await ada.signIn()).session.id}`, 200],
       ['/users', 405]

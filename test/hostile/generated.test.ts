@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { after, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
 import { assertDiscreet } from '../support/hostile.js'
+import { mailTo } from '../support/mailbox.js'
 import { newPerson, stored, type Person } from '../support/people.js'
 
 const numRuns = 100
@@ -21,6 +22,11 @@ const keys = [
   'accessToken',
   'refreshToken',
   'idempotencyKey',
+  'token',
+  'keep',
+  'code',
+  'emailVerified',
+  'pendingEmail',
   'toJSON',
   'then',
   'length',
@@ -36,6 +42,7 @@ const values = [
   'local',
   'jwt',
   'refresh-token',
+  'email-code',
   'admin',
   '',
   'a@example.com',
@@ -65,7 +72,12 @@ describe('whatever is sent', () => {
   let ada: Person
 
   before(async () => {
-    t = await startApp()
+    t = await startApp({
+      settings: mailTo(
+        { url: 'smtp://127.0.0.1:1' },
+        { authentication: { authStrategies: ['jwt', 'local', 'refresh-token', 'email-code'] } }
+      )
+    })
     ada = await newPerson(t)
   })
   after(() => t.stop())
@@ -75,12 +87,24 @@ describe('whatever is sent', () => {
       ['POST', '/users'],
       ['POST', '/authentication'],
       ['PATCH', `/users/${ada.id}`],
-      ['PATCH', `/sessions/${ada.session.id}`]
+      ['PATCH', `/sessions/${ada.session.id}`],
+      ['POST', '/password-resets'],
+      ['PATCH', '/password-resets/unknown'],
+      ['POST', '/email-verifications'],
+      ['PATCH', '/email-verifications/unknown'],
+      ['POST', '/sign-in-codes']
     ] as const
 
-  /** What is stored of Ada, but for her name and the device's. */
+  /** What is stored of Ada, but for her name, the device's, and the links that she asked for. */
   async function kept() {
-    const { name: _name, sessions, ...user } = await stored(t, ada.email)
+    const {
+      name: _name,
+      emailVerification: _verification,
+      passwordReset: _reset,
+      notices: _notices,
+      sessions,
+      ...user
+    } = await stored(t, ada.email)
 
     return {
       ...user,
@@ -88,7 +112,7 @@ describe('whatever is sent', () => {
     }
   }
 
-  it('as a body, is never a failure of the service', async () => {
+  it('as a body, never makes the service fail', async () => {
     await fc.assert(
       fc.asyncProperty(lookalike.object, async (body) => {
         for (const [method, path] of calls()) {

@@ -130,7 +130,7 @@ describe('a path', () => {
   ]
 
   for (const target of targets) {
-    it(`may be what no client sends: ${JSON.stringify(target.slice(0, 40))}`, async () => {
+    it(`may be something that no client sends: ${JSON.stringify(target.slice(0, 40))}`, async () => {
       const bytes = Buffer.from(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
       const status = await sendRaw(t.address, bytes)
 

@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { ConfigurationError } from '../../src/refresh-token/index.js'
-import { makeKeyFile } from '../../src/refresh-token/key-rotation.js'
-import { replaceFile } from '../../src/refresh-token/key-file-writing.js'
+import { makeKeyFile } from '../../src/keys/rotation.js'
+import { replaceFile } from '../../src/keys/write-file.js'
 
 const isRoot = process.getuid?.() === 0
 

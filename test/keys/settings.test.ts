@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readSettings } from '../../src/refresh-token/options.js'
+import { readSettings } from '../../src/refresh-token/settings/settings.js'
 import { newPem, newSecret, withKeyFile } from '../support/keys.js'
 
 const refreshSecret = newSecret()
@@ -48,12 +48,7 @@ describe('settings of keys', () => {
       newPem('ES256').privatePem,
       /^authentication\.secret holds a PEM/
     ],
-    [
-      'a secret with ES256',
-      'ES256',
-      newSecret(),
-      /^authentication\.secret holds something that is no PEM key/
-    ],
+    ['a secret with ES256', 'ES256', newSecret(), /^authentication\.secret does not hold a PEM key/],
     [
       'an RSA key with ES256',
       'ES256',
@@ -82,7 +77,7 @@ describe('settings of keys', () => {
     ['public keys alone', 'ES256', newPem('ES256').publicPem, /holds public keys only, which can not sign/],
     ['a passphrase', 'ES256', newPem('ES256', 'secret').privatePem, /can not be read, or has a passphrase/],
     ['a PEM cut short', 'ES256', newPem('ES256').privatePem.slice(0, 100), /can not be read/],
-    ['rubbish behind a PEM', 'ES256', `${newPem('ES256').privatePem}rubbish`, /is no PEM key/],
+    ['rubbish behind a PEM', 'ES256', `${newPem('ES256').privatePem}rubbish`, /does not hold a PEM key/],
     [
       'one bad key of two',
       'RS256',
@@ -171,6 +166,6 @@ describe('settings of keys', () => {
   it('a key file that is not there stops the start, and the sentence says how to make it', () => {
     const start = () => read('HS256', undefined, { keys: '/nowhere/keys.json', 'refresh-token': {} })
 
-    assert.match(sentenceOf(start), /can not be read \(ENOENT\): make it with `moult keys rotate`/)
+    assert.match(sentenceOf(start), /can not be read \(ENOENT\): create it with `moult keys rotate`/)
   })
 })

@@ -70,7 +70,7 @@ describe('the way back of a sign-in by OAuth', () => {
     })
   }
 
-  it('is looked at before anybody is signed in', async () => {
+  it('is checked before anybody is signed in', async () => {
     const origins = ['https://app.example.com']
 
     await withApp({ settings: await settingsWith(provider, { origins }) }, async (t) => {
@@ -99,7 +99,7 @@ describe('OAuth sign-ins', () => {
     await provider.stop()
   })
 
-  it('of providers that there are not are refused in an orderly way', async () => {
+  it('with unknown providers are refused', async () => {
     const client = restClient(t.address)
 
     for (const name of [
@@ -124,7 +124,7 @@ describe('OAuth sign-ins', () => {
     }
   })
 
-  it('are nothing for sockets', async () => {
+  it('are not possible over sockets', async () => {
     const socket = await connect(t.address)
 
     for (const path of ['oauth/example', 'oauth/example/callback', 'oauth/nosuch/callback']) {

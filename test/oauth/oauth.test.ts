@@ -107,7 +107,7 @@ describe('a sign-in by OAuth', () => {
     assert.equal(await t.db.collection('users').countDocuments({ email: 'many@example.com' }), 1)
   })
 
-  it('takes over nobody who signed up with that email', async () => {
+  it('never takes over an account with the same email', async () => {
     const client = restClient(t.address)
     const { email } = await client.signUp()
 
@@ -122,7 +122,7 @@ describe('a sign-in by OAuth', () => {
     await t.db.collection('users').updateOne({ email: 'off@example.com' }, { $set: { disabled: true } })
 
     assert.deepEqual(fragmentOf(await signIn({ id: 3 })), { error: 'The account is disabled' })
-    assert.match(fragmentOf(await signIn({ id: 4 })).error!, /'email' must be string|'email' is required/)
+    assert.match(fragmentOf(await signIn({ id: 4 })).error!, /'email' must be a string|'email' is required/)
     assert.deepEqual(fragmentOf(await signIn({ email: 'nobody@example.com' })), {
       error: 'The provider did not say who signed in'
     })
@@ -151,14 +151,14 @@ describe('a sign-in by OAuth', () => {
     assert.equal(await t.db.collection('users').countDocuments({ email: 'mallory@example.com' }), 0)
   })
 
-  it('is nothing that a client could claim', async () => {
+  it('can not be claimed by a client', async () => {
     const client = restClient(t.address)
     const claimed = { strategy: 'example', profile: { id: 1 } }
 
     assert.equal(outcome(await client.authenticate(claimed)), '401')
   })
 
-  it('opens a session that is seen and ended as any other', async () => {
+  it('opens a session like any other', async () => {
     const { access_token: token } = fragmentOf(await signIn({ id: 1 }))
     const client = restClient(t.address)
     const { body } = await client.ask('GET', '/sessions', { token: token! })

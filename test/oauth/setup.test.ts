@@ -143,7 +143,7 @@ describe('OAuth sign-ins', () => {
       () => settingsWith({ oauth: { example }, 'refresh-token': { strategies: ['other'] } }),
       sentence(
         'authentication.refresh-token.strategies names "other", which is not in authStrategies: ' +
-          'write names out of ["jwt","local","refresh-token","example"]'
+          'write one of ["jwt","local","refresh-token","example"]'
       )
     )
   })

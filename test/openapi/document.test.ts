@@ -73,7 +73,7 @@ describe('GET /openapi.json', () => {
     }
   })
 
-  it('uses no keyword that is not of JSON Schema', () => {
+  it('uses only keywords of JSON Schema', () => {
     assert.doesNotMatch(JSON.stringify(document), /objectid|passwordLength|"date":|"\$id"/)
   })
 
@@ -181,7 +181,7 @@ describe('GET /openapi.json', () => {
     })
   }
 
-  it('gives bodies that are taken', async () => {
+  it('has examples of bodies that are accepted', async () => {
     const { example } = part('paths', '/users', 'post', 'requestBody', 'content', 'application/json')
     const login = part('paths', '/authentication', 'post', 'requestBody', 'content', 'application/json')
     const { email, password: known } = login.example
@@ -245,7 +245,7 @@ describe('a method that a path is not called by', () => {
     })
   }
 
-  it('makes no user of a POST to the path of another', async () => {
+  it('creates no user by a POST to the path of another', async () => {
     const body = { email: 'eve@example.com', password }
 
     await restClient(t.address).ask('POST', '/users/0123456789abcdef01234567', { body })

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { startApp, type Settings, type TestApp } from '../support/app.js'
 import { startCallers, type Callers } from '../support/callers.js'
+import { mailTo } from '../support/mailbox.js'
 import { pythonTools, type PythonTools } from '../support/schemathesis.js'
 
 const most = 10 // generated requests for each operation, besides those at the edges of each schema
@@ -16,6 +17,22 @@ const exclude = ['--exclude-checks', 'ensure_resource_availability']
 const runs: { name: string; role: string; seed: number; args?: string[]; settings?: Settings }[] = [
   { name: 'a user', role: 'user', seed: 1, args: exclude },
   { name: 'an admin', role: 'admin', seed: 2 },
+  {
+    name: 'a user, with mail',
+    role: 'user',
+    seed: 4,
+    // Made-up links are refused, though they look right
+    args: [
+      '--exclude-checks',
+      'positive_data_acceptance,ensure_resource_availability',
+      '--include-path-regex',
+      '^/(password-resets|email-verifications|sign-in-codes)'
+    ],
+    settings: mailTo(
+      { url: 'smtp://127.0.0.1:1' },
+      { authentication: { authStrategies: ['jwt', 'local', 'refresh-token', 'email-code'] } }
+    )
+  },
   {
     name: 'a user, with cookies and another field',
     role: 'user',
@@ -87,14 +104,11 @@ describe('Schemathesis, with all its checks', () => {
   }
 })
 
-// Each request signs in: at the least cost of a hash
-const cheap = { passwords: { memoryCost: 7168, timeCost: 1 } }
-
 async function withCallers<T>(
   settings: Settings,
   work: (t: TestApp, callers: Callers) => Promise<T>
 ): Promise<T> {
-  const t = await startApp({ settings: { ...cheap, ...settings } })
+  const t = await startApp({ settings })
   const callers = await startCallers(t)
 
   try {

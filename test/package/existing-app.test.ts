@@ -318,7 +318,10 @@ for (const kind of kinds) {
           assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
           assert.match(unknown.stderr, /^There is no member with the email nobody@example\.com$/m)
           assert.deepEqual([users.code, users.stdout], [1, ''])
-          assert.match(users.stderr, /^The users of this app are looked after by the app itself$/)
+          assert.match(
+            users.stderr,
+            /^This command needs a Moult service: .* looked after by the app itself$/
+          )
           assert.equal((await moult(endAll!)).stdout, '0 sessions have ended')
         })
 
@@ -341,9 +344,21 @@ for (const kind of kinds) {
               'writes ok',
               'change stream ok',
               'indexes ok',
-              'clock ok'
+              'clock ok',
+              'users ok'
             ]
           )
+
+          const { insertedId } = await database.db.collection(kind.users).insertOne({ sessions: ['x'] })
+          const foreign = await moult(['check'])
+
+          await database.db.collection(kind.users).deleteOne({ _id: insertedId })
+          assert.equal(foreign.code, 1)
+          assert.match(
+            foreign.stdout,
+            /^users +wrong +Users have a field sessions that holds something other than sessions$/m
+          )
+          assert.match(foreign.stdout, /^ +users: write the name of a field that they do not have in /m)
           assert.equal(wrong.code, 1)
           assert.match(
             wrong.stdout,

@@ -32,13 +32,16 @@ const exported = {
     'checkedBy',
     'clearRefreshTokenCookie',
     'endSession',
+    'hideSessions',
     'invalidData',
     'movePreviousTokens',
     'present',
     'publicKeySet',
     'refreshTokenCookie',
-    'sessionHooks'
+    'sessionHooks',
+    'undoLogin'
   ],
+  'moult/accounts': ['LinkRefused', 'Unverified', 'accountsByMail', 'moveManagedAccounts', 'templates'],
   'moult/oauth': ['OAuthStrategy', 'idOf', 'oauth'],
   'moult/client': ['RefreshTokenClient']
 }
@@ -49,10 +52,17 @@ import { AuthenticationService, Refused, present, publicKeySet, sessionHooks } f
 import type { EndReason, RefusalReason, Session } from 'moult'
 import { RefreshTokenClient } from 'moult/client'
 import { OAuthStrategy } from 'moult/oauth'
+import { accountsByMail, type MailTemplates } from 'moult/accounts'
 import type { Params } from '@feathersjs/feathers'
 import type { Application } from './declarations'
 
 type IsAny<T> = 0 extends 1 & T ? true : false
+
+export const mails: Partial<MailTemplates> = {
+  'sign-in-code': ({ code, email }) => ({ subject: code.slice(0, 3), text: email.at(0) ?? '' })
+}
+// @ts-expect-error -- no such option
+export const configure = accountsByMail({ from: 'a@example.com', url: 'https://example.com', smtp: 'smtp://x', colour: 1 })
 
 /** All that is exported has a type. */
 export const isAny: [
@@ -153,7 +163,7 @@ describe('the package', () => {
     const manifest = JSON.parse(await readFile(join(made.folder, 'package.json'), 'utf8'))
     const known = { ...manifest.dependencies, ...manifest.peerDependencies }
     const paths = (await readdir(join(made.folder, 'lib'), { recursive: true })).filter((path) =>
-      /^(refresh-token|client)\/.*\.d\.ts$/.test(path)
+      /^(refresh-token|accounts|client)\/.*\.d\.ts$/.test(path)
     )
 
     for (const path of paths) {

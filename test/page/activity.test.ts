@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
-import { eventTypes } from '../../src/events/event.js'
+import { eventTypes } from '../../src/services/events/trail/event.js'
 import { accountSite } from '../support/account-site.js'
 import { withApp, type TestApp } from '../support/app.js'
 import { withoutChromium } from '../support/chromium.js'
@@ -139,7 +139,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     await reads('Nothing of that kind.')
   })
 
-  it('has words for all that there is, and shows what devices call themselves as text', async () => {
+  it('has words for every event, and shows the names of devices as text', async () => {
     const person = await newPerson(site.t)
     const names = ['<img src="x" onerror="ran = true">', '\u202eturned round', 'x'.repeat(100)]
     const ofNames = names.map((name) => ({ device: { name, userAgent: '<b>bold</b>', ip: '192.0.2.1' } }))
@@ -232,7 +232,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     assert.equal(await one.region.getByText('Something went wrong').count(), 0)
   })
 
-  it('is not there where the service keeps no trail', async () => {
+  it('is hidden if the service keeps no trail', async () => {
     await withApp({ settings: { events: false } }, async (t) => {
       const { email } = await newPerson(t, 'admin')
       const one = await signedIn(email, { baseURL: t.address })

@@ -33,7 +33,7 @@ describe('an admin on the page', { skip: withoutChromium }, () => {
     }
   }
 
-  it('sees all people, page by page, and finds them by how they begin', async () => {
+  it('sees all people, page by page, and finds them by prefix', async () => {
     const { page, look, reads, names, search, button, person } = await signedIn(adminEmail)
 
     await reads('10 accounts')
@@ -59,14 +59,14 @@ describe('an admin on the page', { skip: withoutChromium }, () => {
     assert.equal(await page.getByText('1 of 2').isVisible(), false)
   })
 
-  it('hears of new people', async () => {
+  it('sees new people appear', async () => {
     const { person } = await signedIn(adminEmail)
 
     await restClient(site.t.address).signUp({ name: 'Newcomer' })
     await person('Newcomer').waitFor()
   })
 
-  it('gives a role, which the other page shows at once', async () => {
+  it('sets a role, which the other page shows at once', async () => {
     const [admin, other] = await Promise.all([signedIn(adminEmail), signedIn('grace@example.com')])
 
     assert.equal(await other.people.isVisible(), false)
@@ -116,7 +116,7 @@ describe('an admin on the page', { skip: withoutChromium }, () => {
     await other.isHome()
   })
 
-  it('can not lock itself out by a slip', async () => {
+  it('can not lock themselves out by mistake', async () => {
     const { page, person, search, reads } = await signedIn(adminEmail)
 
     await search.fill(adminEmail)

@@ -55,7 +55,7 @@ describe('the page', { skip: withoutChromium }, () => {
     }
   })
 
-  it('as any other of this origin, gets no sight of a refresh token in a cookie', async () => {
+  it('as any other of this origin, never sees a refresh token in a cookie', async () => {
     const settings = { authentication: { 'refresh-token': { cookie: {} } } }
 
     await withApp({ settings }, async (t) => {

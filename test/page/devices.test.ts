@@ -40,7 +40,7 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
     }
   }
 
-  it('come and go while one looks', async () => {
+  it('appear and disappear live', async () => {
     const { one, other, signInOther } = await both()
 
     await one.reads('Only this browser.')

@@ -69,7 +69,7 @@ describe('the page', () => {
     }
   })
 
-  it('is packed for those who take that, under a tag of its own', async () => {
+  it('is compressed for browsers that accept it, with an ETag of its own', async () => {
     const packed = await ask('/client.js', { 'Accept-Encoding': 'gzip, br' })
     const plain = await ask('/client.js')
 
@@ -90,7 +90,7 @@ describe('the page', () => {
     assert.equal(head.headers['content-length'], String(full.body.length))
   })
 
-  it('takes no other methods', async () => {
+  it('accepts no other methods', async () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
       const { status, headers } = await ask('/', {}, method)
 

@@ -25,7 +25,7 @@ describe('the access token on the page', { skip: withoutChromium }, () => {
     await button('Sign out').click()
   })
 
-  it('is said to be of the length that it has, and is renewed when one asks for it', async () => {
+  it('is shown with its actual length, and is renewed on request', async () => {
     await withApp({}, async (other) => {
       const { email } = await newPerson(other)
       const { page, reads, button, expects, isOutside } = await signedIn(email, { baseURL: other.address })

@@ -14,7 +14,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
   const site = accountSite()
   const { guests, open } = site
 
-  it('takes who is new from an empty form to the own devices', async () => {
+  it('takes a new user from an empty form to their devices', async () => {
     const { page, look, signUp, isHome, heading, devices, field, button } = await open()
     const email = newEmail()
 
@@ -95,7 +95,9 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     await isOutside()
     await press('Tab')
     assert.equal(await focused(), 'Skip to the content')
-    await press('Enter', 'Tab')
+    await press('Enter')
+    await page.waitForFunction(() => (globalThis as any).document.activeElement.matches('h2'))
+    await press('Tab')
     await page.keyboard.type(email)
     await press('Tab')
     await page.keyboard.type(password)

@@ -9,7 +9,8 @@ import {
 } from 'mongodb'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Refused, isUnreachable, unavailable, type RefusalReason } from '../../src/refresh-token/errors.js'
+import { isUnreachable, unavailable } from '../../src/refresh-token/database-errors.js'
+import { Refused, type RefusalReason } from '../../src/refresh-token/errors.js'
 
 function labelled(error: MongoError, label: string): MongoError {
   error.addErrorLabel(label)

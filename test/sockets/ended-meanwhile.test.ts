@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { SessionStore } from '../../src/refresh-token/index.js'
+import type { AuthenticationService } from '../../src/refresh-token/index.js'
 import { withApp } from '../support/app.js'
 import { restClient } from '../support/rest.js'
 
-/** Ends the session just when it has been found to live: a moment that no client can hit on purpose. */
-function endOnceFound(sessions: SessionStore): void {
-  const find = sessions.find.bind(sessions)
+/** Ends the session just after it was found: a moment that no client can hit on purpose. */
+function endOnceFound({ live, sessions }: AuthenticationService): void {
+  const find = live.find.bind(live)
 
-  sessions.find = async (userId, id) => {
+  live.find = async (userId, id) => {
     const found = await find(userId, id)
 
     await sessions.end(userId, id, 'revoked')
@@ -16,14 +16,14 @@ function endOnceFound(sessions: SessionStore): void {
   }
 }
 
-describe('a connection whose session ends between the last look at it and its sign-in', () => {
+describe('a connection whose session ends while it signs in', () => {
   it('is not signed in', () =>
     withApp({}, async ({ app, address }) => {
       const { accessToken, authentication, user } = await restClient(address).newLogin()
       const service = app.service('authentication')
       const connection = { provider: 'socketio', headers: {} }
 
-      endOnceFound(service.sessions)
+      endOnceFound(service)
 
       await assert.rejects(
         service.handleConnection('login', connection, { accessToken, authentication, user }),

@@ -6,7 +6,7 @@ import { heard, isConnected, isSignedIn, socketsOf } from '../support/live.js'
 import { newPerson } from '../support/people.js'
 import { atOnce } from '../support/rest.js'
 
-describe('the time of a connection', () => {
+describe('the lifetime of a connection', () => {
   let t: TestApp
   const sockets = socketsOf(() => t.address)
 

@@ -3,8 +3,10 @@ import { after, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
 import { assertRefused, isConnected, socketsOf, type SignedInSocket } from '../support/live.js'
 import { newPerson, type Person } from '../support/people.js'
+import { poll } from '../support/socket.js'
+import { frame, openWebSocket } from '../support/web-socket.js'
 
-describe('packets that no client sends', () => {
+describe('packets that no well-behaved client sends', () => {
   let t: TestApp
   let ada: Person
   let socket: SignedInSocket
@@ -13,9 +15,9 @@ describe('packets that no client sends', () => {
     assertRefused(socket, codes, method, ...args)
 
   before(async () => {
+    t = await startApp()
     // Where Feathers leaves stacks in: it reads NODE_ENV at each error
     delete process.env.NODE_ENV
-    t = await startApp()
     ada = await newPerson(t)
     socket = await sockets.signedIn(ada)
   })
@@ -102,6 +104,39 @@ describe('packets that no client sends', () => {
 
     assert.deepEqual(uncaught, [])
     await refused([405], 'error', null)
+  })
+
+  it('survives a call with tens of thousands of arguments, which would overflow the stack', async () => {
+    const { tcp, received } = await openWebSocket(t.address)
+
+    tcp.write(frame('40'))
+    await poll(() => received().includes('40{'), 'the socket')
+    tcp.write(frame(`421["find"${',1'.repeat(45_000)}]`))
+    await poll(() => received().includes("Too many arguments for 'find' method"), 'the refusal')
+    tcp.destroy()
+    assert.deepEqual(await socket.call('find', 'health'), { status: 'ok' })
+    await refused([400], 'find', 'users', {}, {}, {}, {})
+  })
+
+  it('takes no binary data, neither as an argument nor in one', async () => {
+    const binary = Buffer.alloc(90_000)
+
+    await refused([400], 'find', 'users', binary)
+    await refused([400], 'find', 'users', { $or: binary })
+    await refused([400], 'create', 'users', binary)
+    await refused([400], 'create', 'users', { email: binary, password: binary })
+  })
+
+  it('drops a socket that leaves the attachments of a call incomplete, once they take too much', async () => {
+    const { tcp, closed, received } = await openWebSocket(t.address)
+
+    tcp.write(frame('40'))
+    await poll(() => received().includes('40{'), 'the socket')
+    tcp.write(frame('4510-["find","users"]'))
+    for (let sent = 0; sent < 11; sent++) {
+      tcp.write(frame('x'.repeat(99_000), 2))
+    }
+    await closed()
   })
 
   it('drops a socket that sends more than 100 kB, and only that one', async () => {

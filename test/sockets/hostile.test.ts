@@ -57,9 +57,9 @@ describe('bad arguments of calls over a socket', () => {
     assertRefused(socket, codes, method, ...args)
 
   before(async () => {
+    t = await startApp()
     // Where Feathers leaves stacks in: it reads NODE_ENV at each error
     delete process.env.NODE_ENV
-    t = await startApp()
     ada = await newPerson(t)
     socket = await sockets.signedIn(ada)
   })
@@ -69,7 +69,7 @@ describe('bad arguments of calls over a socket', () => {
     await t.stop()
   })
 
-  it('refuses ids that are no strings', async () => {
+  it('refuses ids that are not strings', async () => {
     for (const id of oddIds) {
       for (const service of ['users', 'sessions', 'content']) {
         await refused([400], 'get', service, id)
@@ -82,7 +82,7 @@ describe('bad arguments of calls over a socket', () => {
     }
   })
 
-  it('finds nothing under ids that nothing has', async () => {
+  it('finds nothing for unknown ids', async () => {
     for (const id of unknownIds) {
       for (const service of ['users', 'sessions', 'content']) {
         await refused([404], 'get', service, id)
@@ -117,7 +117,7 @@ describe('bad arguments of calls over a socket', () => {
     await refused([400, 401], 'remove', 'authentication')
   })
 
-  it('refuses data that is no object, or has unknown keys', async () => {
+  it('refuses data that is not an object, or has unknown keys', async () => {
     for (const data of oddData) {
       await refused([400], 'create', 'users', data)
       await refused([400], 'patch', 'users', ada.id, data)
@@ -126,7 +126,7 @@ describe('bad arguments of calls over a socket', () => {
     }
   })
 
-  it('refuses queries that are no objects, or have unknown keys or operators', async () => {
+  it('refuses queries that are not objects, or have unknown keys or operators', async () => {
     for (const query of oddQueries) {
       await refused([400], 'find', 'users', query)
       await refused([400], 'get', 'users', ada.id, query)
@@ -166,7 +166,7 @@ describe('bad arguments of calls over a socket', () => {
     await refused([400], 'create', 'authentication', {}, { strategy: 'local' }, 1)
   })
 
-  it('takes nothing of params out of the query', async () => {
+  it('takes no params from the query', async () => {
     const bob = await newPerson(t)
     const polluting = {
       provider: '',
@@ -181,7 +181,7 @@ describe('bad arguments of calls over a socket', () => {
     await refused([403], 'remove', 'sessions', null, { userId: bob.id })
   })
 
-  it('has changed nothing by all that', async () => {
+  it('has not been changed by any of this', async () => {
     const { roles, disabled, name, sessions } = await stored(t, ada.email)
 
     assert.deepEqual({ roles, disabled, name }, { roles: ['user'], disabled: false, name: undefined })

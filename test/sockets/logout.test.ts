@@ -46,7 +46,7 @@ describe('logging out over a socket', () => {
     await socket.next('sessions created')
   })
 
-  it('hears no events of the user any more', async () => {
+  it('receives no more events of the user', async () => {
     const ada = await newPerson(t)
     const [socket, other] = [await sockets.signedIn(ada), await sockets.ofSession(ada)]
 
@@ -81,7 +81,7 @@ describe('logging out over a socket', () => {
     assert.deepEqual(heard(socket, 'sessions removed'), [], 'it has the answer')
   })
 
-  it('takes no other id than the access token', async () => {
+  it('accepts no other id than the access token', async () => {
     const socket = await sockets.signedIn(await newPerson(t))
 
     await assert.rejects(socket.call('remove', 'authentication', 'another'), {

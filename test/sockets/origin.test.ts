@@ -53,7 +53,7 @@ for (const transport of ['websocket', 'polling'] as const) {
   })
 }
 
-it('takes a WebSocket of its own page under another name', async () => {
+it('accepts a WebSocket of its own page under another host name', async () => {
   const socket = await sockets.anonymous({ Origin: 'https://moult.example', Host: 'moult.example' })
 
   assert.deepEqual(await socket.call('find', 'health'), { status: 'ok' })
@@ -79,7 +79,7 @@ describe('long polling', () => {
     })
   })
 
-  it('is a 403 to pages of others, which may not read even that', async () => {
+  it('is a 403 for other pages, which can not read even that', async () => {
     const { status, headers } = await open('https://evil.example')
 
     assert.equal(status, 403)

@@ -39,26 +39,26 @@ describe('sessions events', () => {
     return [first.events, second.events, outsiders.flatMap(({ events }) => events)]
   }
 
-  it('says `created` to all sockets of the user, once, and to nobody else', async () => {
+  it('emits `created` to all sockets of the user, once, and to nobody else', async () => {
     const { session } = await ada.signIn({ device: { id: 'tablet', name: 'Tablet' } })
     const event = ['sessions created', { ...session, current: false }]
 
     assert.deepEqual(await allHeard(), [[event], [event], []])
   })
 
-  it('says `created` when somebody signs in over another socket', async () => {
+  it('emits `created` for a sign-in over another socket', async () => {
     const { login } = await sockets.signedIn(ada)
     const event = ['sessions created', { ...login.session, current: false }]
 
     assert.deepEqual(await allHeard(), [[event], [event], []])
   })
 
-  it('says nothing of an attempt to sign in that failed', async () => {
+  it('emits nothing for a failed sign-in', async () => {
     await restClient(t.address).signIn(ada.email, { password: 'wrong horse battery' })
     assert.deepEqual(await allHeard(), [[], [], []])
   })
 
-  it('says `patched` at a renaming, with `current` as seen by who hears it', async () => {
+  it('emits `patched` for a renaming, with `current` as seen by the receiver', async () => {
     const id = first.login.authentication.payload.sid
     const { body } = await ada.ask('PATCH', `/sessions/${id}`, { body: { device: { name: 'Laptop' } } })
 
@@ -70,7 +70,7 @@ describe('sessions events', () => {
     ])
   })
 
-  it('says `patched` at a renaming over a socket, and by an admin', async () => {
+  it('emits `patched` for a renaming over a socket, and by an admin', async () => {
     const { id } = second.login.session
     const [, admin] = outsiders
     const device = { name: 'Phone' }
@@ -89,7 +89,7 @@ describe('sessions events', () => {
     assert.deepEqual(others, [])
   })
 
-  it('says `patched` at a refresh, and nothing at its repeat', async () => {
+  it('emits `patched` for a refresh, and nothing for its repeat', async () => {
     const { refreshToken } = second.login
     const { refresh } = restClient(t.address)
 
@@ -108,7 +108,7 @@ describe('sessions events', () => {
     assert.deepEqual(await allHeard(), [[event(false)], [event(true)], []])
   })
 
-  it('says `patched` at a refresh over a socket', async () => {
+  it('emits `patched` for a refresh over a socket', async () => {
     const { login } = await sockets.signedIn(ada)
     const { refreshToken } = login
 

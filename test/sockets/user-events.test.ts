@@ -44,13 +44,13 @@ describe('users events', () => {
     return [adas.events, admins.events, outsiders.flatMap(({ events }) => events)]
   }
 
-  it('says `created` to admins alone, once', async () => {
+  it('emits `created` to admins only, once', async () => {
     const user = await restClient(t.address).signUp({ name: 'Bob' })
 
     assert.deepEqual(await allHeard(), [[], [['users created', user]], []])
   })
 
-  it('says `patched` to the user and to admins, once', async () => {
+  it('emits `patched` to the user and to admins, once', async () => {
     const { body } = await ada.ask('PATCH', `/users/${ada.id}`, { body: { name: 'Ada' } })
     const event = ['users patched', body]
 
@@ -58,13 +58,13 @@ describe('users events', () => {
     assert.deepEqual(await allHeard(), [[event], [event], []])
   })
 
-  it('says `patched` once to an admin of whom it is', async () => {
+  it('emits `patched` once to an admin whose own account changed', async () => {
     const { body } = await admin.ask('PATCH', `/users/${admin.id}`, { body: { name: 'Root' } })
 
     assert.deepEqual(await allHeard(), [[], [['users patched', body]], []])
   })
 
-  it('says `patched` to each socket of the user', async () => {
+  it('emits `patched` to each socket of the user', async () => {
     const second = await sockets.ofSession(ada)
     const { body } = await ada.ask('PATCH', `/users/${ada.id}`, { body: { name: 'Countess' } })
 
@@ -73,13 +73,13 @@ describe('users events', () => {
     assert.deepEqual(heard(adas, 'users patched'), [body])
   })
 
-  it('says nothing of a change that was refused', async () => {
+  it('emits nothing for a refused change', async () => {
     await ada.ask('PATCH', `/users/${ada.id}`, { body: { roles: ['admin'] } })
     await ada.ask('PATCH', `/users/${ada.id}`, { body: { password: 'x', currentPassword: 'x' } })
     assert.deepEqual(await allHeard(), [[], [], []])
   })
 
-  it('says `removed` to the user and to admins', async () => {
+  it('emits `removed` to the user and to admins', async () => {
     const bob = await newPerson(t)
     const bobs = await sockets.ofSession(bob)
     const { body } = await bob.ask('DELETE', `/users/${bob.id}`)
@@ -94,7 +94,7 @@ describe('users events', () => {
     )
   })
 
-  it('gives a user who becomes admin the events of admins, on the sockets that are open', async () => {
+  it('sends the events of admins to the open sockets of a user who becomes admin', async () => {
     const bob = await newPerson(t)
     const bobs = await sockets.ofSession(bob)
 
@@ -112,7 +112,7 @@ describe('users events', () => {
     assert.deepEqual(heard(bobs, 'users created'), [user])
   })
 
-  it('takes the events of admins from one who is no admin any more, on the sockets that are open', async () => {
+  it('stops sending the events of admins to the open sockets of a user who is no longer admin', async () => {
     const former = await newPerson(t, 'admin')
     const formers = await sockets.ofSession(former)
 

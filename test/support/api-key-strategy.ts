@@ -9,7 +9,7 @@ import { Refused, checkedBy, type AuthenticationService } from '../../src/refres
 
 const checkRequest = checkedBy(Type.Object({ apiKey: Type.String() }))
 
-/** Makes a key for a user. The answer is the only place where it is ever seen: the database has its hash. */
+/** Creates a key for a user. Show it now, as it can't be read again: the database has only its hash. */
 export async function createApiKey(app: Application, userId: ObjectId): Promise<string> {
   const secret = randomBytes(32).toString('base64url')
   const { insertedId } = await apiKeys(app).insertOne({ userId, hash: hashOf(secret).toString('hex') })
@@ -22,7 +22,7 @@ export class ApiKeyStrategy extends AuthenticationBaseStrategy {
   declare app: Application
   declare authentication: AuthenticationService
 
-  /** What the headers of a request or a handshake say; null leaves them to the next strategy. */
+  /** Reads the headers of a request or a handshake; null leaves them to the next strategy. */
   async parse({ headers }: IncomingMessage) {
     const apiKey = headers[this.configuration.header]
 
@@ -61,5 +61,5 @@ export class ApiKeyStrategy extends AuthenticationBaseStrategy {
 
 const apiKeys = (app: Application) => app.get('database').collection('api-keys')
 
-// A secret of 32 random bytes can't be guessed, so the hash may be a fast one
+// 32 random bytes can't be guessed, so a fast hash will do
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest()

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { MongoClient, type Db } from 'mongodb'
-import { createApp } from '../../src/app.js'
+import { createApp, type AppOptions } from '../../src/app.js'
 import { checkedConfiguration, readConfiguration } from '../../src/configuration.js'
 import type { Application } from '../../src/declarations.js'
-import { startServer } from '../../src/server.js'
+import { startServer } from '../../src/server/start.js'
 import { testLogger } from './log.js'
 
 export type Settings = Record<string, unknown>
@@ -28,10 +28,22 @@ export interface TestOptions {
   database?: string
   /** Called before the app starts. */
   configure?: (app: Application) => void
+  /** Delivers mails, in place of SMTP. */
+  deliver?: AppOptions['deliver']
 }
 
+/** The settings of passwords in config/, for tests of what a hash costs. */
+export const costlyHashes = readConfiguration().passwords as Settings
+
+const cheapHashes = { memoryCost: 7168, timeCost: 1 } // the least there may be: a fifth of the work of config/
+
 /** Starts the whole service on a free port, on a database of its own in the MongoDB that the tests run on. */
-export async function startApp({ settings = {}, database, configure }: TestOptions = {}): Promise<TestApp> {
+export async function startApp({
+  settings = {},
+  database,
+  configure,
+  deliver
+}: TestOptions = {}): Promise<TestApp> {
   const url = databaseUrl(database ?? `moult-${randomUUID()}`)
   const clock = {
     now: Date.now(),
@@ -39,10 +51,12 @@ export async function startApp({ settings = {}, database, configure }: TestOptio
       clock.now += ms
     }
   }
-  const base = { ...readConfiguration(), port: 0, mongodb: url }
+  const passwords = { ...costlyHashes, ...cheapHashes }
+  const base = { ...readConfiguration(), port: 0, mongodb: url, passwords }
   const app = createApp(checkedConfiguration(merge(base, settings)), {
     now: () => clock.now,
-    logger: testLogger()
+    logger: testLogger(),
+    ...(deliver && { deliver })
   })
 
   configure?.(app)

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient, type Db } from 'mongodb'
-import { findMongod } from '../../src/dev/mongod-binary.js'
-import { freePort, launchMongod, replicaSet } from '../../src/dev/mongod-process.js'
-import { becomePrimary } from '../../src/dev/replica-set.js'
+import { findMongod } from '../../src/dev/mongod/binary.js'
+import { freePort, launchMongod, replicaSet } from '../../src/dev/mongod/process.js'
+import { becomePrimary } from '../../src/dev/mongod/replica-set.js'
 import { startApp } from './app.js'
 
 export interface BreakableMongod {
@@ -69,7 +69,7 @@ async function startBreakableMongod(): Promise<BreakableMongod> {
   const launch = async () => {
     const launched = await launchMongod(options)
 
-    await becomePrimary(launched, dbPath)
+    await becomePrimary(launched, { dbPath })
     return launched
   }
   const inDatabase = async (name: string, work: (db: Db) => Promise<unknown>) => {
@@ -109,7 +109,7 @@ async function startBreakableMongod(): Promise<BreakableMongod> {
       inDatabase('admin', (admin) =>
         admin.command({ replSetStepDown: 3, secondaryCatchUpPeriodSecs: 0, force: true })
       ),
-    becomePrimary: () => becomePrimary(mongod, dbPath),
+    becomePrimary: () => becomePrimary(mongod, { dbPath }),
     async remove() {
       await kill().catch(() => undefined) // it may have ended already
       await rm(folder, { recursive: true })

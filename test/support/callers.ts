@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { roles, type Role } from '../../src/roles.js'
+import { roles, type Role } from '../../src/services/users/roles.js'
 import type { TestApp } from './app.js'
 import { password, restClient } from './rest.js'
 

@@ -6,20 +6,22 @@ import { promisify } from 'node:util'
 
 export const root = resolve(import.meta.dirname, '../..')
 
-/** A fenced block of a page. */
+/** A fenced code block of a page. */
 export interface Block {
   page: string
-  /** Of its fence, from 1. */
+  /** The line of its fence, from 1. */
   line: number
-  /** Empty where none is named. */
+  /** Empty if the fence names none. */
   language: string
-  /** Of a block in a list without the indentation. */
+  /** Without the indentation of a list. */
   text: string
 }
 
-/** README.md, and all of docs/. */
+/** The documents for readers: those at the root, and all of docs/. */
 export const pages: string[] = [
   'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
   ...readdirSync(join(root, 'docs'))
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`)
@@ -27,7 +29,7 @@ export const pages: string[] = [
 
 export const readPage = (page: string): string => readFileSync(join(root, page), 'utf8')
 
-/** All blocks of a page, in their order. */
+/** All code blocks of a page, in order. */
 export function blocksOf(page: string): Block[] {
   return blocksIn(readPage(page)).map((block) => ({ page, ...block }))
 }
@@ -43,17 +45,17 @@ function blocksIn(text: string): Omit<Block, 'page'>[] {
 }
 
 /**
- * The one block of a page that has a part in it, to be run. Asking for it is claiming it: test/docs/complete.test.ts looks
- * for these calls in the tests, and fails for a block that none of them asks for.
+ * The one code block of a page that contains `part`, to be run by a test. test/docs/complete.test.ts looks for these
+ * calls and fails if there is a block that no test asks for.
  */
 export function snippet(page: string, part: string): string {
   const found = blocksOf(page).filter(({ text }) => text.includes(part))
 
-  assert.equal(found.length, 1, `${found.length} blocks of ${page} have this in them, not one: ${part}`)
+  assert.equal(found.length, 1, `${found.length} blocks of ${page} contain this, instead of one: ${part}`)
   return found[0]!.text
 }
 
-/** All blocks below a heading, to be run one after another: claimed as with `snippet`. */
+/** All code blocks below a heading, to be run one after another; counts as asking for them, like `snippet`. */
 export function snippetsBelow(page: string, heading: string): Block[] {
   const found = blocksOf(page).filter(({ line }) => headingAt(page, line) === heading)
 
@@ -61,7 +63,7 @@ export function snippetsBelow(page: string, heading: string): Block[] {
   return found
 }
 
-/** The last heading before a line. */
+/** The heading above a line. */
 export function headingAt(page: string, line: number): string | undefined {
   const before = readPage(page).split('\n').slice(0, line).join('\n')
 
@@ -71,24 +73,24 @@ export function headingAt(page: string, line: number): string | undefined {
     ?.replace(/^#+ /, '')
 }
 
-/** The words of a page: links and headings in its blocks are none. */
+/** A page without its code blocks. */
 export const withoutBlocks = (text: string): string => text.replaceAll(/^( *)```\w*\n.*?^\1```$/gms, '')
 
 /**
- * Runs a block in JavaScript with its surroundings, which its imports would bring too: at once, up to its first `await`.
+ * Runs a block of JavaScript, with `scope` in place of its imports. It starts synchronously.
  *
- * @returns the value that `wanted` has at its end
+ * @returns the value of the expression `wanted` afterwards
  */
-// eslint-disable-next-line typescript/no-explicit-any -- a test reads what it expects
+// eslint-disable-next-line typescript/no-explicit-any -- tests know what they get
 export async function runCode(code: string, scope: object, wanted = 'undefined'): Promise<any> {
-  // eslint-disable-next-line typescript/no-explicit-any -- a constructor that has no name
+  // eslint-disable-next-line typescript/no-explicit-any -- a constructor without a name
   const AsyncFunction = (async () => {}).constructor as any
   const body = code.replaceAll(/^import .*$/gm, '')
 
   return new AsyncFunction(...Object.keys(scope), `${body}\nreturn ${wanted}`)(...Object.values(scope))
 }
 
-/** Types a block into a shell; rejects where a command fails. Answers what it printed. */
+/** Runs a block in a shell and returns what it printed. Rejects if a command fails. */
 export async function runShell(
   script: string,
   options: { cwd?: string; env?: object } = {}
@@ -102,7 +104,7 @@ export async function runShell(
   return stdout
 }
 
-/** The commands of a block, without their comments; lines that a backslash joins are one. */
+/** The commands of a block, without comments; lines joined by a backslash are one. */
 export const commandsIn = (block: string): string[] =>
   block
     .replaceAll(/\\\n\s*/g, '')
@@ -110,7 +112,7 @@ export const commandsIn = (block: string): string[] =>
     .map((line) => line.replace(/(^|\s+)#.*$/, ''))
     .filter(Boolean)
 
-/** Fails unless an answer has the fields of the one that is shown, all of them and no others, of the same types. */
+/** Fails unless a response has exactly the fields of the one shown, with the same types. */
 export function assertLike(actual: unknown, shown: unknown): void {
   assert.deepEqual(typesIn(actual), typesIn(shown))
 }

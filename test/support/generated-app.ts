@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -93,8 +93,15 @@ export async function copyGenerated(name: string, { folder: made }: Package): Pr
   return app
 }
 
-/** Applies a diff as docs/ show it: `--- file`, and hunks that `@@` parts. Answers how many lines it adds. */
-export async function applyDiff(app: GeneratedApp, diff: string): Promise<number> {
+const placeholder = 'write 32 random bytes or more here'
+
+/**
+ * Applies a diff as docs/ show it: `--- file`, and hunks that `@@` parts, with a secret in place of the placeholder.
+ * Answers how many lines it adds.
+ */
+export async function applyDiff(app: GeneratedApp, shown: string): Promise<number> {
+  const diff = shown.replaceAll(placeholder, () => randomBytes(32).toString('base64url'))
+
   for (const part of diff.split(/^--- /m).slice(1)) {
     const [file, ...lines] = part.trimEnd().split('\n')
 

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Algorithm } from '../../src/refresh-token/signing-key.js'
+import type { Algorithm } from '../../src/refresh-token/keys/signing-key.js'
 import type { Settings } from './app.js'
 
 export const newSecret = (): string => randomBytes(48).toString('base64url')

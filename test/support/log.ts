@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isCommonPassword } from '../../src/common-passwords.js'
+import { isCommonPassword } from '../../src/passwords/common.js'
 import { createLogger, type Logger } from '../../src/logger.js'
 
 /** Where the apps of a test run log to, and what they were told that must not be there. Set by the test command. */
@@ -35,7 +35,7 @@ export function noteSecrets(body: unknown): void {
   }
 }
 
-const secretFields = ['password', 'currentPassword', 'accessToken', 'refreshToken', 'idempotencyKey']
+const secretFields = ['password', 'currentPassword', 'accessToken', 'refreshToken', 'idempotencyKey', 'token']
 const ownWords = ['refresh-token', 'a@example.com', 'undefined'] // sent in place of a token or a password by tests of hostile input
 const shortest = 8 // characters: what is shorter stands in a log by chance
 

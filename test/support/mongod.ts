@@ -3,8 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { MongoClient, type Db } from 'mongodb'
+import { programArgs } from './program.js'
 
-const program = join(import.meta.dirname, 'mongod-owner.ts')
+const program = 'test/support/mongod-owner.ts'
 
 /** A process that has started the mongod of a folder, or failed to. */
 export interface MongodOwner {
@@ -19,7 +20,7 @@ export interface MongodOwner {
 
 /** Starts a process that runs the mongod of `folder`, and waits until that is ready or has failed. */
 export async function startOwner(folder: string, env = process.env): Promise<MongodOwner> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
+  const child = spawn(process.execPath, [...programArgs(program), folder], {
     env,
     detached: true,
     stdio: ['pipe', 'pipe', 'inherit'] // it ends when its input does, with this process

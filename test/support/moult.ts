@@ -4,6 +4,7 @@ import { program } from '../../src/cli/moult.js'
 import type { TestApp } from './app.js'
 import { noteLog } from './log.js'
 import { runScript, type Outcome, type ProcessOptions } from './process.js'
+import { programArgs } from './program.js'
 import { poll } from './socket.js'
 
 /** `moult …` in a process of its own, on the database of a service that runs. */
@@ -14,7 +15,7 @@ export const moultOn =
 
 /** A command that somebody types at a terminal; what they see of it. */
 export async function moultAtTerminal(t: TestApp, args: string[]) {
-  const command = [process.execPath, '--import', 'tsx', 'src/cli.ts', ...args].join(' ')
+  const command = [process.execPath, ...programArgs('src/cli.ts'), ...args].join(' ')
   // script(1) gives it a terminal; what it is given goes there as keys
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { ...process.env, MONGODB_URL: t.url, NODE_ENV: 'test' },

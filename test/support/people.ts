@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Role } from '../../src/roles.js'
+import type { Role } from '../../src/services/users/roles.js'
 import type { TestApp } from './app.js'
 import { restClient, type Answer, type Ask } from './rest.js'
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { noteLog } from './log.js'
+import { programArgs } from './program.js'
 import { poll } from './socket.js'
 
 export interface Outcome {
@@ -31,12 +32,12 @@ export interface ProcessOptions {
   env?: Record<string, string | undefined>
 }
 
-/** Starts a script of src/ in a process of its own, as `npm run` does but from the sources. */
+/** Starts a script of src/ in a process of its own, as `npm run` does. */
 export function startScript(
   script: string,
   { args = [], env = {}, input, patience = 60_000 }: ProcessOptions = {}
 ): TestProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', `src/${script}`, ...args], {
+  const child = spawn(process.execPath, [...programArgs(`src/${script}`), ...args], {
     env: definedOnly({ ...process.env, NODE_CONFIG: undefined, ...env }),
     stdio: 'pipe',
     timeout: patience,

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient, type Db } from 'mongodb'
-import { findMongod } from '../../src/dev/mongod-binary.js'
-import { freePort, launchMongod, replicaSet, type MongodProcess } from '../../src/dev/mongod-process.js'
+import { findMongod } from '../../src/dev/mongod/binary.js'
+import { freePort, launchMongod, replicaSet, type MongodProcess } from '../../src/dev/mongod/process.js'
 import { poll } from './socket.js'
 
 export interface Member {

@@ -1,4 +1,4 @@
-import { readSettings } from '../../src/refresh-token/options.js'
+import { readSettings } from '../../src/refresh-token/settings/settings.js'
 import { merge, type Settings } from './app.js'
 
 /** What `authentication` in config/ has to hold at least. */

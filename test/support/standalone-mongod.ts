@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findMongod } from '../../src/dev/mongod-binary.js'
-import { freePort, launchMongod } from '../../src/dev/mongod-process.js'
+import { findMongod } from '../../src/dev/mongod/binary.js'
+import { freePort, launchMongod } from '../../src/dev/mongod/process.js'
 
 /** A mongod that is no replica set, and so has no change streams. */
-export async function startStandaloneMongod(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startStandaloneMongod(port?: number): Promise<{ url: string; stop(): Promise<void> }> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'moult-standalone-')))
   const dbPath = join(folder, 'mongodb')
   const { path: binary } = await findMongod(() => undefined)
@@ -15,7 +15,7 @@ export async function startStandaloneMongod(): Promise<{ url: string; stop(): Pr
   const mongod = await launchMongod({
     binary,
     dbPath,
-    port: await freePort(),
+    port: port ?? (await freePort()),
     logFile: join(folder, 'mongod.log'),
     replicaSet: false
   })

@@ -1,9 +1,9 @@
 /** Follows redirects as a browser does, with its cookies: up to the one that leaves for a page elsewhere. */
-export function visitor() {
+export function visitor(send = fetch) {
   const jar = new Map<string, string>()
 
   const ask = async (url: string, { headers, ...options }: RequestInit = {}) => {
-    const response = await fetch(url, {
+    const response = await send(url, {
       redirect: 'manual',
       ...options,
       headers: { ...(headers as object), cookie: [...jar].map((pair) => pair.join('=')).join('; ') }

@@ -1,12 +1,13 @@
 import { attachRefreshToken } from './attach-refresh-token.js'
-import { clearRefreshTokenCookie } from './clear-refresh-token-cookie.js'
+import { clearRefreshTokenCookie } from '../cookie/clear-refresh-token-cookie.js'
 import { endSession } from './end-session.js'
-import { refreshTokenCookie } from './refresh-token-cookie.js'
+import { refreshTokenCookie } from '../cookie/refresh-token-cookie.js'
+import { undoLogin } from './undo-login.js'
 
 /** All hooks of the authentication service: `app.service('authentication').hooks(sessionHooks())`. */
 export const sessionHooks = () => ({
   around: {
-    create: [refreshTokenCookie()]
+    create: [refreshTokenCookie(), undoLogin()]
   },
   after: {
     create: [attachRefreshToken()],

@@ -2,22 +2,22 @@ import { OAuthStrategy } from '@feathersjs/authentication-oauth'
 import { NotFound } from '@feathersjs/errors'
 import type { HookContext, NextFunction } from '@feathersjs/feathers'
 import type { AuthenticationService } from '../authentication-service.js'
-import { setCookie } from '../cookie.js'
+import { setCookie } from '../cookie/cookie.js'
 
 /**
- * Around the callback of a provider, which answers with a redirect to a page: the tokens are in that redirect or in the
- * cookie, and nowhere else. Nobody is signed in where that page is none of ours.
+ * Around the callback of a provider, which redirects to a page: moves the tokens to that redirect or to the cookie, and
+ * signs nobody in if the page belongs to another site.
  *
- * @param path That of the authentication service
+ * @param path The path of the authentication service
  */
 export const handOver =
   (service: AuthenticationService, path: string) => async (context: HookContext, next: NextFunction) => {
     const { session, headers, route } = context.params as unknown as OAuthParams
 
     await providerOf(service, route).getRedirect(new Error(), session)
-    // Feathers signs in with these, in place of the headers of the request
+    // Feathers passes these to the sign-in, instead of the headers of the request
     session.headers = { ...session.headers, 'user-agent': headers['user-agent'] }
-    context.http = { ...context.http, headers: { ...context.http?.headers, ...unseen } }
+    context.http = { ...context.http, headers: { ...context.http?.headers, ...noTrace } }
 
     await next()
 
@@ -41,7 +41,7 @@ export const handOver =
     }
   }
 
-/** Around all that a provider is reached by: a socket has no cookies to go there with. @throws NotFound */
+/** Around the services of a provider: refuses sockets, which have no cookies. @throws NotFound */
 export const requireProvider =
   (service: AuthenticationService) => async (context: HookContext, next: NextFunction) => {
     const { session, route } = context.params as unknown as OAuthParams
@@ -56,14 +56,14 @@ export const requireProvider =
 const providerOf = (service: AuthenticationService, { provider }: OAuthParams['route']) =>
   service.getStrategy(provider) as unknown as OAuthStrategy
 
-const unseen = { 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' } // RFC 9700 §4.2.4
+const noTrace = { 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' } // RFC 9700 §4.2.4
 
 type Headers = Record<string, string | undefined>
 
-/** What Feathers makes of a request of a browser. */
+/** The params of a browser's request. */
 interface OAuthParams {
   route: { provider: string }
   headers: Headers
-  /** What it keeps in a cookie while the browser is at the provider. */
+  /** Kept in a cookie while the browser is at the provider. */
   session: { headers?: Headers; redirect?: string }
 }

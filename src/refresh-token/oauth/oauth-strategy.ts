@@ -6,31 +6,26 @@ import type {
 import { OAuthStrategy as FeathersOAuthStrategy, type OAuthProfile } from '@feathersjs/authentication-oauth'
 import { NotAuthenticated } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
-import { AuthenticationService } from '../authentication-service.js'
+import { requireMoult, type AuthenticationService } from '../authentication-service.js'
 import { ConfigurationError } from '../errors.js'
 
-const here = 'http://here.invalid' // where an address without an origin leads to
-const onTheWay = 120 // s: how long the refresh token in a redirect is good; the page takes it up within a few
+const here = 'http://here.invalid' // resolves addresses without an origin
+const redirectLife = 120 // s: how long the refresh token in a redirect is valid; the page uses it within seconds
 
 /**
- * The OAuth strategy of Feathers, whose redirect hands over the session. The page gets `access_token` and
- * `refresh_token` in the fragment of its URL; nothing where refresh tokens travel in a cookie, since it can ask with that.
+ * The OAuth strategy of Feathers, whose redirect hands the session over to the page: as `access_token` and
+ * `refresh_token` in the fragment of the URL, or, with cookies, as nothing but the cookie.
  */
 export class OAuthStrategy extends FeathersOAuthStrategy {
   declare authentication: AuthenticationService
 
   override setAuthentication(service: AuthenticationBase): void {
-    if (!(service instanceof AuthenticationService)) {
-      throw new ConfigurationError(
-        'The OAuth strategy needs the AuthenticationService of moult: register it there'
-      )
-    }
-
+    requireMoult(service, 'The OAuth strategy needs')
     super.setAuthentication(service)
   }
 
   /**
-   * Feathers believes the profile in a request: of the provider's that is right, of a client's it would be its word.
+   * Feathers trusts the profile in a request. That is right for a provider's callback, but would let a client make one up.
    *
    * @throws ConfigurationError
    */
@@ -46,7 +41,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
     }
   }
 
-  /** @throws NotAuthenticated where the provider says no id: such a query would find anybody */
+  /** @throws NotAuthenticated when the provider gives no id, as the query would match anybody */
   override async getEntityQuery(profile: OAuthProfile, _params: Params) {
     return { [`${this.name}Id`]: idOf(profile) }
   }
@@ -59,7 +54,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
     return { [`${this.name}Id`]: idOf(profile) }
   }
 
-  /** The setting `redirect` counts for more than the origins of the app. */
+  /** The setting `redirect` takes precedence over the origins of the app. */
   override async getAllowedOrigin(params?: Params): Promise<string> {
     const { redirect, origins } = this.authentication.configuration.oauth!
 
@@ -67,9 +62,9 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
   }
 
   /**
-   * Feathers looks at a path that is asked for where `redirect` is absolute. Behind `/` it may lead elsewhere, too.
+   * Feathers checks a requested path only if `redirect` is absolute, but behind `/` it may lead to another site, too.
    *
-   * @throws NotAuthenticated where it would
+   * @throws NotAuthenticated when it does
    */
   override async getRedirect(
     data: AuthenticationResult | Error,
@@ -96,7 +91,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
 
     const tokens = new URLSearchParams({
       access_token: accessToken,
-      ...(refreshToken && { refresh_token: this.authentication.shortened(refreshToken, onTheWay) })
+      ...(refreshToken && { refresh_token: this.authentication.shortened(refreshToken, redirectLife) })
     })
 
     return `${page}${page.includes('#') ? '?' : '#'}${tokens.toString()}`
@@ -106,7 +101,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
 const originOf = (address: string): string | undefined =>
   URL.canParse(address, here) ? new URL(address, here).origin : undefined
 
-/** What the provider knows the user by. */
+/** The provider's id of the user. @throws NotAuthenticated when there is none */
 export function idOf({ sub, id }: OAuthProfile): string | number {
   const value: unknown = sub || id
 

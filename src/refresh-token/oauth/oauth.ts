@@ -1,12 +1,11 @@
 import { oauth as feathersOAuth, type OauthSetupSettings } from '@feathersjs/authentication-oauth'
 import type { Application } from '@feathersjs/feathers'
-import { AuthenticationService } from '../authentication-service.js'
-import { ConfigurationError } from '../errors.js'
+import { requireMoult, type AuthenticationService } from '../authentication-service.js'
 import { handOver, requireProvider } from './hand-over.js'
 
 /**
- * Takes the place of `oauth` from `@feathersjs/authentication-oauth`: its logins hand their session over to the page
- * that they return to. Does nothing where `authentication.oauth` is not configured.
+ * Configures OAuth, in place of `oauth` from `@feathersjs/authentication-oauth`: its logins hand their session over to
+ * the page that they return to. Does nothing unless `authentication.oauth` is configured.
  *
  * @throws ConfigurationError
  */
@@ -15,11 +14,7 @@ export const oauth =
   (app: Application): void => {
     const service: unknown = app.defaultAuthentication?.(settings.authService)
 
-    if (!(service instanceof AuthenticationService)) {
-      throw new ConfigurationError(
-        'OAuth sign-ins need the AuthenticationService of moult: register it before they are configured'
-      )
-    }
+    requireMoult(service, 'OAuth sign-ins need', 'register it before they are configured')
 
     const { oauth } = service.configuration
 
@@ -36,7 +31,7 @@ export const oauth =
     }
   }
 
-/** Where browsers go to a provider, as Feathers registers it; below it they come back. */
+/** The path that sends browsers to a provider, as Feathers registers it; they come back below it. */
 function providerPath({ defaults = {} }: { defaults?: Record<string, unknown> }): string {
   const { prefix = 'oauth' } = defaults
 
@@ -44,8 +39,8 @@ function providerPath({ defaults = {} }: { defaults?: Record<string, unknown> })
 }
 
 /**
- * Has each answer of a provider prove that it belongs to the request of this browser: RFC 9700 §2.1.1, §4.7. Grant, that
- * Feathers uses, asks for neither by itself.
+ * Turns on `state` and PKCE, which prove that a provider's answer belongs to a request of this browser (RFC 9700 §2.1.1,
+ * §4.7). Grant, which Feathers uses, does neither by default.
  */
 function requireProof(app: Application, configKey: string): void {
   const { oauth, ...configuration } = app.get(configKey)

@@ -1,10 +1,10 @@
 import { Forbidden, NotAuthenticated, NotFound } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
-import { includesRole, type Role } from '../../roles.js'
+import { includesRole, type Role } from '../users/roles.js'
 
 export type BoardName = 'public' | Role
 
-/** A board: the example of something that only some may read. */
+/** A board: an example of a protected resource. */
 export interface Board {
   id: BoardName
   title: string
@@ -19,7 +19,7 @@ const boards: Board[] = [
 ]
 
 export class ContentService {
-  /** What the caller may read. */
+  /** The boards that the caller may read. */
   async find({ user }: Params): Promise<Board[]> {
     return boards.filter(({ id }) => mayRead(id, user?.roles))
   }

@@ -1,6 +1,6 @@
 import { StringEnum, Type } from '@feathersjs/typebox'
 import type { ServiceDocs } from '../../openapi/service-docs.js'
-import { roles } from '../../roles.js'
+import { roles } from '../users/roles.js'
 
 const id = StringEnum(['public', ...roles])
 const board = Type.Object(

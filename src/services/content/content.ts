@@ -24,6 +24,12 @@ export const content = (app: Application) => {
 
 const authenticateJwt = authenticate('jwt')
 
-/** Some boards are for everybody, but a token that is presented has to be good. */
+/** Some boards are public, but a token that is presented must be valid. */
 const authenticateIfAsked = async (context: HookContext, next: NextFunction) =>
   context.params.authentication ? authenticateJwt(context, next) : next()
+
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    content: ContentService
+  }
+}

@@ -1,15 +1,15 @@
 import { Forbidden } from '@feathersjs/errors'
 import type { Paginated, Params } from '@feathersjs/feathers'
-import type { AuditEvent } from '../../events/event.js'
-import type { EventStore } from '../../events/event-store.js'
-import { isAdmin } from '../../roles.js'
+import type { AuditEvent } from './trail/event.js'
+import type { EventStore } from './trail/event-store.js'
+import { isAdmin } from '../users/roles.js'
 import type { EventQuery } from './events.schema.js'
 
 export type EventParams = Params<EventQuery>
 
 const everybody = 'all'
 
-/** What happened to the account of the user that asks; an admin may ask for another's with `userId`, or for `all`. */
+/** The events of the caller's account; an admin may ask for another user's with `userId`, or for `all`. */
 export class EventService {
   private readonly store: EventStore
   private readonly paginate: { default: number; max: number }
@@ -43,7 +43,7 @@ function ownerOf({ user, query }: EventParams): string {
   return asked
 }
 
-/** Without the address and the program of the admin who did something to an account: its user need not know these. */
+/** Hides the device of an admin who changed an account from its user. */
 function withoutOthersDevice(event: AuditEvent): AuditEvent {
   const { userId, by = userId, type } = event
 

@@ -1,12 +1,12 @@
 import { StringEnum, Type, type Static } from '@feathersjs/typebox'
-import { eventTypes } from '../../events/event.js'
+import { eventTypes } from './trail/event.js'
 import { getQueryValidator } from '../../validators.js'
 
-const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }) // what MongoDB takes
+const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }) // what MongoDB accepts
 
 export const eventQuerySchema = Type.Partial(
   Type.Object({
-    /** Of an admin: another user's, or `all`. */
+    /** For admins: another user's id, or `all`. */
     userId: Type.String({ minLength: 1 }),
     type: StringEnum([...eventTypes]),
     $limit: count,

@@ -1,12 +1,12 @@
 import { authenticate } from '@feathersjs/authentication'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
-import { auditTrail } from '../../events/trail.js'
+import { auditTrail } from './trail/trail.js'
 import { EventService } from './events.class.js'
 import { eventDocs } from './events.docs.js'
 import { eventQueryValidator } from './events.schema.js'
 
-/** The audit trail, and who may read it; not there without the setting. */
+/** The audit trail and the service that reads it; off without the setting `events`. */
 export const events = (app: Application) => {
   if (!app.get('events')) {
     return
@@ -25,4 +25,11 @@ export const events = (app: Application) => {
       find: [schemaHooks.validateQuery(eventQueryValidator)]
     }
   })
+}
+
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    /** Only with the setting `events`. */
+    events: EventService
+  }
 }

@@ -1,4 +1,4 @@
-import type { Database } from '../../mongodb.js'
+import type { Database } from '../../database/database.js'
 
 export class HealthService {
   private readonly database: Database

@@ -1,24 +1,29 @@
 import { Unavailable } from '@feathersjs/errors'
-import type { Database } from '../../mongodb.js'
+import type { Database } from '../../database/database.js'
+import type { Outbox } from '../../accounts/internal.js'
 import type { StreamState, UserChanges } from '../../refresh-token/index.js'
 
 export interface Readiness {
   status: 'ok'
-  /** Of the change stream. */
+  /** The state of the change stream. */
   changes: Exclude<StreamState, 'silent'>
+  /** Whether mail has been waiting for more than five minutes; missing without mail. */
+  mail?: 'ok' | 'stuck'
 }
 
-/** Whether this instance is to be sent requests. */
+/** Whether this instance should get requests. */
 export class ReadyService {
   private readonly database: Database
   private readonly changes: UserChanges
+  private readonly outbox: Outbox | undefined
 
-  constructor(database: Database, changes: UserChanges) {
+  constructor(database: Database, changes: UserChanges, outbox?: Outbox) {
     this.database = database
     this.changes = changes
+    this.outbox = outbox
   }
 
-  /** @throws Unavailable while the database can't be reached, or the change stream is not heard that there should be */
+  /** @throws Unavailable while the database can't be reached, or there should be a change stream that is silent */
   async find(): Promise<Readiness> {
     await this.database.ping()
 
@@ -28,6 +33,9 @@ export class ReadyService {
       throw new Unavailable('The change stream of the users is not heard')
     }
 
-    return { status: 'ok', changes }
+    // Not a 503: another instance would not get it sent either
+    const mail = this.outbox && ((await this.outbox.state()).isStuck ? 'stuck' : 'ok')
+
+    return { status: 'ok', changes, ...(mail && { mail }) }
   }
 }

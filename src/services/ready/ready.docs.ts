@@ -6,11 +6,13 @@ export const readyDocs: ServiceDocs = {
   methods: {
     find: {
       summary: 'The database can be reached, and its change stream is heard',
-      description: 'Where there can be no change stream, none is needed.',
+      description:
+        'Where there can be no change stream, none is needed. `mail` tells whether mail has been waiting for five minutes.',
       answer: Type.Object(
         {
           status: Type.Literal('ok'),
-          changes: StringEnum(['fresh', 'not needed'])
+          changes: StringEnum(['fresh', 'not needed']),
+          mail: Type.Optional(StringEnum(['ok', 'stuck']))
         },
         { additionalProperties: false }
       ),

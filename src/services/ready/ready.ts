@@ -5,5 +5,16 @@ import { readyDocs } from './ready.docs.js'
 export const ready = (app: Application) => {
   const { changes } = app.service('authentication').live
 
-  app.use('ready', new ReadyService(app.get('database'), changes), { methods: ['find'], docs: readyDocs })
+  const outbox = app.get('accountsByMail')?.outbox
+
+  app.use('ready', new ReadyService(app.get('database'), changes, outbox), {
+    methods: ['find'],
+    docs: readyDocs
+  })
+}
+
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    ready: ReadyService
+  }
 }

@@ -7,12 +7,12 @@ import {
   type SessionRecord,
   type SessionStore
 } from '../../refresh-token/index.js'
-import { isAdmin } from '../../roles.js'
+import { isAdmin } from '../users/roles.js'
 import type { SessionPatch, SessionQuery } from './sessions.schema.js'
 
 export type SessionParams = Params<SessionQuery>
 
-/** The sessions of the user that asks; an admin may ask for another's with `userId`. */
+/** The caller's sessions; an admin may ask for another user's with `userId`. */
 export class SessionService {
   private readonly sessions: SessionStore
 
@@ -75,7 +75,7 @@ const shownTo =
   (record: SessionRecord): Session =>
     present(record, session?.id)
 
-/** One answer for an unknown id and for another's: neither says that there is such a session. */
+/** An unknown id and another user's get the same answer, which doesn't tell whether the session exists. */
 function found(session: SessionRecord | null | undefined, params: SessionParams): Session {
   if (!session) {
     throw new NotFound('There is no such session')

@@ -21,7 +21,7 @@ export const sessionQuerySchema = Type.Object(
 )
 export const sessionQueryValidator = getQueryValidator(sessionQuerySchema)
 
-/** Only of `remove` without an id: `current=false` leaves the session that asks. */
+/** For `remove` without an id only: `current=false` keeps the caller's session. */
 export const sessionRemoveQuerySchema = Type.Object(
   { userId, current: Type.Optional(Type.Boolean({ const: false })) },
   { $id: 'SessionRemoveQuery', additionalProperties: false }

@@ -1,7 +1,9 @@
 import { authenticate } from '@feathersjs/authentication'
-import { MethodNotAllowed } from '@feathersjs/errors'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
+import { oneOnly } from '../../hooks/one-only.js'
+import { withoutEvent } from '../../hooks/without-event.js'
+import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { present, type EndedEvent, type SessionEvent, type SessionEvents } from '../../refresh-token/index.js'
 import { SessionService } from './sessions.class.js'
 import { sessionDocs } from './sessions.docs.js'
@@ -28,15 +30,16 @@ export const sessions = (app: Application) => {
       all: [authenticate('jwt')]
     },
     before: {
-      all: [withoutEvent],
+      all: [withoutEvent()], // the store emits one for every change, also for those made by this service
       find: [schemaHooks.validateQuery(sessionQueryValidator)],
       get: [schemaHooks.validateQuery(sessionQueryValidator)],
       patch: [
-        oneOnly,
+        oneOnly(),
         schemaHooks.validateQuery(sessionQueryValidator),
-        schemaHooks.validateData(sessionPatchValidator)
+        schemaHooks.validateData(sessionPatchValidator),
+        recheckCaller()
       ],
-      remove: [validateRemoveQuery]
+      remove: [validateRemoveQuery, recheckCaller()]
     }
   })
 
@@ -54,13 +57,8 @@ const forOne = schemaHooks.validateQuery(sessionQueryValidator)
 
 const validateRemoveQuery = async (context: HookContext) => (context.id === null ? forAll : forOne)(context)
 
-/** The store says what happened to a session, whatever it was that did it: also what this method does. */
-const withoutEvent = async (context: HookContext) => {
-  context.event = null
-}
-
-const oneOnly = async ({ id }: HookContext) => {
-  if (id === null) {
-    throw new MethodNotAllowed('Can not patch multiple entries')
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    sessions: SessionService
   }
 }

@@ -35,6 +35,11 @@ export const userDocs: ServiceDocs = {
       answer: userSchema,
       errors: [403, 409, 429]
     },
-    remove: { summary: 'The deleted user', answer: userSchema }
+    remove: {
+      summary: 'The deleted user',
+      description:
+        'The own account takes a sign-in of the last ten minutes: else 401 with the reason `step-up`.',
+      answer: userSchema
+    }
   }
 }

@@ -1,11 +1,12 @@
 import { resolve } from '@feathersjs/schema'
 import { StringEnum, Type, queryProperties, type Static } from '@feathersjs/typebox'
 import type { ObjectId } from 'mongodb'
+import type { hiddenFields } from '../../accounts/internal.js'
 import type { HookContext } from '../../declarations.js'
-import { isAdmin, roles, type Role } from '../../roles.js'
+import { isAdmin, roles, type Role } from './roles.js'
 import { getDataValidator, getQueryValidator } from '../../validators.js'
 
-// Feathers' own ObjectIdSchema takes any object, so operators too
+// Feathers' own ObjectIdSchema accepts any object, including operators
 const objectId = Type.Unsafe<ObjectId>({ objectid: true })
 const email = Type.String({ format: 'email', maxLength: 254 }) // RFC 5321 §4.5.3.1.3, less the angle brackets
 const name = Type.String({ minLength: 1, maxLength: 100 })
@@ -14,7 +15,7 @@ const rolesOf = Type.Unsafe<Role[]>(
   Type.Array(StringEnum([...roles]), { uniqueItems: true, maxItems: roles.length })
 )
 
-/** A user, as everybody who may sees it. What is stored has `password`, `sessions` and `identities` besides. */
+/** A user, as shown to clients. The stored document also has `password`, `sessions` and `identities`. */
 export const userSchema = Type.Object(
   {
     _id: objectId,
@@ -22,20 +23,31 @@ export const userSchema = Type.Object(
     name: Type.Optional(name),
     roles: rolesOf,
     disabled: Type.Boolean(),
-    createdAt: Type.Unsafe<Date>({ date: true })
+    createdAt: Type.Unsafe<Date>({ date: true }),
+    emailVerified: Type.Optional(Type.Boolean({ description: 'Only where mail is configured' })),
+    pendingEmail: Type.Optional(
+      Type.String({ description: 'Takes the place of the email once it is verified' })
+    )
   },
   { $id: 'User', additionalProperties: false }
 )
 export type User = Static<typeof userSchema>
 
-/** Never what is hidden, whatever becomes of the hooks before it. */
+type HiddenField = (typeof hiddenFields)[number]
+
+/** Removes hidden fields, whatever other hooks do. */
 export const userExternalResolver = resolve<
-  User & { password: string; sessions: unknown; identities: unknown },
+  User & { password: string; sessions: unknown; identities: unknown } & Record<HiddenField, unknown>,
   HookContext
 >({
   password: async () => undefined,
   identities: async () => undefined,
-  sessions: async () => undefined
+  sessions: async () => undefined,
+  passwordReset: async () => undefined,
+  emailVerification: async () => undefined,
+  formerEmails: async () => undefined,
+  notices: async () => undefined,
+  emailVerified: async (value, _user, { app }) => value ?? (app.get('mail') ? false : undefined)
 })
 
 export const userDataSchema = Type.Object(
@@ -80,7 +92,7 @@ const queryable = Type.Object({
 })
 const queryableNames = Object.keys(queryable.properties) as (keyof typeof queryable.properties)[]
 const filter = queryProperties(queryable)
-const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }) // what MongoDB takes
+const count = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }) // what MongoDB accepts
 const direction = Type.Unsafe<1 | -1>({ type: 'integer', enum: [1, -1] })
 
 /** Feathers' query syntax. Its `querySyntax` leaves gaps: fields of any name in `$and`, a `$sort` by 0, any `$skip`. */

@@ -1,12 +1,18 @@
 import { authenticate } from '@feathersjs/authentication'
 import { hooks as schemaHooks } from '@feathersjs/schema'
-import type { Application } from '../../declarations.js'
-import { authorizePatch } from '../../hooks/authorize-patch.js'
-import { hashPassword } from '../../hooks/hash-password.js'
-import { limitByAddress } from '../../hooks/limit-attempts.js'
-import { refuseWeakPassword } from '../../hooks/refuse-weak-password.js'
+import type { Application, HookContext } from '../../declarations.js'
+import { limitByAddress } from '../../rate-limits/limit-by-address.js'
+import { takeTurn } from '../../hooks/take-turn.js'
+import { requireRecentSignIn } from './require-recent-sign-in.js'
+import { authorizePatch } from './authorize-patch.js'
+import { guardWrite } from './guard-write.js'
+import { hashPassword } from './hash-password.js'
+import { mailChanges, mailLinks } from './mail-changes.js'
+import { askToVerify, hideTaken } from './mail-sign-up.js'
+import { refuseWeakPassword } from './refuse-weak-password.js'
 import { UserService, getOptions } from './users.class.js'
 import { userDocs } from './users.docs.js'
+import { userIndexes } from './users.indexes.js'
 import {
   userDataResolver,
   userDataValidator,
@@ -14,11 +20,15 @@ import {
   userPatchResolver,
   userPatchValidator,
   userQueryResolver,
-  userQueryValidator
+  userQueryValidator,
+  type User
 } from './users.schema.js'
 
 export const users = (app: Application) => {
-  app.use('users', new UserService(getOptions(app), app.service('authentication').sessions), {
+  const { sessions, settings } = app.service('authentication')
+
+  app.get('database').needIndexes(userIndexes)
+  app.use('users', new UserService(getOptions(app), sessions, app.get('database'), settings.sessionsField), {
     methods: ['find', 'get', 'create', 'patch', 'remove'],
     docs: userDocs
   })
@@ -27,8 +37,8 @@ export const users = (app: Application) => {
       all: [schemaHooks.resolveExternal(userExternalResolver)],
       find: [authenticate('jwt')],
       get: [authenticate('jwt')],
-      create: [limitByAddress('signUp')],
-      patch: [authenticate('jwt')],
+      create: [takeTurn(), limitByAddress('signUp'), hideTaken()],
+      patch: [authenticate('jwt'), takeTurn(hashes)],
       remove: [authenticate('jwt')]
     },
     before: {
@@ -37,15 +47,38 @@ export const users = (app: Application) => {
         schemaHooks.validateData(userDataValidator),
         schemaHooks.resolveData(userDataResolver),
         refuseWeakPassword(),
-        hashPassword()
+        hashPassword(),
+        askToVerify()
       ],
       patch: [
         schemaHooks.validateData(userPatchValidator),
         authorizePatch(),
         schemaHooks.resolveData(userPatchResolver),
         refuseWeakPassword(),
-        hashPassword()
-      ]
+        hashPassword(),
+        mailChanges(),
+        guardWrite()
+      ],
+      remove: [requireRecentSignIn(), guardWrite()]
+    },
+    after: {
+      patch: [mailLinks()]
     }
   })
+}
+
+const hashes = ({ data }: HookContext): boolean =>
+  data?.password !== undefined || data?.currentPassword !== undefined
+
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    users: UserService
+  }
+}
+
+declare module '@feathersjs/feathers' {
+  interface Params {
+    /** Who makes the call: set by the `authenticate` hook, without password and sessions. */
+    user?: User
+  }
 }

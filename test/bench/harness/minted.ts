@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { readConfiguration } from '../../../src/configuration.js'
-import { readSettings } from '../../../src/refresh-token/options.js'
-import { expiryOf, newSessionId, type SessionRecord } from '../../../src/refresh-token/session.js'
-import { mint } from '../../../src/refresh-token/token.js'
+import { readSettings } from '../../../src/refresh-token/settings/settings.js'
+import { expiryOf, newSessionId, type SessionRecord } from '../../../src/refresh-token/sessions/session.js'
+import { sign } from '../../../src/refresh-token/tokens/jwt.js'
 import { goodSecrets } from '../../support/service.js'
 import type { Service } from './services.js'
 
@@ -101,8 +101,8 @@ function tokensOf(sub: string, { id, used, expiresAt }: SessionRecord): Tokens {
   const claims = { sub, sid: id, iat, iss, aud }
 
   return {
-    accessToken: mint(settings.accessTokens, { ...claims, exp: iat + life, jti: randomUUID() }),
-    refreshToken: mint(settings.refreshTokens, {
+    accessToken: sign(settings.accessTokens, { ...claims, exp: iat + life, jti: randomUUID() }),
+    refreshToken: sign(settings.refreshTokens, {
       ...claims,
       exp: Math.floor(expiresAt.getTime() / 1000),
       jti: randomUUID(),

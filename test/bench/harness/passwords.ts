@@ -1,7 +1,7 @@
 import { hash } from '@node-rs/argon2'
 import { hash as bcrypt } from 'bcryptjs'
 import { readConfiguration } from '../../../src/configuration.js'
-import type { PasswordSettings } from '../../../src/passwords.js'
+import type { PasswordSettings } from '../../../src/passwords/settings.js'
 import { password } from './crowds.js'
 
 const { memoryCost, timeCost, parallelism } = readConfiguration().passwords as PasswordSettings

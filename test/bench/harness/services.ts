@@ -10,7 +10,9 @@ import { argon2Hash, bcryptHash } from './passwords.js'
 
 /** The services that are compared. */
 export const names = ['node:http', 'Koa', 'stock', 'Moult'] as const
-export type Name = (typeof names)[number]
+/** Without `entityCache`: the hooks of the users service run at each call, as in apps that import the package. */
+export const withHooks = 'Moult, hooks'
+export type Name = (typeof names)[number] | typeof withHooks
 
 export interface Loop {
   p50: number
@@ -47,7 +49,8 @@ const programs: Record<Name, { file: string; args: string[]; hash: () => Promise
   'node:http': { file: join(built, 'bare.mjs'), args: ['http'], hash: argon2Hash },
   Koa: { file: join(built, 'bare.mjs'), args: ['koa'], hash: argon2Hash },
   stock: { file: join(built, 'stock.mjs'), args: [], hash: bcryptHash },
-  Moult: { file: join(root, 'lib/index.js'), args: [], hash: argon2Hash }
+  Moult: { file: join(root, 'lib/index.js'), args: [], hash: argon2Hash },
+  [withHooks]: { file: join(root, 'lib/index.js'), args: [], hash: argon2Hash }
 }
 
 // On, and out of reach
@@ -102,7 +105,10 @@ export async function startService(
         HOSTNAME: '127.0.0.1',
         PORT: '0',
         MONGODB_URL: url,
-        NODE_CONFIG: JSON.stringify(settings),
+        NODE_CONFIG: JSON.stringify({
+          ...settings,
+          ...(name === withHooks && { authentication: { 'refresh-token': { entityCache: false } } })
+        }),
         ...env
       }
     }

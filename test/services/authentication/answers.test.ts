@@ -7,7 +7,7 @@ import { password, restClient, type RestClient } from '../../support/rest.js'
 const answerKeys = ['accessToken', 'authentication', 'refreshToken', 'session', 'user']
 const userKeys = ['_id', 'createdAt', 'disabled', 'email', 'roles']
 const sessionKeys = ['createdAt', 'current', 'device', 'expiresAt', 'id', 'refreshedAt', 'strategy']
-const payloadKeys = ['aud', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub']
+const payloadKeys = ['aud', 'auth_time', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub']
 
 const keysOf = (object: object) => Object.keys(object).sort()
 
@@ -79,7 +79,7 @@ describe('POST /authentication', () => {
     assert.equal(unknown.headers.get('www-authenticate'), 'Bearer')
   })
 
-  it('keeps what the device says of itself', async () => {
+  it('keeps what the device says about itself', async () => {
     const device = { id: 'd'.repeat(128), name: 'n'.repeat(100) }
     const { body } = await client.ask('POST', '/authentication', {
       body: { strategy: 'local', email: ada.email, password, device },
@@ -118,7 +118,7 @@ describe('POST /authentication', () => {
     })
   }
 
-  it('ignores that the request itself is signed', async () => {
+  it('ignores an access token of the request itself', async () => {
     const bob = await newPerson(t)
     const { status, body } = await bob.ask('POST', '/authentication', {
       body: { strategy: 'local', email: ada.email, password }
@@ -157,7 +157,7 @@ describe('authentication.refresh-token.field', () => {
     assert.equal(body.refreshToken, undefined)
   })
 
-  it('is named by the 400 that misses it', async () => {
+  it('is named by the 400 if it is missing', async () => {
     const { refresh_token } = await client.newLogin()
     const missing = await refresh({})
     const old = await refresh({ refreshToken: refresh_token })
@@ -170,7 +170,7 @@ describe('authentication.refresh-token.field', () => {
     ])
   })
 
-  it('is told from other tokens in the challenge', async () => {
+  it('is distinguished from other tokens in the challenge', async () => {
     const { status, headers } = await refresh({ refresh_token: 'x' })
 
     assert.equal(status, 401)

@@ -3,21 +3,23 @@ import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { checkedConfiguration, readConfiguration } from '../../../src/configuration.js'
 import { ConfigurationError } from '../../../src/refresh-token/index.js'
-import { merge, startApp, type TestApp } from '../../support/app.js'
+import { costlyHashes, merge, startApp, type TestApp } from '../../support/app.js'
 import { newPerson, type Person } from '../../support/people.js'
 import { atOnce, password, restClient, type Answer, type RestClient } from '../../support/rest.js'
 import { socketsOf } from '../../support/live.js'
 
 const wrong = { password: 'wrong horse battery' }
 
-describe('when more passwords come than can be hashed', () => {
+describe('when more passwords arrive than can be hashed', () => {
   let t: TestApp
   let client: RestClient
   let ada: Person
 
   before(async () => {
     // So slow that all the others arrive while the first is hashed
-    t = await startApp({ settings: { passwords: { timeCost: 20, concurrency: 1, queue: 4 } } })
+    t = await startApp({
+      settings: { passwords: { ...costlyHashes, timeCost: 20, concurrency: 1, queue: 4 } }
+    })
     client = restClient(t.address)
     ada = await newPerson(t)
   })
@@ -56,7 +58,7 @@ describe('when more passwords come than can be hashed', () => {
     })
   }
 
-  it('sign-ups that are turned away leave nothing behind', async () => {
+  it('refused sign-ups leave nothing behind', async () => {
     const answers = await atOnce(20, signUp)
     const turnedAway = withStatus(answers, 503)
     const made = await t.db.collection('users').countDocuments({ email: /@crowd\.example\.com$/ })
@@ -67,7 +69,7 @@ describe('when more passwords come than can be hashed', () => {
     assertTurnedAway(turnedAway)
   })
 
-  it('whoever needs no password is served at once', async () => {
+  it('requests without a password are served at once', async () => {
     const crowd = atOnce(20, () => client.signIn(ada.email))
 
     assert.equal((await client.refresh(ada.refreshToken)).status, 201)
@@ -92,14 +94,14 @@ describe('when more passwords come than can be hashed', () => {
     }
   })
 
-  it('all are served again once the crowd is gone', async () => {
+  it('all are served again once the load is over', async () => {
     assert.equal((await client.signIn(ada.email)).status, 201)
   })
 })
 
 describe('a sign-in of an unknown email', () => {
-  it('takes as long as a wrong password at the cost that is set', async () => {
-    const t = await startApp({ settings: { passwords: { timeCost: 12 } } })
+  it('takes as long as a wrong password, at the configured cost', async () => {
+    const t = await startApp({ settings: { passwords: { ...costlyHashes, timeCost: 12 } } })
     const client = restClient(t.address)
     const { email } = await client.signUp()
     const times = { unknown: [] as number[], known: [] as number[] }

@@ -50,7 +50,7 @@ describe('DELETE /authentication', () => {
     )
   })
 
-  it('is done once, however many ask for it at once', async () => {
+  it('happens once, however many requests come at once', async () => {
     const answers = await atOnce(20, () => ada.ask('DELETE', '/authentication'))
     const { 200: done = 0, ...rest } = tally(answers)
 
@@ -72,7 +72,7 @@ describe('DELETE /authentication', () => {
     }
   })
 
-  it('takes the own access token as id, as stock Feathers does', async () => {
+  it("accepts the caller's access token as id, as stock Feathers does", async () => {
     assert.equal((await ada.ask('DELETE', `/authentication/${ada.accessToken}`)).status, 200)
     assert.equal((await ada.ask('GET', '/sessions')).body.data.reason, 'revoked')
   })
@@ -101,7 +101,7 @@ describe('DELETE /authentication', () => {
     assert.equal((await bob.ask('GET', '/sessions')).status, 200)
   })
 
-  it('takes no refresh token', async () => {
+  it('accepts no refresh token', async () => {
     const { status, body } = await ada.ask('DELETE', '/authentication', { token: ada.refreshToken })
 
     assert.equal(status, 401)
@@ -109,7 +109,7 @@ describe('DELETE /authentication', () => {
     assert.equal((await ada.ask('GET', '/sessions')).status, 200)
   })
 
-  it('has no other sisters than POST', async () => {
+  it('has no other methods than POST', async () => {
     for (const method of ['GET', 'PUT', 'PATCH']) {
       for (const path of ['/authentication', '/authentication/x']) {
         assert.equal((await ada.ask(method, path)).status, 405)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { startApp, type TestApp } from '../../support/app.js'
+import { costlyHashes, startApp, type TestApp } from '../../support/app.js'
 import { restClient, type RestClient } from '../../support/rest.js'
 
 const calls = 21 // of each kind, taking turns: an odd number has a median
@@ -12,7 +12,7 @@ describe('a sign-in that fails', () => {
   let disabled: string
 
   before(async () => {
-    t = await startApp()
+    t = await startApp({ settings: { passwords: costlyHashes } })
     client = restClient(t.address)
     email = (await client.signUp()).email
     const user = await client.signUp()

@@ -108,7 +108,7 @@ describe('/sessions?userId', () => {
     assert.deepEqual((await ada.ask('GET', '/sessions')).body, [ada.session])
   })
 
-  it('is everyone to oneself', async () => {
+  it('is allowed to everyone with their own id', async () => {
     for (const userId of [ada.id, ada.id.toUpperCase()]) {
       const [list, one, rename] = calls(ada, userId)
 
@@ -123,7 +123,7 @@ describe('/sessions?userId', () => {
     assert.equal((await ada.ask('GET', '/sessions')).body.data.reason, 'revoked')
   })
 
-  it('keeps the current one of an admin who names the own id', async () => {
+  it('keeps the current session of an admin who names their own id', async () => {
     const other = await newPerson(t, 'admin')
 
     await other.signIn()
@@ -133,7 +133,7 @@ describe('/sessions?userId', () => {
     assert.equal((await other.ask('GET', '/sessions')).body.length, 1)
   })
 
-  it('answers 400 when it is no string', async () => {
+  it('answers 400 if it is not a string', async () => {
     for (const query of ['userId[$ne]=x', 'userId[]=x', 'userId=']) {
       assert.equal((await admin.ask('GET', `/sessions?${query}`)).status, 400)
       assert.equal((await admin.ask('DELETE', `/sessions?${query}`)).status, 400)

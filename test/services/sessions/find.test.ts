@@ -33,7 +33,7 @@ describe('GET /sessions', () => {
   })
   after(() => t.stop())
 
-  it('lists the own sessions, newest first', async () => {
+  it("lists the caller's sessions, newest first", async () => {
     const { status, body } = await ada.ask('GET', '/sessions')
 
     assert.equal(status, 200)
@@ -43,7 +43,7 @@ describe('GET /sessions', () => {
     )
   })
 
-  it('marks exactly the one that asks as current', async () => {
+  it("marks exactly the caller's session as current", async () => {
     for (const { accessToken, session } of [ada, ...logins]) {
       const { body } = await ada.ask('GET', '/sessions', { token: accessToken })
 
@@ -147,7 +147,7 @@ describe('GET /sessions', () => {
     })
   }
 
-  it('does not show sessions past their time', async () => {
+  it('does not show expired sessions', async () => {
     const eva = await newPerson(t)
 
     t.clock.advance(29 * day)

@@ -78,7 +78,7 @@ describe('PATCH /sessions/:id', () => {
     assert.equal(status, 405)
   })
 
-  it('has no sisters', async () => {
+  it('has no other methods', async () => {
     for (const [method, path] of [
       ['POST', '/sessions'],
       ['PUT', `/sessions/${ada.session.id}`]

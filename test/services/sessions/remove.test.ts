@@ -47,7 +47,7 @@ describe('DELETE /sessions', () => {
     assert.equal((await ada.ask('DELETE', `/sessions/${phone.session.id}`)).status, 404)
   })
 
-  it('/:id ends the one that asks', async () => {
+  it("/:id ends the caller's own session", async () => {
     const { status, body } = await ada.ask('DELETE', `/sessions/${ada.session.id}`)
 
     assert.equal(status, 200)
@@ -71,7 +71,7 @@ describe('DELETE /sessions', () => {
     assert.deepEqual(await states(ada, phone, tablet), ['live', 'live', 'live'])
   })
 
-  it('?current=false ends all but the one that asks', async () => {
+  it("?current=false ends all but the caller's session", async () => {
     const { status, body } = await ada.ask('DELETE', '/sessions?current=false')
 
     assert.equal(status, 200)
@@ -83,7 +83,7 @@ describe('DELETE /sessions', () => {
     assert.deepEqual((await ada.ask('DELETE', '/sessions?current=false')).body, [])
   })
 
-  it('answers 400 and ends nothing when the query is another', async () => {
+  it('answers 400 and ends nothing for any other query', async () => {
     const one = `/sessions/${ada.session.id}`
     const paths = [
       '/sessions?current=true',
@@ -111,7 +111,7 @@ describe('DELETE /sessions', () => {
     assert.deepEqual(await states(ada, phone, tablet), ['live', 'live', 'live'])
   })
 
-  it('is done once, however many ask for it at once', async () => {
+  it('happens once, however many requests come at once', async () => {
     for (let round = 0; round < 5; round++) {
       const { session } = await ada.signIn()
       const answers = await atOnce(20, () => ada.ask('DELETE', `/sessions/${session.id}`))

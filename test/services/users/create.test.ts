@@ -58,7 +58,7 @@ describe('POST /users', () => {
     })
   }
 
-  it('gives an email to one of many who ask for it at once, in whatever case', async () => {
+  it('gives an email to one of many sign-ups at once, in any case', async () => {
     for (let round = 0; round < 5; round++) {
       const email = `raced-${round}@example.com`
       const answers = await atOnce(20, (index) =>
@@ -70,7 +70,7 @@ describe('POST /users', () => {
     }
   })
 
-  it('takes a name of 100 characters, whatever they are', async () => {
+  it('accepts a name of any 100 characters', async () => {
     const { status, body } = await signUp({ email: 'long@example.com', password, name: '🦀'.repeat(100) })
 
     assert.equal(status, 201)
@@ -104,6 +104,21 @@ describe('POST /users', () => {
     ['an operator as a key', { email: 'a@example.com', password, $set: { roles: ['admin'] } }, ['$set']],
     ['a dotted key', { email: 'a@example.com', password, 'roles.0': 'admin' }, ['roles.0']]
   ]
+
+  it('says what a field must be, in words for people', async () => {
+    const { body } = await signUp({ email: 'ada', password: 'short', name: '', color: 'red' })
+
+    assert.deepEqual(
+      new Map(body.errors.map((error: { field: string; message: string }) => [error.field, error.message])),
+      new Map([
+        ['color', 'is not a known field'],
+        ['email', 'must be an email address, such as ada@example.com'],
+        ['password', 'must have 8 to 128 characters'],
+        ['name', 'must not be empty']
+      ])
+    )
+    assert.match(body.message, /'email' must be an email address, such as ada@example\.com/)
+  })
 
   for (const [what, body, fields] of wrong) {
     it(`answers 400 and names the field: ${what}`, async () => {

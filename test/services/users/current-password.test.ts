@@ -46,7 +46,7 @@ describe('a new email or password for oneself', () => {
       assert.deepEqual(await stored(t, ada.email), before)
     })
 
-    it(`asks an admin for the own one too: ${field}`, async () => {
+    it(`asks an admin for their own one too: ${field}`, async () => {
       const before = await stored(t, admin.email)
 
       for (const id of [admin.id, admin.id.toUpperCase()]) {
@@ -58,7 +58,7 @@ describe('a new email or password for oneself', () => {
     })
   }
 
-  it('asks for it in its composed or decomposed form', async () => {
+  it('accepts it in composed and decomposed form', async () => {
     await patch(ada, ada.id, { password: 'caf\u00e9 horse', currentPassword: password })
 
     const answer = await patch(ada, ada.id, {

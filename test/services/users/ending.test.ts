@@ -1,5 +1,7 @@
+import { ObjectId } from 'mongodb'
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import type { EndedEvent } from '../../../src/refresh-token/index.js'
 import { startApp, type TestApp } from '../../support/app.js'
 import { newPerson, stored, type Person } from '../../support/people.js'
 import { password, restClient, type RestClient } from '../../support/rest.js'
@@ -97,6 +99,29 @@ describe('a change of a user', () => {
     }
   })
 
+  it('of several users at once, by server code, ends the sessions of each', async () => {
+    const grace = await newPerson(t)
+    const _ids = [ada, grace].map(({ id }) => new ObjectId(id))
+    const params = { query: { _id: { $in: _ids } }, adapter: { multi: true } }
+    // eslint-disable-next-line typescript/no-explicit-any -- calls that its types don't allow
+    const users: any = t.app.service('users')
+    const reasons: string[] = []
+    const note = ({ userId, reason }: EndedEvent) => userId === grace.id && reasons.push(reason)
+
+    t.app.service('authentication').sessions.on('ended', note)
+    assert.equal((await users.patch(null, { password: newPassword }, params)).length, 2)
+    assert.deepEqual([...(await tokensGet(ada)), ...(await tokensGet(grace))], Array(6).fill('revoked'))
+
+    await client.signIn(grace.email, { password: newPassword })
+    assert.equal((await users.patch(null, { name: 'All' }, params)).length, 2)
+    assert.equal((await stored(t, grace.email)).sessions.length, 1)
+    assert.equal((await users.remove(null, params)).length, 2)
+    t.app.service('authentication').sessions.off('ended', note)
+    assert.deepEqual(reasons, ['password', 'deleted'])
+    await assert.rejects(users.patch(null, { password: newPassword }, {}), { code: 405 })
+    await assert.rejects(users.remove(null, {}), { code: 405 })
+  })
+
   it('takes an id in upper case', async () => {
     await change(ada, { password: newPassword, currentPassword: password }, ada.id.toUpperCase())
     assert.deepEqual(await ids(), [ada.session.id])
@@ -113,7 +138,7 @@ describe('a change of a user', () => {
       assert.deepEqual(await tokensGet(phone), ['disabled', 'disabled', 'disabled'])
     })
 
-    it('keeps the user out, and tells only who has the password', async () => {
+    it('keeps the user out, and tells only those who have the password', async () => {
       const right = await client.signIn(ada.email)
       const wrong = await client.signIn(ada.email, { password: 'wrong horse' })
 

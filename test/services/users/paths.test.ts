@@ -4,7 +4,7 @@ import { startApp, type TestApp } from '../../support/app.js'
 import { newPerson, stored, type Person } from '../../support/people.js'
 import { password } from '../../support/rest.js'
 
-describe('paths of users that nothing answers', () => {
+describe('paths of users without a handler', () => {
   let t: TestApp
   let admin: Person
   let ada: Person

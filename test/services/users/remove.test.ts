@@ -22,7 +22,7 @@ describe('DELETE /users/:id', () => {
 
   const exists = async () => (await t.db.collection('users').countDocuments({ email: ada.email })) === 1
 
-  it('takes the user and all sessions away, by oneself', async () => {
+  it('removes the user and all sessions, by oneself', async () => {
     const { status, body } = await ada.ask('DELETE', `/users/${ada.id}`)
 
     assert.equal(status, 200)
@@ -34,7 +34,7 @@ describe('DELETE /users/:id', () => {
     assert.equal((await client.signIn(ada.email)).body.data, undefined)
   })
 
-  it('takes them away by an admin', async () => {
+  it('removes them by an admin', async () => {
     assert.equal((await admin.ask('DELETE', `/users/${ada.id.toUpperCase()}`)).status, 200)
     assert.equal(await exists(), false)
     assert.equal((await client.refresh(ada.refreshToken)).body.data.reason, 'revoked')
@@ -55,7 +55,7 @@ describe('DELETE /users/:id', () => {
     assert.equal(await exists(), true)
   })
 
-  it('gives the email free', async () => {
+  it('frees the email', async () => {
     await ada.ask('DELETE', `/users/${ada.id}`)
 
     const { body } = await client.ask('POST', '/users', { body: { email: ada.email, password } })

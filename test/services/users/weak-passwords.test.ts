@@ -11,7 +11,7 @@ const fullWidth = (text: string) =>
 
 const common = ['12345678', 'password1', 'PassWord1', 'qwertyuiop', 'ADMINISTRATOR', fullWidth('password1')]
 
-describe('a password that is guessed first', () => {
+describe('a password that is easy to guess', () => {
   let t: TestApp
   let client: RestClient
   let ada: Person
@@ -96,23 +96,23 @@ describe('a password that is guessed first', () => {
     sockets.closeAll()
   })
 
-  it('says nothing of a change to whoever does not know the current one', async () => {
+  it('is not reported to a caller who does not know the current one', async () => {
     const body = { password: 'password1', currentPassword: 'wrong horse battery' }
 
     assert.equal((await ada.ask('PATCH', `/users/${ada.id}`, { body })).status, 403)
   })
 
-  it('is none of ours when it only holds such a one', async () => {
+  it('is accepted if it only contains such a password', async () => {
     for (const strong of ['password1 and a horse', 'my ada.lovelace@example.com']) {
       assert.equal((await signUp(`${randomUUID()}@example.com`, strong)).status, 201)
     }
   })
 
-  it("is none of ours when it is another user's email", async () => {
+  it("is accepted if it is another user's email", async () => {
     assert.equal((await signUp(`${randomUUID()}@example.com`, admin.email)).status, 201)
   })
 
-  it('is 404 for an admin who changes it of nobody', async () => {
+  it('is a 404 for an admin who changes it for an unknown user', async () => {
     const body = { password: 'another horse battery' }
 
     assert.equal((await admin.ask('PATCH', `/users/${'0'.repeat(24)}`, { body })).status, 404)

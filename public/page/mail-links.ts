@@ -1,0 +1,143 @@
+import type { Client } from './client.js'
+import { part, setText, setVisible } from './dom.js'
+import { handleForm, resetForm } from './forms.js'
+import { explain, type ServiceError } from './words.js'
+
+type Purpose = 'password-reset' | 'verify-email' | 'keep-email'
+
+/** A link of a mail, taken apart. */
+interface MailLink {
+  purpose: Purpose
+  id: string
+  token: string
+}
+
+const form = /^#(password-reset|verify-email|keep-email)=([\w-]+)\.([\w-]+)$/
+
+/** Takes the link of a mail out of the address, so that the token stays neither there nor in the history. */
+function takeLink(): MailLink | undefined {
+  const [, purpose, id, token] = form.exec(location.hash) ?? []
+
+  if (!purpose || !id || !token) {
+    return undefined
+  }
+
+  history.replaceState(null, '', location.pathname)
+  return { purpose: purpose as Purpose, id, token }
+}
+
+interface Words {
+  title: string
+  text: string
+  button: string
+  /** The label of the field for a password, if one is needed. */
+  password?: string
+  /** What is said afterwards. */
+  done: string
+}
+
+const words: Record<Purpose, Words> = {
+  'password-reset': {
+    title: 'Choose a new password',
+    text: 'It signs all your devices out. Then sign in with it.',
+    button: 'Set the password',
+    password: 'New password',
+    done: 'Your password is set. Please sign in with it.'
+  },
+  'verify-email': {
+    title: 'Confirm your address',
+    text: 'So that you can get back in by mail, should you forget your password.',
+    button: 'Confirm this address',
+    password: 'Your password',
+    done: 'Your address is confirmed.'
+  },
+  'keep-email': {
+    title: 'Keep the old address',
+    text:
+      'This takes the change of your address back, signs all devices out and removes the password. Then choose a new ' +
+      'one by “Forgotten your password?”.',
+    button: 'Keep the old address',
+    done: 'Your old address is back. Now choose a new password by “Forgotten your password?”.'
+  }
+}
+
+const refusals: Record<string, string> = {
+  invalid: 'This link is not valid any more: it has been used, or a newer one has been mailed.',
+  expired: 'This link has expired. Please ask for another mail.'
+}
+
+/** What links in mails lead to: nothing is used up until a button is pressed. */
+export function mailLinks(app: Client, { done }: { done: (sentence: string) => void }) {
+  const card = part<HTMLFormElement>('link-form')
+  const field = card.querySelector<HTMLInputElement>('input')!
+  let link: MailLink | undefined
+  let isSignedIn = false
+
+  handleForm(
+    card,
+    async ({ password = '' }) => {
+      const { purpose } = link!
+
+      await use(link!, password)
+      done(words[purpose].done)
+    },
+    (error: ServiceError) => {
+      const reason = error.code === 400 ? refusals[error.data?.reason ?? ''] : undefined
+
+      return reason ?? (error.code === 401 ? 'The password is not right.' : explain(error))
+    }
+  )
+
+  function use({ purpose, id, token }: MailLink, password: string): Promise<unknown> {
+    if (purpose === 'password-reset') {
+      return app.service('password-resets').patch(id, { token, password })
+    }
+
+    const verifications = app.service('email-verifications')
+
+    return purpose === 'keep-email'
+      ? verifications.patch(id, { token, keep: true })
+      : verifications.patch(id, { token, ...(!isSignedIn && { password }) })
+  }
+
+  function fill(): void {
+    const { title, text, button, password } = words[link!.purpose]
+    const isNew = link!.purpose === 'password-reset'
+    const needsPassword = password !== undefined && (isNew || !isSignedIn)
+
+    setText(title, 'link-title')
+    setText(text, 'link-text')
+    setText(button, 'link-button')
+    setText(password ?? '', 'link-label')
+    setVisible(needsPassword, 'link-field')
+    field.required = needsPassword
+    field.autocomplete = isNew ? 'new-password' : 'current-password'
+    document.title = `${title} · Moult`
+  }
+
+  return {
+    /** Whether the address leads to something that a button is to do. */
+    open(): boolean {
+      link = takeLink() ?? link
+
+      if (link) {
+        fill()
+      }
+
+      return link !== undefined
+    },
+    /** Forgets the link. */
+    close(): void {
+      link = undefined
+      resetForm(card)
+    },
+    /** Tells whether somebody is signed in, who needs no password to confirm an address. */
+    signedIn(is: boolean): void {
+      isSignedIn = is
+
+      if (link) {
+        fill()
+      }
+    }
+  }
+}

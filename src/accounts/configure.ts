@@ -1,0 +1,175 @@
+import { authenticate } from '@feathersjs/authentication'
+import { BadRequest } from '@feathersjs/errors'
+import type { Application, HookContext, NextFunction, Params } from '@feathersjs/feathers'
+import { Type, type TObject } from '@feathersjs/typebox'
+import { checkedBy } from '../refresh-token/index.js'
+import { requireMoult } from '../refresh-token/internal.js'
+import { AccountsByMail, type AccountsByMailOptions } from './accounts-by-mail.js'
+import type { AccountUser } from './account-users.js'
+import { EmailCodeStrategy } from './email-code-strategy.js'
+import { guardFields } from './guard-fields.js'
+import { smtp, type SmtpDelivery } from './mails/smtp.js'
+import type { Deliver } from './mails/mail.js'
+import type { AccountChange } from './services/account-change.js'
+import { EmailVerificationService } from './services/email-verifications.js'
+import { PasswordResetService } from './services/password-resets.js'
+import { SignInCodeService } from './services/sign-in-codes.js'
+import { mailPending, pendEmail, verifyNewUsers } from './user-hooks.js'
+
+export interface AccountsOptions extends Omit<
+  AccountsByMailOptions,
+  'authentication' | 'deliver' | 'matchesPrevious'
+> {
+  /** The URL of an SMTP server, or a function that delivers. */
+  smtp: string | Deliver
+  /** Throws a BadRequest if a user may not choose a password. */
+  checkPassword?: (password: string, user: AccountUser) => Promise<void> | void
+  /** Called when an account has been changed by a link. */
+  report?: (change: AccountChange) => void
+}
+
+/** What the local strategy of Feathers does with passwords. */
+interface Passwords {
+  hashPassword(password: string, params: Params): Promise<string>
+  comparePassword(entity: object, password: string): Promise<unknown>
+}
+
+const email = Type.String({ format: 'email', maxLength: 254 })
+const token = Type.String({ minLength: 1, maxLength: 128 })
+const password = Type.String({ minLength: 1, maxLength: 1024 })
+const strict = (properties: TObject['properties']) =>
+  checkedBy(Type.Object(properties, { additionalProperties: false }))
+
+const check = {
+  'password-resets': { create: strict({ email }), patch: strict({ token, password }) },
+  'email-verifications': {
+    create: strict({ email: Type.Optional(email) }),
+    patch: strict({ token, password: Type.Optional(password), keep: Type.Optional(Type.Literal(true)) })
+  },
+  'sign-in-codes': { create: strict({ email }) }
+}
+
+/**
+ * Adds accounts by mail to an app: the services `password-resets`, `email-verifications` and, if `email-code` is among
+ * the strategies, `sign-in-codes`, with hooks for the users service. Configure it after the users service.
+ *
+ * @throws ConfigurationError unless the app has the AuthenticationService of moult
+ */
+export const accountsByMail =
+  ({ smtp: delivery, checkPassword, report, ...options }: AccountsOptions) =>
+  (app: Application): void => {
+    const authentication: unknown = app.defaultAuthentication?.()
+
+    requireMoult(authentication, 'Accounts by mail need', 'register it before they are configured')
+
+    const mailer: SmtpDelivery =
+      typeof delivery === 'string' ? smtp(delivery) : { deliver: delivery, close: () => undefined }
+    const [passwords] = authentication.getStrategies('local') as unknown as Passwords[]
+    const isPassword = (guess: string, user: object) =>
+      passwords!.comparePassword(user, guess).then(
+        () => true,
+        () => false
+      )
+    const accounts: AccountsByMail = new AccountsByMail({
+      ...options,
+      authentication,
+      deliver: (mail) => mailer.deliver(mail),
+      matchesPrevious: (token, hash) => isPassword(token, { [accounts.users.passwordField]: hash })
+    })
+    const { service: usersPath, entity, authStrategies } = authentication.configuration
+    const reported = report && { report }
+    const userId = (params: Params) => {
+      const user = (params as Record<string, AccountUser | undefined>)[entity!]
+
+      return user && accounts.users.idOf(user)
+    }
+
+    app.set('accountsByMail', accounts)
+    app.use(
+      'password-resets',
+      new PasswordResetService({
+        accounts,
+        userId,
+        async hash(chosen, user) {
+          await checkPassword?.(chosen, user)
+
+          return passwords!.hashPassword(chosen, {})
+        },
+        ...reported
+      }),
+      { methods: ['create', 'patch'] }
+    )
+    app.use(
+      'email-verifications',
+      new EmailVerificationService({
+        accounts,
+        userId,
+        verifyPassword: isPassword,
+        ...reported
+      }),
+      { methods: ['create', 'patch'] }
+    )
+    for (const path of ['password-resets', 'email-verifications']) {
+      app.service(path).hooks({ around: { all: [authenticateIfAsked()] } })
+    }
+
+    if (authStrategies.includes('email-code')) {
+      authentication.register('email-code', new EmailCodeStrategy(() => accounts.signInCodes))
+      app.use('sign-in-codes', new SignInCodeService(accounts), { methods: ['create'] })
+    }
+
+    for (const [path, checks] of Object.entries(check)) {
+      if (path in app.services) {
+        app.service(path).hooks({ around: { all: [withoutEvent, checked(checks)] } })
+      }
+    }
+
+    app.service(usersPath!).hooks({
+      around: { all: [guardFields()] },
+      before: { create: [verifyNewUsers(accounts)], patch: [pendEmail(accounts)] },
+      after: { patch: [mailPending(accounts)] }
+    })
+    app.hooks({
+      setup: [
+        async (_context: HookContext, next: NextFunction) => {
+          await next()
+          await accounts.start()
+        }
+      ],
+      teardown: [
+        async (_context: HookContext, next: NextFunction) => {
+          await accounts.outbox.stop()
+          mailer.close()
+          await next()
+        }
+      ]
+    })
+  }
+
+/** Authenticates calls that bring a token, and lets others pass. */
+function authenticateIfAsked() {
+  const authenticated = authenticate('jwt')
+
+  return (context: HookContext, next: NextFunction) =>
+    context.params.authentication ? authenticated(context, next) : next()
+}
+
+/** Nobody is sent events of these services. */
+async function withoutEvent(context: HookContext, next: NextFunction): Promise<void> {
+  context.event = null
+  await next()
+}
+
+/** Validates data of clients. @throws BadRequest */
+const checked =
+  (checks: Partial<Record<string, (data: unknown) => unknown>>) =>
+  async ({ id, method, data, params }: HookContext, next: NextFunction) => {
+    if (params.provider) {
+      checks[method]?.(data)
+    }
+    if (method === 'patch' && typeof id !== 'string') {
+      throw new BadRequest('The id of the link is missing')
+    }
+
+    return next()
+  }

@@ -1,0 +1,176 @@
+import { NotAuthenticated } from '@feathersjs/errors'
+import { ObjectId } from 'mongodb'
+import type { AccountUser, AccountUsers, Notice } from './account-users.js'
+import type { EmailChanges } from './email-changes.js'
+import { LinkRefused, newLinkId } from './link-token.js'
+import { lives } from './lives.js'
+import type { Composer } from './mails/composer.js'
+import type { Mail } from './mails/mail.js'
+import type { MayMail } from './may-mail.js'
+import type { StoredJob } from './outbox/job.js'
+import type { Outbox } from './outbox/outbox.js'
+
+export interface EmailVerificationsOptions {
+  users: AccountUsers
+  outbox: Pick<Outbox, 'add'>
+  composer: Composer
+  mayMail: MayMail
+  changes: EmailChanges
+}
+
+/** What came of a link: the address was verified, or took the place of the old one. */
+export type Verified = { user: AccountUser; outcome: 'verified' | 'changed' }
+
+/** Proofs of addresses: of new accounts, and of those that an account is to change to. */
+export class EmailVerifications {
+  readonly #users: AccountUsers
+  readonly #outbox: EmailVerificationsOptions['outbox']
+  readonly #composer: Composer
+  readonly #mayMail: MayMail
+  readonly #changes: EmailChanges
+
+  constructor({ users, outbox, composer, mayMail, changes }: EmailVerificationsOptions) {
+    this.#users = users
+    this.#outbox = outbox
+    this.#composer = composer
+    this.#mayMail = mayMail
+    this.#changes = changes
+  }
+
+  /**
+   * Asks for a mail with a link: to an address, if an account has it and it is not verified, or to the pending or
+   * unverified address of a user.
+   */
+  async ask(whose: { email: string } | { userId: string }): Promise<void> {
+    await this.#outbox.add(
+      {
+        kind: 'verify-email',
+        ...whose,
+        ...('userId' in whose && { by: whose.userId }),
+        data: { id: newLinkId() }
+      },
+      lives.verification
+    )
+  }
+
+  /** What a new account has, so that the mail that verifies its address is sent in any case. */
+  ofNewAccount(userId: string): { emailVerified: false; notices: Notice[] } {
+    const notice = { _id: new ObjectId(), kind: 'verify-email', userId, data: { id: newLinkId() } }
+
+    return { emailVerified: false, notices: [notice] }
+  }
+
+  /** Sends that mail at once, or tells the owner of an address that somebody tried to sign up with it. */
+  async askForSignUp(email: string, { notices }: { notices: Notice[] }, isTaken: boolean): Promise<void> {
+    const [{ _id, ...verify }] = notices as [Notice]
+    const job = isTaken ? { kind: 'already-registered', email } : verify
+
+    await this.#outbox.add(job, lives.notice, _id)
+  }
+
+  /** The mail of a request; undefined if nobody is to get one. */
+  async mail(job: StoredJob): Promise<Mail | undefined> {
+    const { email, userId } = job
+    const user = await (email === undefined ? this.#users.byId(userId!) : this.#users.byEmail(email))
+    const target = user ? this.#target(user, email) : undefined
+
+    if (!user || user.disabled || target === undefined) {
+      return undefined
+    }
+    if (target !== this.#users.emailOf(user)) {
+      const owner = await this.#users.byEmail(target)
+
+      if (owner) {
+        return this.#alreadyRegistered(owner, job)
+      }
+    }
+
+    return this.#link(user, target, job)
+  }
+
+  /** The mail to the owner of an address that is taken. */
+  async mailOfTaken(job: StoredJob): Promise<Mail | undefined> {
+    const owner = await this.#users.byEmail(job.email!)
+
+    return owner ? this.#alreadyRegistered(owner, job) : undefined
+  }
+
+  /** Which address of a user a link is to prove. */
+  #target(user: AccountUser, asked: string | undefined): string | undefined {
+    const unverified = user.emailVerified ? undefined : this.#users.emailOf(user)
+
+    return asked === undefined ? (user.pendingEmail ?? unverified) : unverified
+  }
+
+  async #alreadyRegistered(owner: AccountUser, job: StoredJob): Promise<Mail | undefined> {
+    const email = this.#users.emailOf(owner)
+
+    return !owner.disabled && (await this.#mayMail(job, email, owner))
+      ? this.#composer.compose('already-registered', email, job, owner, {})
+      : undefined
+  }
+
+  async #link(user: AccountUser, target: string, job: StoredJob): Promise<Mail | undefined> {
+    const { data, createdAt } = job
+    const id = String(data!.id)
+
+    // Before the link is issued: one that is not mailed must not take the place of one that was
+    if (!(await this.#mayMail(job, target, user))) {
+      return undefined
+    }
+
+    const token = await this.#users.issue(user, 'emailVerification', {
+      id,
+      askedAt: createdAt,
+      expiresAt: new Date(this.#users.now() + lives.verification),
+      email: target
+    })
+
+    return token === undefined
+      ? undefined
+      : this.#composer.compose('verify-email', target, job, user, {
+          link: this.#composer.link('verify-email', id, token),
+          minutes: lives.verification / 60_000
+        })
+  }
+
+  /**
+   * Verifies the address that a link was mailed to. It counts for the user of the account only: a click of the owner of
+   * the address must not serve somebody who claimed it.
+   *
+   * @param isUser Whether the caller is the user: signed in, or in possession of the password
+   * @throws LinkRefused; NotAuthenticated if the caller is not
+   */
+  async use(id: string, token: string, isUser: (user: AccountUser) => Promise<boolean>): Promise<Verified> {
+    const users = this.#users
+    const user = await users.byLink('emailVerification', id)
+    const link = user?.emailVerification
+
+    await users.check(user, 'emailVerification', link, token)
+
+    if (link!.email !== users.emailOf(user!) && link!.email !== user!.pendingEmail) {
+      throw new LinkRefused('invalid')
+    }
+    if (!(await isUser(user!))) {
+      throw new NotAuthenticated('Sign in, or give the password of the account')
+    }
+
+    const isChange = link!.email !== users.emailOf(user!)
+    const condition = {
+      ...users.usable('emailVerification', link!),
+      [users.emailField]: users.emailOf(user!)
+    }
+    const done = isChange
+      ? await this.#changes.confirm(user!, { ...condition, pendingEmail: link!.email })
+      : await users.update(user!, condition, {
+          $set: { emailVerified: true },
+          $unset: { emailVerification: '' }
+        })
+
+    if (!done) {
+      throw new LinkRefused('invalid')
+    }
+
+    return { user: user!, outcome: isChange ? 'changed' : 'verified' }
+  }
+}

@@ -1,0 +1,72 @@
+import type { Document, ObjectId } from 'mongodb'
+import type { CommonData, Mail, MailData, MailKind, MailTemplates } from './mail.js'
+import { templates as ours } from './templates.js'
+
+export interface ComposerOptions {
+  /** As configured: `Example <hello@example.com>`. */
+  from: string
+  /** The page that links lead to. */
+  url: string
+  templates?: Partial<MailTemplates> | undefined
+  /** What templates may know of a user. */
+  shown: (user: Document) => Document
+}
+
+/** Makes mails of their data, by the templates. */
+export class Composer {
+  readonly #from: string
+  readonly #url: string
+  readonly #shown: ComposerOptions['shown']
+  #templates: MailTemplates
+
+  constructor({ from, url, templates, shown }: ComposerOptions) {
+    this.#from = from
+    this.#url = url
+    this.#shown = shown
+    this.#templates = { ...ours, ...templates }
+  }
+
+  /** Puts other templates in the place of some. */
+  replace(templates: Partial<MailTemplates>): void {
+    this.#templates = { ...this.#templates, ...templates }
+  }
+
+  /**
+   * @param job Names the mail, at all attempts to send it
+   * @param user Whom it is about; null if there is no such user any more
+   */
+  async compose<K extends MailKind>(
+    kind: K,
+    to: string,
+    { _id }: { _id: ObjectId },
+    user: Document | null,
+    data: MailData[K]
+  ): Promise<Mail> {
+    const common: CommonData = {
+      sender: this.#sender,
+      url: this.#url,
+      email: to,
+      user: this.#shown(user ?? {})
+    }
+    const content = await this.#templates[kind]({ ...common, ...data })
+
+    return {
+      kind,
+      from: this.#from,
+      to,
+      ...content,
+      messageId: `<${_id.toHexString()}@${new URL(this.#url).hostname}>`
+    }
+  }
+
+  /** A link to the page, with a token in its fragment: browsers keep that to themselves (RFC 9110 §4.2.5). */
+  link(purpose: string, id: string, token: string): string {
+    return `${this.#url}#${purpose}=${id}.${token}`
+  }
+
+  get #sender(): string {
+    const [, name] = /^"?([^"<]*?)"? *</.exec(this.#from) ?? []
+
+    return name || new URL(this.#url).hostname
+  }
+}

@@ -1,0 +1,179 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ObjectId } from 'mongodb'
+import type { Job, StoredJob } from './job.js'
+import type { OutboxState, OutboxStore } from './outbox-store.js'
+
+/** `dropped`: it turned out that nobody is to get it. */
+export type MailOutcome = 'sent' | 'dropped' | 'failed' | 'given up'
+
+export interface OutboxEvents {
+  /** An attempt to send a mail. */
+  attempted: [{ kind: string; outcome: MailOutcome }]
+}
+
+export interface OutboxOptions {
+  store: OutboxStore
+  /** Sends the mail of a job; returns whether anybody was to get one. */
+  send: (job: StoredJob) => Promise<boolean>
+  /** Called before each look into the outbox: collects jobs from elsewhere. */
+  collect?: () => Promise<void>
+  /** The clock: ms since 1970 */
+  now: () => number
+  /** Called with a sentence when mail can't be sent, and when it can again. */
+  warn: (sentence: string) => void
+}
+
+// ms between looks for jobs. A request doesn't cause one, so that nobody can tell by the work after it what there is to send
+const interval = 500
+const concurrency = 4 // mails sent at once by a process, so that a slow one does not hold up the rest
+const longest = 60_000 // ms for an attempt: SMTP servers answer within seconds, or not at all
+const firstDelay = 5000 // ms before the second attempt; doubled at each further one
+const longestDelay = 30 * 60_000 // ms
+const stuckAfter = 5 * 60_000 // ms: mail is usually sent within a second
+const closeTimeout = 3000 // ms that mails being sent are waited for when the service stops
+
+/** Sends what is in the outbox, in the background, with retries. */
+export class Outbox extends EventEmitter<OutboxEvents> {
+  readonly #options: OutboxOptions
+  readonly #working = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
+  #isFailing = false
+
+  constructor(options: OutboxOptions) {
+    super()
+    this.#options = options
+  }
+
+  /**
+   * Adds a mail: once this returns, it survives a crash.
+   *
+   * @param life How long sending it is tried, ms
+   * @param id The id of a job that may have been added before
+   */
+  add(job: Job, life: number, id?: ObjectId): Promise<void> {
+    return this.#options.store.add(job, life, id)
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), interval).unref()
+  }
+
+  /** Stops sending. A mail that is still being sent is tried again by another process, later. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    await Promise.race([Promise.all(this.#working), sleep(closeTimeout, undefined, { ref: false })])
+  }
+
+  /** Looks for jobs that are due now. */
+  #look(): void {
+    if (this.#working.size < concurrency) {
+      const work = this.#work()
+        // Without a database there is nothing to send, and the next look tries again
+        .catch(() => undefined)
+        .finally(() => this.#working.delete(work))
+
+      this.#working.add(work)
+    }
+  }
+
+  async state(): Promise<OutboxState & { isStuck: boolean }> {
+    const state = await this.#options.store.state()
+
+    return { ...state, isStuck: state.oldest > stuckAfter }
+  }
+
+  async #work(): Promise<void> {
+    const { store, collect } = this.#options
+
+    await collect?.()
+
+    for (let job = await store.claim(); job; job = await store.claim()) {
+      if (!this.#timer) {
+        return store.postpone(job, 0)
+      }
+
+      this.#look()
+      await this.#attempt(job)
+    }
+  }
+
+  async #attempt(job: StoredJob): Promise<void> {
+    const { store, now } = this.#options
+
+    if (job.expiresAt.getTime() <= now()) {
+      return this.#giveUp(job, 'its time is over')
+    }
+
+    try {
+      const outcome = (await this.#send(job)) ? 'sent' : 'dropped'
+
+      await store.remove(job)
+      this.#report(job, outcome)
+    } catch (error) {
+      await this.#failed(job, error)
+    }
+  }
+
+  async #send(job: StoredJob): Promise<boolean> {
+    const done = new AbortController()
+    const late = sleep(longest, undefined, { ref: false, signal: done.signal }).then(() => {
+      throw Object.assign(new Error('No answer in time'), { code: 'ETIMEDOUT' })
+    })
+
+    try {
+      return await Promise.race([this.#options.send(job), late])
+    } finally {
+      done.abort()
+      late.catch(() => undefined)
+    }
+  }
+
+  async #failed(job: StoredJob, error: unknown): Promise<void> {
+    const delay = Math.min(firstDelay * 2 ** (job.attempts - 1), longestDelay)
+    const reason = reasonOf(error)
+
+    if (isRefusal(error) || this.#options.now() + delay >= job.expiresAt.getTime()) {
+      return this.#giveUp(job, reason)
+    }
+
+    await this.#options.store.postpone(job, delay)
+    this.emit('attempted', { kind: job.kind, outcome: 'failed' })
+
+    if (!this.#isFailing) {
+      this.#isFailing = true
+      this.#options.warn(`Mail can not be sent (${reason}): it is kept, and tried again`)
+    }
+  }
+
+  async #giveUp(job: StoredJob, reason: string): Promise<void> {
+    await this.#options.store.remove(job)
+    this.emit('attempted', { kind: job.kind, outcome: 'given up' })
+    this.#options.warn(`A mail (${job.kind}) was given up after ${job.attempts} attempts: ${reason}`)
+  }
+
+  #report({ kind }: StoredJob, outcome: 'sent' | 'dropped'): void {
+    this.emit('attempted', { kind, outcome })
+
+    if (this.#isFailing && outcome === 'sent') {
+      this.#isFailing = false
+      this.#options.warn('Mail is sent again')
+    }
+  }
+}
+
+/** Whether the server refused this mail for good (RFC 5321 §4.2.1), rather than any mail for now. */
+function isRefusal(error: unknown): boolean {
+  const { code, responseCode = 0 } = error as { code?: unknown; responseCode?: number }
+
+  return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode >= 500
+}
+
+/** What failed, without the server's own words, which may name the recipient. */
+function reasonOf(error: unknown): string {
+  const { code, responseCode, name } = error as { code?: unknown; responseCode?: number; name?: string }
+  const parts = [typeof code === 'string' ? code : (name ?? 'Error'), responseCode]
+
+  return parts.filter((part) => part !== undefined).join(' ')
+}

@@ -1,0 +1,139 @@
+import { ObjectId, type Document } from 'mongodb'
+import type { AccountUser, AccountUsers, Notice } from './account-users.js'
+import { LinkRefused, newLinkId } from './link-token.js'
+import { lives } from './lives.js'
+import type { Composer } from './mails/composer.js'
+import type { Mail } from './mails/mail.js'
+import type { StoredJob } from './outbox/job.js'
+import type { Outbox } from './outbox/outbox.js'
+import type { MayMail } from './may-mail.js'
+
+export interface PasswordResetsOptions {
+  users: AccountUsers
+  outbox: Pick<Outbox, 'add'>
+  composer: Composer
+  mayMail: MayMail
+}
+
+/** Ways back in by mail. */
+export class PasswordResets {
+  readonly #users: AccountUsers
+  readonly #outbox: PasswordResetsOptions['outbox']
+  readonly #composer: Composer
+  readonly #mayMail: MayMail
+
+  constructor({ users, outbox, composer, mayMail }: PasswordResetsOptions) {
+    this.#users = users
+    this.#outbox = outbox
+    this.#composer = composer
+    this.#mayMail = mayMail
+  }
+
+  /**
+   * Asks for a mail with a link: the same work whoever has that address, if anybody.
+   *
+   * @param by The id of the signed-in user who asks
+   */
+  async ask(email: string, by?: string): Promise<void> {
+    await this.#outbox.add(
+      { kind: 'password-reset', email, ...(by !== undefined && { by }), data: { id: newLinkId() } },
+      lives.passwordReset
+    )
+  }
+
+  /** The mail of a request; undefined if nobody is to get one. */
+  async mail(job: StoredJob): Promise<Mail | undefined> {
+    const { email, data, createdAt } = job
+    const user = await this.#users.byEmail(email!)
+
+    // Before the link is issued: one that is not mailed must not take the place of one that was
+    if (!user || user.disabled || !(await this.#mayMail(job, this.#users.emailOf(user), user))) {
+      return undefined
+    }
+
+    const link = await this.#issue(user, String(data!.id), createdAt)
+
+    return link === undefined
+      ? undefined
+      : this.#composer.compose('password-reset', this.#users.emailOf(user), job, user, {
+          link,
+          minutes: lives.passwordReset / 60_000
+        })
+  }
+
+  /** The mail about a changed password, to be stored with the change. */
+  noticeOfChange(user: AccountUser): Notice {
+    const [email, userId] = [this.#users.emailOf(user), this.#users.idOf(user)]
+
+    return { _id: new ObjectId(), kind: 'password-changed', email, userId }
+  }
+
+  /** To the address of then: whoever changed the password may have changed that, too. */
+  async mailOfChange(job: StoredJob): Promise<Mail | undefined> {
+    const user = await this.#users.byId(job.userId!)
+
+    return user?.disabled ? undefined : this.#composer.compose('password-changed', job.email!, job, user, {})
+  }
+
+  /** A link that lets a user choose a new password, for whoever can hand it over. */
+  async link(user: AccountUser): Promise<string> {
+    return (await this.#issue(user, newLinkId(), new Date(this.#users.now())))!
+  }
+
+  async #issue(user: AccountUser, id: string, askedAt: Date): Promise<string | undefined> {
+    const token = await this.#users.issue(user, 'passwordReset', {
+      id,
+      askedAt,
+      expiresAt: new Date(this.#users.now() + lives.passwordReset),
+      // It is void once either is another one
+      email: this.#users.emailOf(user),
+      password: this.#users.passwordDigest(user)
+    })
+
+    return token && this.#composer.link('password-reset', id, token)
+  }
+
+  /**
+   * Sets a new password, and ends all sessions. Of many uses of a link at once, one succeeds. Whoever uses it has proved
+   * the address.
+   *
+   * @param hash Hashes the new password, once the link and the password have been checked
+   * @returns The user whose password it is, as it was before
+   * @throws LinkRefused
+   */
+  async use(id: string, token: string, hash: (user: AccountUser) => Promise<string>): Promise<AccountUser> {
+    const users = this.#users
+    const user = await users.byLink('passwordReset', id)
+    const reset = user?.passwordReset
+
+    await users.check(user, 'passwordReset', reset, token)
+
+    if (reset!.email !== users.emailOf(user!) || reset!.password !== users.passwordDigest(user!)) {
+      throw new LinkRefused('invalid')
+    }
+
+    const { passwordField } = users
+    const { [passwordField]: _password, ...left } = users.proved(user!)
+    const set: Document = { [passwordField]: await hash(user!), emailVerified: true }
+    const done = await users.updateAndEndSessions(
+      user!,
+      {
+        ...users.usable('passwordReset', reset!),
+        [users.emailField]: reset!.email,
+        [passwordField]: user![passwordField] ?? null,
+        emailVerified: user!.emailVerified ?? null
+      },
+      {
+        $set: set,
+        $unset: { ...left, passwordReset: '' },
+        $push: { notices: this.noticeOfChange(user!) }
+      }
+    )
+
+    if (!done) {
+      throw new LinkRefused('invalid')
+    }
+
+    return user!
+  }
+}

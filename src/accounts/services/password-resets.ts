@@ -1,0 +1,45 @@
+import type { Params } from '@feathersjs/feathers'
+import type { AccountUser } from '../account-users.js'
+import type { AccountsByMail } from '../accounts-by-mail.js'
+import type { AccountChange } from './account-change.js'
+
+export interface PasswordResetOptions {
+  accounts: AccountsByMail
+  /** Hashes the password that a user chose. @throws BadRequest if it may not be chosen */
+  hash: (password: string, user: AccountUser) => Promise<string>
+  /** The id of the user who is signed in, if anybody is. */
+  userId: (params: Params) => string | undefined
+  /** Called when a password has been set. */
+  report?: (change: AccountChange) => void
+}
+
+/** The service `password-resets`: ways back in for those who forgot their password. */
+export class PasswordResetService {
+  private readonly options: PasswordResetOptions
+
+  constructor(options: PasswordResetOptions) {
+    this.options = options
+  }
+
+  /** Asks for a mail with a link. Answers the same, after the same work, whatever account has the address, if any. */
+  async create({ email }: { email: string }, params: Params = {}): Promise<object> {
+    const { accounts, userId } = this.options
+
+    await accounts.passwordResets.ask(email, userId(params))
+
+    return {}
+  }
+
+  /** Uses the link: sets a password, and ends all sessions. @throws LinkRefused; BadRequest for a refused password */
+  async patch(
+    id: string,
+    { token, password }: { token: string; password: string },
+    params: Params = {}
+  ): Promise<object> {
+    const { accounts, hash, report } = this.options
+    const user = await accounts.passwordResets.use(id, token, (owner) => hash(password, owner))
+
+    report?.({ type: 'password-changed', userId: accounts.users.idOf(user), params })
+    return {}
+  }
+}

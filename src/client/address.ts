@@ -1,0 +1,45 @@
+import type { AuthenticationClient } from '@feathersjs/authentication-client'
+import { platform } from './ports/platform.js'
+
+const slashes = /^\/|\/$/g
+
+/**
+ * Where the authentication service is over HTTP: where the setting says, else beside the transport. Beside the socket of
+ * `https://example.com` with the path `/api/socket.io` that is `https://example.com/api/authentication`.
+ */
+export function addressOf({ app, options }: AuthenticationClient): string {
+  const { uri, opts } = app.io?.io ?? {}
+  const name = options.path.replace(slashes, '')
+  const prefix = String(opts?.path).replace(/\/[^/]*\/?$/, '')
+  const base = uri ?? platform.location?.href
+
+  return new URL(
+    options.url ?? (uri ? `${prefix}/${name}` : (app.defaultService(name) as { base?: string }).base!),
+    base
+  ).href
+}
+
+/**
+ * What the session is stored under. Where all apps of the origin share the storage, a service elsewhere has an item of
+ * its own.
+ */
+export function itemOf(client: AuthenticationClient): string {
+  const item = `${client.options.storageKey}-session`
+
+  try {
+    const { localStorage, location } = platform
+    const { storage } = client.storage as { storage?: { storage?: unknown } }
+    const address = addressOf(client)
+
+    if (
+      [storage, storage?.storage].includes(localStorage) &&
+      address !== new URL('/authentication', location!.href).href
+    ) {
+      return `${item} ${address}`
+    }
+  } catch {
+    // No page, or no storage
+  }
+
+  return item
+}

@@ -1,0 +1,108 @@
+import { Unavailable } from '../answers.js'
+import { backoff } from '../core.js'
+import { inTime, type Timers } from './clock.js'
+
+const longestQueue = 500 // calls
+const steadyAfter = 10_000 // ms: a connection that lived for so long is no reason to come back slowly
+
+/** The socket of `socket.io-client`, as far as it is used here. */
+export interface Socket {
+  connected: boolean
+  active: boolean
+  connect(): void
+  on(event: string, listener: (...args: never[]) => void): void
+  once(event: string, listener: (...args: never[]) => void): void
+  off(event: string, listener: (...args: never[]) => void): void
+}
+
+export type SocketLink = ReturnType<typeof socketLink>
+
+/**
+ * A connection that comes back, and the calls that wait for it.
+ *
+ * @param signIn Signs the connection in, if it is not yet
+ */
+export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
+  let connection: Promise<void> | undefined
+  let waiting = 0
+  let falls = 0
+  let connectedAt = 0
+
+  const link = {
+    /** The access token that the connection is signed in with. */
+    token: undefined as string | undefined,
+
+    signIn,
+
+    /** Also where it is signed in already. */
+    signInAnew(): void {
+      link.token = undefined
+      signIn()
+    },
+
+    /** @throws Unavailable when there is no connection for long */
+    async connected(): Promise<undefined> {
+      if (!socket.connected) {
+        connection ??= new Promise<void>((resolve) => socket.once('connect', resolve)).finally(
+          () => (connection = undefined)
+        )
+        await inTime(clock, connection)
+      }
+    },
+
+    /** Waits for something, unless too many calls do already. @throws Unavailable */
+    async queue<T>(wait: () => Promise<T>): Promise<T> {
+      if (waiting >= longestQueue) {
+        throw new Unavailable('Too many calls')
+      }
+
+      waiting++
+      return wait().finally(() => waiting--)
+    },
+
+    /**
+     * A call that fails with the connection, where Socket.IO would keep it waiting for ever.
+     *
+     * @throws Unavailable with `data.comesBack`, unless the app has hung up
+     */
+    send<T>(call: () => Promise<T>): Promise<T> {
+      return new Promise((resolve, reject) => {
+        const lost = (reason: string) =>
+          reject(new Unavailable('Connection lost', { comesBack: reason !== 'io client disconnect' }))
+
+        socket.once('disconnect', lost)
+        call()
+          .then(resolve, reject)
+          .finally(() => socket.off('disconnect', lost))
+      })
+    }
+  }
+
+  /** At once, and ever slower if it is sent away again. */
+  function comeBack(): void {
+    if (clock.elapsed() - connectedAt > steadyAfter) {
+      falls = 0
+    }
+    clock.setTimeout(() => socket.connect(), backoff(falls++, Math.random()))
+  }
+
+  socket.on('connect', () => {
+    connectedAt = clock.elapsed()
+    link.signInAnew()
+  })
+  // Socket.IO comes back by itself unless it was sent away, or the app disconnected
+  socket.on('disconnect', (reason: string) => {
+    link.token = undefined
+
+    if (reason === 'io server disconnect') {
+      comeBack()
+    }
+  })
+  socket.on('connect_error', () => {
+    if (!socket.active) {
+      comeBack()
+    }
+  })
+
+  return link
+}

@@ -1,0 +1,205 @@
+import type { AuthenticationResult } from '@feathersjs/authentication'
+import { isRefused, lifeOf, NotAuthenticated, refreshRefusalOf, retryAfterOf } from './answers.js'
+import { step, type Effects, type Event, type News, type State } from './core.js'
+import { newKey } from './ports/platform.js'
+import type { SessionStorage } from './ports/storage.js'
+import type { Tabs } from './ports/tabs.js'
+import { refresh, type Requester } from './requests.js'
+
+const longestNap = 30_000 // ms: timers stand still while a device sleeps, so the clock is read this often
+
+/** A client: the state of its core, and what carries out the effects. */
+export interface Runtime extends Requester {
+  readonly storage: SessionStorage
+  /** The session of a sign-out that the service could not be told of. Stored where its token is in a cookie. */
+  readonly left: SessionStorage
+  /** What the stock client keeps: the access token of a service without refresh tokens. */
+  readonly stock: SessionStorage
+  readonly tabs: Tabs
+
+  state: State
+  timer?: unknown
+  /** Those who wait for the refresh in progress. */
+  waiting: ((error: unknown) => void)[]
+
+  /** A sign-in of the socket, the telling of a sign-out, a sign-out: in progress. */
+  signing?: Promise<void> | undefined
+  leaving?: Promise<void> | undefined
+  signingOut?: Promise<AuthenticationResult | null> | undefined
+  /** The sign-ins and sign-outs of the user so far. */
+  turn?: Promise<unknown>
+  /** An access token that some service refuses, though it was renewed for that. */
+  trusted?: string | undefined
+}
+
+/** Tells the core what happened, and carries out what it answers. */
+export async function dispatch(runtime: Runtime, ...event: Event): Promise<void> {
+  const [state, effects] = step(runtime.state, event, runtime.clock.elapsed(), Math.random(), newKey())
+
+  runtime.state = state
+  setTimer(runtime)
+
+  for (const [name, ...data] of effects) {
+    await (perform[name] as (runtime: Runtime, ...data: unknown[]) => unknown)(runtime, ...data)
+  }
+}
+
+/**
+ * Renews the access token. All who need a new one wait for one refresh.
+ *
+ * @param isAsked by the user, who does not wait for a pause to end
+ */
+export async function renew(runtime: Runtime, isAsked?: boolean): Promise<AuthenticationResult> {
+  // A hook of the app that asks for a refresh because one failed would do so for ever. Hooks that wait for nothing end soon
+  for (let ticks = 100; runtime.hooked; ticks--) {
+    if (!ticks) {
+      throw runtime.hooked
+    }
+
+    await Promise.resolve()
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    runtime.waiting.push((error) => (error ? reject(error) : resolve()))
+    void dispatch(runtime, 'need', isAsked)
+  })
+
+  return resultOf(runtime)
+}
+
+/** Does what another tab did: told by it, or seen in the storage. */
+export async function look(runtime: Runtime, news?: News): Promise<void> {
+  // An app that never asked who is signed in is not told
+  if (runtime.client.app.get('authentication') !== undefined) {
+    await (news ? dispatch(runtime, 'told', news) : perform.read(runtime, 'looked'))
+  }
+}
+
+/** @throws NotAuthenticated */
+export function resultOf({ state }: Runtime): AuthenticationResult {
+  if (!state.result) {
+    throw new NotAuthenticated('Signed out')
+  }
+
+  return state.result
+}
+
+export const isExpired = ({ state, clock }: Runtime): boolean => clock.elapsed() >= state.expiresAt
+
+/** Shows the app who is signed in. */
+export function show({ client, state }: Runtime): void {
+  client.authenticated = Boolean(state.result)
+  client.app.set('authentication', state.result ? Promise.resolve(state.result) : null)
+}
+
+/** What an answer to a sign-in or a refresh tells the core. @param since When it was asked for, ms */
+export function readAnswer(
+  { client, clock }: Runtime,
+  answer: AuthenticationResult,
+  since: number
+): [result: AuthenticationResult, refreshToken: string | undefined, life: number] {
+  const { [client.options.refreshTokenField!]: refreshToken, ...result } = answer
+
+  return [result, refreshToken, lifeOf(result) - (clock.elapsed() - since)]
+}
+
+const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Effects[K]>) => unknown } = {
+  async queue(runtime) {
+    try {
+      await runtime.link?.connected()
+    } catch (error) {
+      return dispatch(runtime, 'failed', error, 0)
+    }
+
+    return runtime.tabs.oneAtATime(() => perform.read(runtime, 'read') as Promise<void>)
+  },
+
+  async read(runtime, purpose, awaited) {
+    const hasWaited = awaited !== undefined
+
+    if (hasWaited) {
+      await runtime.tabs.hears(() => runtime.state.news?.key === awaited)
+    }
+
+    const stored = await runtime.storage.read()
+    const isLeft = !stored && Boolean(await runtime.left.read())
+
+    return dispatch(runtime, purpose, stored, isLeft, hasWaited)
+  },
+
+  async send(runtime, kept) {
+    const since = runtime.clock.elapsed()
+
+    try {
+      const answer = readAnswer(runtime, await refresh(runtime, kept), since)
+
+      return dispatch(runtime, 'answered', ...answer)
+    } catch (error) {
+      const reason = refreshRefusalOf(error, runtime.client.options.cookie)
+
+      return reason === undefined
+        ? dispatch(runtime, 'failed', error, retryAfterOf(error))
+        : dispatch(
+            runtime,
+            'refused',
+            reason,
+            isRefused(error) ? error : new NotAuthenticated((error as Error).message, { reason })
+          )
+    }
+  },
+
+  async save(runtime, kept, news, isSignIn) {
+    const counts = await runtime.storage.write(kept, isSignIn ? undefined : news?.from)
+
+    if (news) {
+      return dispatch(runtime, 'saved', counts, kept, news, isSignIn)
+    }
+  },
+
+  async erase({ storage }, key) {
+    if (!key || (await storage.read())?.key === key) {
+      await storage.write()
+    }
+  },
+
+  tell: ({ tabs }, news) => tabs.tell(news),
+
+  show(runtime) {
+    show(runtime)
+
+    // A sign-in of the socket reads the result again when it is done. To begin anew here would be to renew tokens that
+    // are refused for ever
+    if (runtime.state.result && !runtime.signing) {
+      runtime.link?.signIn()
+    }
+  },
+
+  emit: ({ client }, name, data) => emit(client.app, name, data),
+
+  resetSocket: ({ link }) => link?.signInAnew(),
+
+  settle({ waiting }, error) {
+    waiting.splice(0).forEach((settle) => settle(error))
+  }
+}
+
+/** A listener that throws concerns nobody here: the platform reports it. */
+export function emit(app: { emit(name: string, data: unknown): unknown }, name: string, data: unknown): void {
+  try {
+    app.emit(name, data)
+  } catch (error) {
+    void Promise.reject(error)
+  }
+}
+
+function setTimer(runtime: Runtime): void {
+  const { clock, state, timer } = runtime
+  const remaining = state.renewAt - clock.elapsed()
+
+  clock.clearTimeout(timer)
+
+  if (remaining < Infinity) {
+    runtime.timer = clock.setTimeout(() => void dispatch(runtime, 'tick'), Math.min(remaining, longestNap))
+    ;(runtime.timer as { unref?(): void } | undefined)?.unref?.() // in Node.js, it keeps no process alive
+  }
+}

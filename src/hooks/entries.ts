@@ -1,0 +1,22 @@
+/** Fields and items at any depth: validating more takes long, and names each as a mistake. */
+export const mostEntries = 1000
+
+/** Whether a value has more fields and items than that, those of its fields and items included. */
+export function hasTooManyEntries(value: unknown): boolean {
+  const found = [value]
+
+  // The list grows by what is in each of its entries
+  for (const entry of found) {
+    if (typeof entry === 'object' && entry !== null && !ArrayBuffer.isView(entry)) {
+      const inside: unknown[] = Array.isArray(entry) ? entry : Object.values(entry)
+
+      if (found.length + inside.length > mostEntries + 1) {
+        return true
+      }
+
+      found.push(...inside)
+    }
+  }
+
+  return false
+}

@@ -1,0 +1,37 @@
+import type { Service } from '@feathersjs/feathers'
+import type { Middleware as KoaMiddleware } from '@feathersjs/koa'
+import type { Application } from '../declarations.js'
+import { requireMethod } from '../http/require-method.js'
+import { routesOf } from './routes.js'
+
+type Middleware = KoaMiddleware<Application>
+
+/**
+ * Refuses HTTP methods that a service doesn't have, before anything else is checked. Feathers would create an entry on
+ * `POST /users/:id`, and ask for a token before it says that all entries at once can't be changed.
+ */
+export const refuseOtherMethods = (app: Application) => {
+  app.mixins.push((_service: unknown, _path: string, options: { koa?: { before?: Middleware[] } }) => {
+    options.koa = { ...options.koa, before: [refuseOther, ...(options.koa?.before ?? [])] }
+  })
+}
+
+const refuseOther: Middleware = (ctx, next) => {
+  const isCustom = ctx.method === 'POST' && ctx.get('X-Service-Method') !== ''
+
+  if (!isCustom) {
+    requireMethod(ctx, allowedAt(ctx.lookup!))
+  }
+
+  return next()
+}
+
+/** The HTTP methods that a path allows. */
+export function allowedAt({ service, params }: NonNullable<ReturnType<Application['lookup']>>): string[] {
+  const hasId = params?.__id !== undefined
+  const methods = routesOf(service as unknown as Service)
+    .filter((route) => route.hasId === hasId)
+    .map(({ http }) => http)
+
+  return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}

@@ -1,0 +1,21 @@
+import type { Application } from '../declarations.js'
+import { PasswordHasher } from './hasher.js'
+import { Turns } from './turns.js'
+
+// For each hash: while one of them hashes, the others ask the database
+const attemptsPerHash = 4
+
+/** `app.get('hasher')` and `app.get('turns')` of attempts that take a hash, configured by the setting `passwords`. */
+export const passwords = (app: Application) => {
+  const { concurrency, queue } = app.get('passwords')
+
+  app.set('hasher', new PasswordHasher(app.get('passwords')))
+  app.set('turns', new Turns({ concurrency: attemptsPerHash * concurrency, queue }))
+}
+
+declare module '../declarations.js' {
+  interface Configuration {
+    hasher: PasswordHasher
+    turns: Turns
+  }
+}

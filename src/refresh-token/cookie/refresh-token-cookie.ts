@@ -1,0 +1,163 @@
+import { BadRequest, Forbidden, NotAuthenticated } from '@feathersjs/errors'
+import type { HookContext, NextFunction } from '@feathersjs/feathers'
+import { Type } from '@feathersjs/typebox'
+import type { AuthenticationService } from '../authentication-service.js'
+import type { CookieSettings } from '../settings/cookie-settings.js'
+import { clearCookie, setCookie, tokensInCookies } from './cookie.js'
+import { Refused } from '../errors.js'
+import { isCrossSite } from './origin.js'
+import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
+import { checkedBy, invalidData } from '../validation.js'
+
+const checkRequest = checkedBy(
+  Type.Object({ strategy: Type.Optional(Type.String()), cookie: Type.Optional(Type.Boolean()) })
+)
+
+/**
+ * Around `create` of the authentication service, for browsers. A sign-in with `cookie: true` gets its refresh token in a
+ * cookie that no script can read, instead of the body. A refresh without a token in its body takes the token from the
+ * cookie and is answered the same way; when it is refused with a reason, the cookie is cleared. All of this requires
+ * HTTP, a JSON body, and a page of the service itself or of an origin in the app's setting `origins`.
+ *
+ * @throws BadRequest when a cookie is impossible; Forbidden from another site; NotAuthenticated without a token
+ */
+export const refreshTokenCookie = () => async (context: HookContext, next: NextFunction) => {
+  const service = serviceOf(context)
+  const { cookie } = service.settings
+
+  if (cookie && tokensOf(context, cookie).length > 0) {
+    requireJson(context)
+  }
+
+  const { cookie: asked = false, ...request }: Record<string, unknown> = checkRequest(context.data)
+
+  context.data = request
+
+  if (asked) {
+    requireSignIn(context, service)
+  }
+  if (cookie && asked) {
+    await signIn(context, cookie, next)
+  } else if (cookie && lacksToken(context, service)) {
+    await refresh(context, cookie, next)
+  } else {
+    await next()
+  }
+}
+
+async function signIn(context: HookContext, cookie: CookieSettings, next: NextFunction): Promise<void> {
+  requireJson(context)
+  requireOwnPage(context)
+  await next()
+  moveToCookie(context, cookie)
+}
+
+async function refresh(context: HookContext, cookie: CookieSettings, next: NextFunction): Promise<void> {
+  const { field } = serviceOf(context).settings
+
+  requireHttp(context, field)
+  requireOwnPage(context)
+  context.data = { ...context.data, [field]: requireToken(context, cookie) }
+
+  try {
+    await next()
+  } catch (error) {
+    // After any other failure the token may still be valid, and can be tried again
+    if (error instanceof Refused && !error.data.retryAfter) {
+      clearCookie(context, cookie)
+    }
+
+    throw error
+  }
+
+  moveToCookie(context, cookie)
+}
+
+const serviceOf = ({ service }: HookContext) => service as unknown as AuthenticationService
+
+function lacksToken({ data }: HookContext, service: AuthenticationService): boolean {
+  return (
+    service.getStrategy(data.strategy) instanceof RefreshTokenStrategy &&
+    data[service.settings.field] === undefined
+  )
+}
+
+const isHttp = ({ params }: HookContext) => params.provider === 'rest'
+
+/** Only over HTTP: a socket's handshake may carry the cookie too, but its answer could not set the next one. */
+const tokensOf = (context: HookContext, cookie: CookieSettings) =>
+  isHttp(context) ? tokensInCookies(cookie, context.params.headers?.cookie) : []
+
+/**
+ * The newest token that is ours. Beside it there may be cookies of another path or domain, which the service had before,
+ * which a sibling host has planted, or which are broken.
+ */
+function newestOf(tokens: string[], service: AuthenticationService): string | undefined {
+  const genuine = tokens.flatMap((raw) => {
+    try {
+      return { raw, ...service.parseRefreshToken(raw) }
+    } catch {
+      return []
+    }
+  })
+  const newest = genuine.reduce(
+    (best, token) =>
+      token.iat > best.iat || (token.iat === best.iat && token.prev === best.jti) ? token : best,
+    genuine[0]!
+  )
+
+  return newest ? newest.raw : tokens[0]
+}
+
+function requireSignIn(context: HookContext, { settings }: AuthenticationService): void {
+  const { cookie, strategies } = settings
+  const mistake = !cookie
+    ? 'is not possible: the service is not set up to use cookies'
+    : !isHttp(context)
+      ? 'is not possible here: only an answer over HTTP can set a cookie'
+      : !strategies.includes(context.data.strategy)
+        ? `is for signing in (${strategies.join(', ')}): a refresh is answered by cookie if its token came in one`
+        : undefined
+
+  if (mistake) {
+    throw invalidData([{ field: 'cookie', message: mistake }])
+  }
+}
+
+function requireHttp(context: HookContext, field: string): void {
+  if (!isHttp(context)) {
+    throw invalidData([{ field, message: 'is required: only requests over HTTP bring it in a cookie' }])
+  }
+}
+
+/** Forms of other sites can send and set cookies, but JSON needs a CORS preflight. */
+function requireJson({ params }: HookContext): void {
+  if (!/^application\/json\s*(;|$)/i.test(String(params.headers!['content-type']))) {
+    throw new BadRequest('With a cookie, or for one, the body has to be application/json')
+  }
+}
+
+function requireOwnPage({ app, params }: HookContext): void {
+  if (isCrossSite(params.headers, app.get('origins') ?? [])) {
+    throw new Forbidden('Cookies are neither taken from nor given to pages of other sites')
+  }
+}
+
+function requireToken(context: HookContext, cookie: CookieSettings): string {
+  const token = newestOf(tokensOf(context, cookie), serviceOf(context))
+
+  if (!token) {
+    throw new NotAuthenticated('Not authenticated')
+  }
+
+  return token
+}
+
+function moveToCookie(context: HookContext, cookie: CookieSettings): void {
+  const { settings, now } = serviceOf(context)
+  const { [settings.field]: token, ...answer } = context.result
+  const life = answer.session.expiresAt.getTime() - now()
+
+  context.result = answer
+  setCookie(context, cookie, token, Math.max(0, Math.ceil(life / 1000)))
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import type { Settings } from '../settings/settings.js'
+
+/** The device that signed in. It chooses `id` and `name` itself; the rest was observed. */
+export interface Device {
+  id?: string
+  name?: string
+  userAgent?: string
+  ip?: string
+}
+
+/** The refresh token of a session that keeps one (`rotation: false`): all it takes to mint it again. */
+export interface KeptToken {
+  jti: string
+  iat: number
+  kid: string
+}
+
+/**
+ * A session, as it is stored in `sessions` on the user document. Nothing in it can be used to sign in: the ids are
+ * random, and the signing keys are elsewhere.
+ */
+export interface SessionRecord {
+  /** A UUID of version 7 (RFC 9562 §5.7), which holds the time when the session was opened. */
+  id: string
+  strategy: string
+  device: Device
+  /** Whether it has refresh tokens. Without, it lasts as long as the access token of its login. */
+  renewable: boolean
+  /** `jti` of the refresh token that was used last; at first a random root. */
+  used: string
+  /** Hashes of the last four idempotency keys under which that token was granted a successor. */
+  keys: string[]
+  token?: KeptToken
+  createdAt: Date
+  /** When `used` was used: the leeway counts from here. */
+  refreshedAt: Date
+  expiresAt: Date
+}
+
+/** A session, as its owner sees it. */
+export interface Session {
+  id: string
+  /** Whether it is the session that asks. */
+  current: boolean
+  device: Device
+  strategy: string
+  createdAt: Date
+  refreshedAt: Date
+  expiresAt: Date
+}
+
+declare module '@feathersjs/feathers' {
+  interface Params {
+    /** The session of the access token that authenticates the call. */
+    session?: Session
+  }
+}
+
+/** Why a session ended. */
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'admin'
+  | 'password'
+  | 'disabled'
+  | 'deleted'
+  | 'reused'
+  | 'replaced'
+  | 'evicted'
+  | 'expired'
+
+export interface EndedSession {
+  session: SessionRecord
+  reason: EndReason
+}
+
+/** A new session's id. It holds the time, so that a refresh knows the session's age without reading it. */
+export function newSessionId(now: number): string {
+  return uuidv7({ msecs: now })
+}
+
+/** When a session was opened, by its id: ms since 1970. */
+export function openedAt(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}
+
+/** When a session that is opened or refreshed now expires. Tokens count in whole seconds, so sessions do too. */
+export function expiryOf(id: string, { idleLife, absoluteLife }: Settings, now: number): Date {
+  const expiry = Math.min(now + idleLife, openedAt(id) + absoluteLife)
+
+  return new Date(Math.floor(expiry / 1000) * 1000)
+}
+
+/** The refresh token of a session that keeps it. */
+export function newKeptToken(kid: string, now: number): KeptToken {
+  return { jti: randomUUID(), iat: Math.floor(now / 1000), kid }
+}
+
+export function isExpired(session: SessionRecord, now: number): boolean {
+  return session.expiresAt.getTime() <= now
+}
+
+/** Matches the session of that id until it expires. */
+export function live(id: string, now: number): { id: string; expiresAt: { $gt: Date } } {
+  return { id, expiresAt: { $gt: new Date(now) } }
+}
+
+/** A session, as its owner may see it. */
+export function present(session: SessionRecord, currentId?: string): Session {
+  const { id, device, strategy, createdAt, refreshedAt, expiresAt } = session
+
+  return { id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt }
+}

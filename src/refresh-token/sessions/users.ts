@@ -1,0 +1,159 @@
+import type {
+  Collection,
+  Document,
+  Filter,
+  FindOneAndUpdateOptions,
+  FindOptions,
+  Timestamp,
+  UpdateFilter
+} from 'mongodb'
+import { durable, reach } from '../database-errors.js'
+import type { SessionRecord } from './session.js'
+
+/** A user document that holds sessions, in the field of the settings. */
+export interface SessionOwner extends Document {
+  disabled?: boolean
+}
+
+/** What is announced of a user. */
+export interface SessionsOfUser {
+  isDisabled: boolean
+  sessions: SessionRecord[]
+}
+
+export type OwnerFilter = Filter<SessionOwner>
+
+export interface UsersOptions {
+  /** Name of the field that holds the user's id: `_id` as a rule. */
+  idField: string
+  /** Name of the field that holds the password's hash, which is never read along with a session. */
+  passwordField: string
+  /** Name of the field that holds the sessions. */
+  sessionsField: string
+  collection: () => Promise<Collection>
+  /** What `idField` may hold for the `sub` of a token. */
+  toIds: (sub: string) => unknown[]
+}
+
+/** Matches users who have something other than sessions in the field for these. */
+export const foreignSessions = (field: string): Document => ({
+  $or: [
+    { [field]: { $exists: true, $ne: null, $not: { $type: 'array' } } },
+    { [field]: { $elemMatch: { $not: { $type: 'object' } } } },
+    { [field]: { $elemMatch: { renewable: { $exists: false } } } }
+  ]
+})
+
+/** The same of what was read from that field. */
+export const areForeign = (value: unknown): boolean =>
+  value !== undefined &&
+  value !== null &&
+  !(Array.isArray(value) && value.every((item) => isObject(item) && 'renewable' in item))
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+// A secondary may not have what was just written, or what the change stream announced
+const newest = { readPreference: 'primary' } satisfies FindOptions
+// A failover can undo what only the primary has
+const settled = { readConcern: { level: 'majority' }, ...newest } satisfies FindOptions
+
+/** The user documents. All methods throw Unavailable when the database can't be reached. */
+export class Users {
+  readonly #options: UsersOptions
+  // The time of the newest change that was heard, as the cluster counts it
+  #heard: Timestamp | undefined
+
+  constructor(options: UsersOptions) {
+    this.#options = options
+    this.field = options.sessionsField
+  }
+
+  /** Name of the field that holds the sessions. */
+  readonly field: string
+
+  readonly sessionsOf = (user: SessionOwner): SessionRecord[] => user[this.field] ?? []
+
+  readonly withoutSessions = ({ [this.field]: _sessions, ...user }: SessionOwner): SessionOwner => user
+
+  /** Matches a user by id. */
+  is(userId: string): OwnerFilter {
+    const { idField, toIds } = this.#options
+    const ids = toIds(userId)
+
+    return { [idField]: ids.length === 1 ? ids[0] : { $in: ids } }
+  }
+
+  /** Projects a user without the password and the other sessions, of which there may be many. */
+  withSession(session: Document): Document {
+    return { [this.#options.passwordField]: 0, [this.field]: { $elemMatch: session } }
+  }
+
+  /** A change was heard: what `read` and `readMany` answer from now on is not older. */
+  heard(clusterTime: Timestamp | undefined): void {
+    if (clusterTime && !this.#heard?.greaterThan(clusterTime)) {
+      this.#heard = clusterTime
+    }
+  }
+
+  /** A user with all sessions, as the majority has it: no failover can undo what is cached. */
+  async read(userId: string): Promise<SessionOwner | null> {
+    return this.#runSettled((users, options) =>
+      users.findOne(this.is(userId), { ...options, projection: { [this.#options.passwordField]: 0 } })
+    )
+  }
+
+  /** The sessions of many users, and whether they are disabled, by user id. */
+  async readMany(userIds: string[]): Promise<Map<string, SessionsOfUser>> {
+    const { idField, toIds } = this.#options
+    const projection = { [idField]: 1, disabled: 1, [this.field]: 1 }
+    const found = await this.#runSettled((users, options) =>
+      users.find({ [idField]: { $in: userIds.flatMap(toIds) } }, { ...options, projection }).toArray()
+    )
+
+    return new Map(
+      found.map((user) => [
+        String(user[idField]),
+        { isDisabled: Boolean(user.disabled), sessions: this.sessionsOf(user) }
+      ])
+    )
+  }
+
+  async find(filter: OwnerFilter, options: FindOptions = {}): Promise<SessionOwner | null> {
+    return this.#run((users) => users.findOne(filter, { ...newest, ...options }))
+  }
+
+  /** One atomic update, acknowledged by the majority (a transaction is, as a whole); null when nothing matched. */
+  async update(
+    filter: OwnerFilter,
+    update: Document | Document[],
+    options: FindOneAndUpdateOptions
+  ): Promise<SessionOwner | null> {
+    // The driver's type does not allow "sessions.$.used"
+    const typed = update as UpdateFilter<SessionOwner>
+
+    return this.#run((users) =>
+      users.findOneAndUpdate(filter, typed, { ...(options.session ? {} : durable), ...options })
+    )
+  }
+
+  /**
+   * Reads what the majority has, and no less than what was heard: right after a failover, the new primary may not know yet
+   * that the majority has a change which the old one announced.
+   */
+  #runSettled<T>(read: (users: Collection<SessionOwner>, options: FindOptions) => Promise<T>): Promise<T> {
+    const heard = this.#heard
+
+    return this.#run((users) =>
+      heard
+        ? users.db.client.withSession((session) => {
+            session.advanceOperationTime(heard)
+            return read(users, { ...settled, session })
+          })
+        : read(users, settled)
+    )
+  }
+
+  #run<T>(operation: (users: Collection<SessionOwner>) => Promise<T>): Promise<T> {
+    return reach(async () => operation(await this.#options.collection()))
+  }
+}

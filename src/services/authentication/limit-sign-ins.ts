@@ -1,0 +1,49 @@
+import { kindOf } from './attempts.js'
+import { groupOf } from '../../rate-limits/limit-by-address.js'
+import type { HookContext, NextFunction } from '../../declarations.js'
+import type { AuthenticationService } from '../../refresh-token/index.js'
+import { accountName } from '../users/account-name.js'
+
+/**
+ * Around `create` of the authentication service: limits sign-ins by address and by the account that they name, whether
+ * or not it exists, and refreshes by address. The address comes first, so that attempts beyond its limit don't count
+ * against the account.
+ *
+ * @throws TooManyRequests before anything is verified, so that it doesn't tell a right password from a wrong one
+ */
+export const limitSignIns = () => async (context: HookContext<AuthenticationService>, next: NextFunction) => {
+  const { signIn, refresh } = context.app.get('rateLimits')
+  const kind = context.params.provider && kindOf(context)
+
+  if (kind === 'refresh') {
+    await refresh.address?.take(groupOf(context))
+  }
+  if (kind === 'sign-in') {
+    await signIn.address?.take(groupOf(context))
+
+    const account = accountOf(context)
+
+    if (account !== undefined && signIn.account) {
+      return signIn.account.attempt(account, next, () => isOf(account, context))
+    }
+  }
+
+  return next()
+}
+
+/** The account that a sign-in names, if any. */
+const accountOf = ({ service, data }: HookContext<AuthenticationService>): string | undefined =>
+  nameIn(data, service.configuration.local?.usernameField)
+
+/** Whether a sign-in was to that account: another strategy may ignore the name in the request. */
+function isOf(account: string, { service, result }: HookContext<AuthenticationService>): boolean {
+  const { entity, local } = service.configuration
+
+  return nameIn(result![entity!], local?.entityUsernameField ?? local?.usernameField) === account
+}
+
+function nameIn(data: Record<string, unknown> | undefined, field = 'email'): string | undefined {
+  const name = data?.[field]
+
+  return typeof name === 'string' ? accountName(name) : undefined
+}

@@ -1,0 +1,79 @@
+import { NotAuthenticated } from '@feathersjs/errors'
+import { hooks as schemaHooks } from '@feathersjs/schema'
+import { type AccountUser } from '../../accounts/index.js'
+import { EmailVerificationService } from '../../accounts/internal.js'
+import type { Application } from '../../declarations.js'
+import { authenticateIfAsked } from '../../hooks/authenticate-if-asked.js'
+import { oneOnly } from '../../hooks/one-only.js'
+import { takeTurn } from '../../hooks/take-turn.js'
+import { withoutEvent } from '../../hooks/without-event.js'
+import { verifyStoredPassword } from '../../passwords/verify.js'
+import { limitByAddress } from '../../rate-limits/limit-by-address.js'
+import { reportAccountChange } from '../mails/account-changes.js'
+import { noQueryValidator } from '../password-resets/password-resets.schema.js'
+import { emailVerificationDocs } from './email-verifications.docs.js'
+import {
+  emailVerificationDataValidator,
+  emailVerificationPatchValidator
+} from './email-verifications.schema.js'
+
+/** The service; only with the setting `mail`. */
+export const emailVerifications = (app: Application) => {
+  const accounts = app.get('accountsByMail')
+
+  if (!accounts) {
+    return
+  }
+
+  const service = new EmailVerificationService({
+    accounts,
+    userId: ({ user }) => user && String(user._id),
+    verifyPassword: (password, user) => verifyPassword(app, user, password),
+    report: (change) => reportAccountChange(app, change)
+  })
+
+  app.use('email-verifications', service, { methods: ['create', 'patch'], docs: emailVerificationDocs })
+  app.service('email-verifications').hooks({
+    around: {
+      all: [authenticateIfAsked()],
+      create: [limitByAddress('mail')],
+      patch: [takeTurn(({ data }) => data?.password !== undefined)]
+    },
+    before: {
+      all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
+      create: [schemaHooks.validateData(emailVerificationDataValidator)],
+      patch: [oneOnly(), schemaHooks.validateData(emailVerificationPatchValidator)]
+    }
+  })
+}
+
+/** Guesses are limited like those of `currentPassword`. @throws TooManyRequests */
+async function verifyPassword(app: Application, user: AccountUser, password: string): Promise<boolean> {
+  const users = app.get('database').collection('users')
+  const { account } = app.get('rateLimits').currentPassword
+  const { password: hash } = user as { password?: string }
+
+  const verify = async () => {
+    const isRight =
+      hash !== undefined &&
+      (await verifyStoredPassword(
+        app.get('hasher'),
+        { users, id: user._id, field: 'password', hash },
+        password
+      )) !== undefined
+
+    if (!isRight) {
+      throw new NotAuthenticated('The password is wrong')
+    }
+    return true
+  }
+
+  return account ? account.attempt(String(user._id), verify) : verify()
+}
+
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    /** Only with the setting `mail`. */
+    'email-verifications': EmailVerificationService
+  }
+}

@@ -1,0 +1,103 @@
+import { TooManyRequests } from '@feathersjs/errors'
+import { type Deliver } from '../../accounts/index.js'
+import { AccountsByMail } from '../../accounts/internal.js'
+import { caseInsensitive } from '../../database/indexes.js'
+import type { Application, NextFunction } from '../../declarations.js'
+import type { AuditEvent } from '../events/trail/event.js'
+import { deliveryOf } from './delivery.js'
+import { loadTemplates } from './load-templates.js'
+import { mailIndexes } from './mails.indexes.js'
+
+/** `app.get('accountsByMail')`, and the outbox, which sends while the app runs; off without the setting `mail`. */
+export const mails = (app: Application) => {
+  const settings = app.get('mail')
+
+  if (!settings) {
+    return
+  }
+
+  const { url = `http://${app.get('host')}:${app.get('port')}/` } = app.get('accounts')
+  const delivery = deliveryOf(app, settings)
+  const accounts = new AccountsByMail({
+    authentication: app.service('authentication'),
+    from: settings.from,
+    url,
+    deliver: (mail) => delivery.deliver(mail),
+    collation: caseInsensitive,
+    mayMail: (address, isOwn) => mayMail(app, isOwn ? `own ${address}` : address),
+    limitGuesses: async (email, guess) => {
+      const { codes } = app.get('rateLimits').mail
+
+      await (codes ? codes.attempt(email, guess) : guess())
+    },
+    now: app.get('now'),
+    warn: (sentence) => app.get('logger').warn(sentence)
+  })
+
+  app.set('accountsByMail', accounts)
+  app.get('database').needIndexes(mailIndexes)
+  app.hooks({
+    setup: [
+      async (_context: unknown, next: NextFunction) => {
+        if (settings.templates !== undefined) {
+          accounts.composer.replace(await loadTemplates(settings.templates))
+        }
+
+        tellOfNewDevices(app, accounts)
+        await next()
+        accounts.outbox.start()
+      }
+    ],
+    teardown: [
+      async (_context: unknown, next: NextFunction) => {
+        await accounts.outbox.stop()
+        delivery.close()
+        await next()
+      }
+    ]
+  })
+}
+
+/** Mails users who signed in from a new device, as far as there is an audit trail to tell which are new. */
+function tellOfNewDevices(app: Application, accounts: AccountsByMail): void {
+  if (!app.get('events')) {
+    return
+  }
+
+  app.service('events').on('created', ({ type, userId, device, createdAt }: AuditEvent) => {
+    if (type === 'new-device') {
+      const name = device.name ?? device.userAgent ?? 'an unknown program'
+
+      accounts
+        .tellOfDevice(userId!, device.ip === undefined ? name : `${name} (${device.ip})`, createdAt)
+        .catch((error: Error) =>
+          app.get('logger').warn(`A mail about a new device was not sent: ${error.message}`)
+        )
+    }
+  })
+}
+
+/**
+ * Whether a mailbox may get another mail. Whoever asked is not told, since that would tell that there is an account. Those
+ * who are signed in have a limit of their own, so that strangers can't use it up.
+ */
+async function mayMail(app: Application, mailbox: string): Promise<boolean> {
+  try {
+    await app.get('rateLimits').mail.account?.take(mailbox)
+    return true
+  } catch (error) {
+    if (error instanceof TooManyRequests) {
+      return false
+    }
+    throw error
+  }
+}
+
+declare module '../../declarations.js' {
+  interface Configuration {
+    /** Only with the setting `mail`. */
+    accountsByMail?: AccountsByMail
+    /** Delivers mails in place of SMTP. */
+    deliver?: Deliver | undefined
+  }
+}

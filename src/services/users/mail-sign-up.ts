@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ObjectId } from 'mongodb'
+import type { Notice } from '../../accounts/internal.js'
+import type { HookContext, NextFunction } from '../../declarations.js'
+import { isDuplicate } from '../../database/indexes.js'
+import { emailTaken } from '../../hooks/convert-errors.js'
+import type { UserService } from './users.class.js'
+import type { User, UserData } from './users.schema.js'
+
+/** What is stored of a new user. */
+type NewUser = User & { password?: string; sessions?: unknown; notices: Notice[] }
+
+/** Before a user is created, with mail: stores the mail that verifies the address, together with the user. */
+export const askToVerify = () => async (context: HookContext<UserService>) => {
+  const accounts = context.app.get('accountsByMail')
+
+  if (accounts) {
+    const _id = new ObjectId()
+    const isNew = accounts.emailVerifications.ofNewAccount(String(_id))
+
+    context.data = { ...(context.data as UserData), _id, ...isNew } as never
+  }
+}
+
+/**
+ * Around the creation of a user, with mail: an address that its former owner may still take back is taken. With
+ * `accounts.verified: "sign-in"`, a client's sign-up with a taken address is answered as any other, and only the owner of
+ * the address learns of it, by mail.
+ *
+ * @throws Conflict
+ */
+export const hideTaken = () => async (context: HookContext<UserService>, next: NextFunction) => {
+  const { app, params } = context
+  const accounts = app.get('accountsByMail')
+  const hides = params.provider !== undefined && app.get('accounts').verified === 'sign-in'
+
+  const start = performance.now()
+
+  if (!accounts) {
+    await next()
+    return
+  }
+
+  const isTaken = await next().then(
+    () => false,
+    (error: unknown) => {
+      if (!isDuplicate(error)) {
+        throw error
+      }
+      return true
+    }
+  )
+  const user = context.data as unknown as NewUser
+  const isKept = await accounts.users.isKept(user.email)
+
+  if (isKept && !isTaken) {
+    await app.get('database').collection('users').deleteOne({ _id: user._id })
+  }
+  if ((isKept || isTaken) && !hides) {
+    throw emailTaken()
+  }
+
+  await accounts.emailVerifications.askForSignUp(user.email, user, isKept || isTaken)
+
+  if (isKept || isTaken) {
+    const { password: _password, sessions: _sessions, notices: _notices, ...shown } = user
+
+    context.result = shown
+    context.event = null
+  }
+  if (hides) {
+    await nextTick(start)
+  }
+}
+
+// ms: a user that is stored takes a millisecond longer than one that is not, and both much less than this
+const tick = 100
+
+/** Waits until a multiple of 100 ms has gone by, so that the time an answer takes tells nothing of the work. */
+async function nextTick(start: number): Promise<void> {
+  const elapsed = performance.now() - start
+
+  await sleep(Math.ceil(elapsed / tick) * tick - elapsed, undefined, { ref: false })
+}

@@ -1,0 +1,172 @@
+import type { Socket } from 'socket.io'
+import { drop, hasUnsent, webSocketOf, type Connection } from './connection.js'
+import type { HeldBytes } from './held-bytes.js'
+
+type Packet = string | Buffer
+
+const longestConnect = 16_384 // bytes: as much as headers may have by default
+const connect = '0' // the type of the packet that joins a namespace (Socket.IO protocol 5)
+
+const queues = new WeakMap<Connection, PacketQueue>()
+
+/** Waits until all calls of a connection have been answered and the answers sent. */
+export async function callsAnswered(connection: Connection): Promise<void> {
+  await queues.get(connection)?.emptied()
+}
+
+/**
+ * Limits how many calls of a connection run at once, so that the calls of others get their turn. Further packets wait, in
+ * order and as they came; meanwhile nothing is read from a WebSocket, so the rest waits with the sender: that slows down
+ * a flood and costs a busy client nothing. Each packet is handed to Socket.IO in a turn of the event loop of its own.
+ */
+export function queuePackets(connection: Connection, most: number, held: HeldBytes): void {
+  queues.set(connection, new PacketQueue(connection, most, held))
+}
+
+/** Counts the calls of a socket as running, until their answers are sent. */
+export function countCalls(socket: Socket): void {
+  const queue = queues.get(socket.conn)!
+
+  socket.use((event, next) => {
+    const done = queue.begin()
+    const answer = event.at(-1)
+    const answered = (...result: unknown[]) => {
+      if (typeof answer === 'function') {
+        answer(...result)
+      }
+      done()
+    }
+
+    event.splice(typeof answer === 'function' ? -1 : event.length, 1, answered)
+    next()
+  })
+}
+
+class PacketQueue {
+  readonly #connection: Connection
+  readonly #most: number
+  readonly #held: HeldBytes
+  readonly #deliver: (packet: Packet) => void
+  #waiting: Packet[] = []
+  #unsent: (() => void)[] = []
+  #whenEmpty: (() => void)[] = []
+  #delivered: Packet[] = [] // of the call that begins next
+  #running = 0
+  #isConnected = false
+  #turn: NodeJS.Immediate | undefined
+  #paused: ReturnType<typeof webSocketOf>
+
+  constructor(connection: Connection, most: number, held: HeldBytes) {
+    const [deliver] = connection.listeners('data') as [(packet: Packet) => void]
+
+    this.#connection = connection
+    this.#most = most
+    this.#held = held
+    this.#deliver = deliver
+    connection.off('data', deliver)
+    connection.on('data', (packet: Packet) => this.#add(packet))
+    connection.on('drain', () => this.#unsent.splice(0).forEach((done) => done()))
+    connection.once('close', () => this.#close())
+  }
+
+  /** Counts a call as running. Returns what to do once it is answered. */
+  begin(): () => void {
+    const packets = this.#delivered.splice(0)
+    const end = () => {
+      this.#running--
+      this.#forget(packets)
+      this.#work()
+    }
+
+    this.#running++
+
+    return () => {
+      // A client that reads no answers gets no further calls done
+      if (hasUnsent(this.#connection)) {
+        this.#unsent.push(end)
+      } else {
+        end()
+      }
+    }
+  }
+
+  /** Resolves when nothing waits or runs. */
+  async emptied(): Promise<void> {
+    if (this.#waiting.length > 0 || this.#running > 0 || this.#turn) {
+      await new Promise<void>((resolve) => this.#whenEmpty.push(resolve))
+    }
+  }
+
+  #add(packet: Packet): void {
+    if (this.#isExcessiveConnect(packet)) {
+      drop(this.#connection)
+      return
+    }
+
+    this.#waiting.push(packet)
+    this.#held.wait(packet)
+    this.#work()
+
+    if (this.#waiting.length > 0 && !this.#paused) {
+      this.#paused = webSocketOf(this.#connection)
+      this.#paused?.pause()
+    }
+  }
+
+  /**
+   * A client joins the one namespace there is, once: each further time would cost a socket. What it joins with is kept as
+   * long as the connection.
+   */
+  #isExcessiveConnect(packet: Packet): boolean {
+    const isConnect = typeof packet === 'string' && packet.startsWith(connect)
+    const isExcessive = isConnect && (this.#isConnected || packet.length > longestConnect)
+
+    this.#isConnected ||= isConnect
+    return isExcessive
+  }
+
+  /** Delivers the next packet, unless one was delivered in this turn of the event loop. */
+  #work(): void {
+    if (this.#turn) {
+      return
+    }
+
+    if (this.#running < this.#most && this.#waiting.length > 0) {
+      const packet = this.#waiting.shift()!
+
+      this.#delivered.push(packet)
+      this.#turn = setImmediate(() => {
+        this.#turn = undefined
+        this.#forgetUncalled(packet)
+        this.#work()
+      })
+      this.#deliver(packet)
+    } else if (this.#running === 0) {
+      this.#whenEmpty.splice(0).forEach((resolve) => resolve())
+    }
+
+    if (this.#waiting.length === 0) {
+      this.#paused?.resume()
+      this.#paused = undefined
+    }
+  }
+
+  /** A packet has begun no call: it was refused, or waits for its attachments, which Socket.IO keeps until it has all. */
+  #forgetUncalled(packet: Packet): void {
+    if (typeof packet === 'string') {
+      this.#forget(this.#delivered.splice(0))
+    }
+  }
+
+  #forget(packets: Packet[]): void {
+    packets.forEach((packet) => this.#held.done(packet))
+  }
+
+  #close(): void {
+    clearImmediate(this.#turn)
+    this.#turn = undefined
+    this.#waiting = []
+    this.#delivered = []
+    this.#whenEmpty.splice(0).forEach((resolve) => resolve())
+  }
+}

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { startApp, type TestApp } from '../support/app.js'
+import { manualClock, type ManualClock } from '../support/manual-clock.js'
+import {
+  refreshTransports,
+  restRefreshClient,
+  signedIn,
+  type RefreshClient
+} from '../support/refresh-clients.js'
+import { until } from '../support/until.js'
+import { visitor } from '../support/visitor.js'
+
+const minutes = 60_000 // ms
+
+/** Fails where a promise does not end. */
+const soon = async <T>(promise: Promise<T>): Promise<T | 'it threw'> => {
+  let timer: ReturnType<typeof setTimeout>
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('It hangs')), 5000)
+  })
+
+  try {
+    return await Promise.race([
+      promise.catch((error) => {
+        assert.notEqual(error.message, 'It hangs')
+        return 'it threw' as const
+      }),
+      late
+    ])
+  } finally {
+    clearTimeout(timer!)
+  }
+}
+
+for (const [name, connectTo] of Object.entries(refreshTransports)) {
+  describe(`code of the app, on the ${name}`, () => {
+    let t: TestApp
+    let clock: ManualClock
+    let one: RefreshClient
+    let asked: string[]
+
+    before(async () => {
+      t = await startApp()
+      t.app.service('authentication').hooks({
+        before: {
+          all: [
+            async ({ method, data }) =>
+              void asked.push(`${method} ${(data as { strategy?: string })?.strategy ?? ''}`.trim())
+          ]
+        }
+      })
+    })
+    beforeEach(() => {
+      asked = []
+      clock = manualClock(t.clock)
+      one = connectTo(t.address, { options: { clock } })
+    })
+    afterEach(() => one.close())
+    after(() => t.stop())
+
+    const find = () => one.client.service('sessions').find()
+    const provoke = async (event: string) => {
+      const { person, login } = await signedIn(t, one)
+
+      if (event === 'session-ended') {
+        await person.ask('DELETE', `/sessions/${login.session.id}`)
+      } else if (event === 'logout') {
+        await soon(one.client.logout())
+      }
+
+      clock.advance(15 * minutes)
+      await soon(find())
+    }
+    const hookErrors = (onError: () => Promise<unknown>) => {
+      one.client.hooks({
+        error: {
+          all: [
+            async ({ error }: { error: { code: number } }) => {
+              if (error.code === 401) {
+                await onError()
+              }
+            }
+          ]
+        }
+      } as never)
+    }
+
+    for (const event of ['login', 'refreshed', 'logout', 'session-ended']) {
+      it(`may call the client from within ${event}`, async () => {
+        const outcomes: Promise<unknown>[] = []
+
+        one.client.on(event, () => {
+          one.client.removeAllListeners(event)
+          outcomes.push(
+            soon(one.authentication.renew()),
+            soon(find()),
+            soon(one.client.reAuthenticate()),
+            soon(one.client.reAuthenticate(true))
+          )
+        })
+
+        await provoke(event)
+        await until('the event', () => outcomes.length === 4, 5000)
+        await Promise.all(outcomes)
+      })
+
+      it(`may sign out from within ${event}`, async () => {
+        let outcome: Promise<unknown> | undefined
+
+        one.client.once(event, () => {
+          outcome = soon(one.client.logout())
+        })
+
+        await provoke(event)
+        await until('the event', () => outcome !== undefined, 5000)
+        await outcome
+        assert.equal(one.client.get('authentication'), null)
+      })
+    }
+
+    for (const [what, react] of [
+      ['signs out', () => one.client.logout()],
+      ['signs in again', () => one.client.reAuthenticate()],
+      ['forces a sign-in', () => one.client.reAuthenticate(true)],
+      ['renews', () => one.authentication.renew()]
+    ] as const) {
+      describe(`where a hook ${what} on any 401`, () => {
+        beforeEach(() => hookErrors(react))
+
+        it('ends when nobody is signed in', async () => {
+          await soon(find())
+          await soon(one.client.reAuthenticate())
+          await soon(one.client.logout())
+          assert.ok(asked.length <= 6, String(asked))
+        })
+
+        it('ends when a sign-in is refused', async () => {
+          assert.equal(
+            await soon(one.client.authenticate({ strategy: 'local', email: 'x@example.com', password: 'y' })),
+            'it threw'
+          )
+          assert.ok(asked.length <= 4, String(asked))
+        })
+
+        it('ends when a refresh is refused', async () => {
+          const { person, login } = await signedIn(t, one)
+
+          await person.ask('DELETE', `/sessions/${login.session.id}`)
+          clock.advance(15 * minutes)
+          asked = []
+          assert.equal(await soon(find()), 'it threw')
+          assert.equal(await soon(one.authentication.renew()), 'it threw')
+          await until('the end', () => one.client.get('authentication') === null)
+          assert.equal(one.heard('session-ended') + one.heard('logout'), 1, String(one.events))
+          assert.ok(asked.length <= 8, String(asked))
+
+          await soon(signedIn(t, one, person))
+          assert.equal((await find()).length, 2)
+        })
+
+        it('ends when a kept session is refused at the start', async () => {
+          const { person, login } = await signedIn(t, one)
+          const { storage } = one
+
+          await person.ask('DELETE', `/sessions/${login.session.id}`)
+          one.close()
+          one = connectTo(t.address, { options: { clock, storage } })
+          hookErrors(react)
+          assert.equal(await soon(one.client.reAuthenticate()), 'it threw')
+          assert.equal(await soon(find()), 'it threw')
+        })
+
+        it('ends when a sign-out is refused', async () => {
+          const { person, login } = await signedIn(t, one)
+
+          if (name === 'rest-client') {
+            await person.ask('DELETE', `/sessions/${login.session.id}`)
+          }
+
+          await soon(one.client.logout())
+          assert.equal(one.client.get('authentication'), null)
+        })
+      })
+    }
+  })
+}
+
+describe('a hook that signs in again on any 401, with a cookie', () => {
+  it('ends', async () => {
+    const t = await startApp({ settings: { authentication: { 'refresh-token': { cookie: {} } } } })
+    const browser = visitor()
+    let asked = 0
+    const one = restRefreshClient(t.address, {
+      options: { clock: { now: () => t.clock.now }, cookie: true },
+      fetch: (url, options) => {
+        asked++
+        return browser.ask(String(url), options)
+      }
+    })
+
+    try {
+      one.client.hooks({
+        error: {
+          all: [
+            async ({ error }: { error: { code: number } }) => {
+              if (error.code === 401) {
+                await one.client.reAuthenticate()
+              }
+            }
+          ]
+        }
+      } as never)
+      assert.equal(await soon(one.client.reAuthenticate()), 'it threw')
+      assert.equal(await soon(one.client.service('sessions').find()), 'it threw')
+      assert.ok(asked <= 4, `${asked} requests`)
+      await soon(signedIn(t, one))
+      assert.equal((await one.client.service('sessions').find()).length, 2)
+    } finally {
+      await t.stop()
+    }
+  })
+})

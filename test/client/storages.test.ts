@@ -1,0 +1,288 @@
+import { MemoryStorage } from '@feathersjs/authentication-client'
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { startApp, type TestApp } from '../support/app.js'
+import { refreshTransports, sessionItem, signedIn, type RefreshClient } from '../support/refresh-clients.js'
+import { visitor } from '../support/visitor.js'
+import { until } from '../support/until.js'
+
+const minutes = 60_000 // ms
+
+type Fault = 'none' | 'full' | 'read-only' | 'denied' | 'silent'
+
+/** A storage that breaks when it is told to. */
+class FaultyStorage extends MemoryStorage {
+  fault: Fault = 'none'
+
+  override getItem(key: string) {
+    return this.#do('getItem', () => super.getItem(key))
+  }
+
+  override setItem(key: string, value: string) {
+    return this.#do('setItem', () => super.setItem(key, value))
+  }
+
+  override removeItem(key: string) {
+    return this.#do('removeItem', () => super.removeItem(key))
+  }
+
+  async #do<T>(method: string, work: () => Promise<T>): Promise<T> {
+    if (this.fault === 'silent') {
+      return new Promise(() => {})
+    }
+
+    const isBroken =
+      this.fault === 'denied' ||
+      (this.fault === 'read-only' && method !== 'getItem') ||
+      (this.fault === 'full' && method === 'setItem')
+
+    if (isBroken) {
+      throw new DOMException('The quota has been exceeded', 'QuotaExceededError')
+    }
+
+    return work()
+  }
+}
+
+for (const [name, connectTo] of Object.entries(refreshTransports)) {
+  describe(`storages that break, on the ${name}`, () => {
+    let t: TestApp
+    const open: RefreshClient[] = []
+
+    before(async () => {
+      t = await startApp()
+    })
+    afterEach(() => open.splice(0).forEach(({ close }) => close()))
+    after(() => t.stop())
+
+    const connect = (storage: MemoryStorage) => {
+      const one = connectTo(t.address, { options: { clock: { now: () => t.clock.now }, storage } })
+      const faults: unknown[] = []
+
+      one.client.on('storage-failed', (error) => faults.push(error))
+      open.push(one)
+      return { ...one, faults, find: () => one.client.service('sessions').find() }
+    }
+
+    for (const fault of ['full', 'read-only', 'denied'] as const) {
+      it(`after the sign-in cost no session: ${fault}`, async () => {
+        const storage = new FaultyStorage()
+        const one = connect(storage)
+        const { login } = await signedIn(t, one)
+
+        storage.fault = fault
+
+        for (let round = 0; round < 4; round++) {
+          t.clock.advance(15 * minutes)
+          assert.equal((await one.find()).length, 2)
+        }
+
+        assert.equal(one.faults.length, 1, 'the app hears of it, once')
+
+        // A restart, when the storage is as it was left
+        const again = connect(storage)
+
+        if (fault === 'denied') {
+          await assert.rejects(again.client.reAuthenticate(), { name: 'NotAuthenticated' })
+        } else {
+          assert.equal((await again.client.reAuthenticate()).session.id, login.session.id)
+          t.clock.advance(15 * minutes)
+          assert.equal((await again.find()).length, 2)
+          assert.equal((await one.find()).length, 2, 'and both go on')
+        }
+
+        storage.fault = 'none'
+        t.clock.advance(15 * minutes)
+        assert.equal((await one.find()).length, 2)
+        assert.equal(one.heard('session-ended') + again.heard('session-ended'), 0)
+      })
+
+      it(`at the sign-in keep it for as long as the app runs: ${fault}`, async () => {
+        const storage = new FaultyStorage()
+        const earlier = await signedIn(t, connect(storage))
+
+        storage.fault = fault
+
+        const one = connect(storage)
+        const { login, person } = await signedIn(t, one)
+
+        assert.notEqual(login.user._id, earlier.login.user._id)
+
+        for (let round = 0; round < 2; round++) {
+          t.clock.advance(15 * minutes)
+          assert.equal((await one.client.service('users').get(person.id))._id, person.id)
+        }
+
+        assert.equal(one.faults.length, 1)
+
+        if (fault === 'full') {
+          assert.equal(storage.store[sessionItem], undefined, 'the session of somebody else is removed')
+        }
+
+        await one.client.logout()
+        assert.equal(one.client.get('authentication'), null)
+      })
+    }
+
+    it('that never answer are not waited for', async () => {
+      const storage = new FaultyStorage()
+
+      storage.fault = 'silent'
+
+      const one = connect(storage)
+      const since = Date.now()
+
+      await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
+      await signedIn(t, one)
+      t.clock.advance(15 * minutes)
+      assert.equal((await one.find()).length, 2)
+      await one.client.logout()
+      assert.equal(one.client.get('authentication'), null)
+      assert.ok(Date.now() - since < 5000, `${Date.now() - since} ms`)
+      assert.equal(one.faults.length, 1)
+    })
+
+    it('that take everything and keep nothing are as good as none', async () => {
+      const storage = Object.assign(new MemoryStorage(), { getItem: async () => undefined })
+      const one = connect(storage)
+
+      await signedIn(t, one)
+      one.authentication.wake()
+      t.clock.advance(15 * minutes)
+      assert.equal((await one.find()).length, 2)
+      assert.equal(one.heard('logout'), 0)
+      assert.equal(one.faults.length, 1)
+    })
+
+    it('that throw whenever they are touched are as good as none', async () => {
+      const storage = new Proxy(new MemoryStorage(), {
+        get(target, key, receiver) {
+          if (key === 'getItem' || key === 'setItem' || key === 'removeItem') {
+            throw new DOMException('The operation is insecure', 'SecurityError')
+          }
+
+          return Reflect.get(target, key, receiver)
+        }
+      })
+      const one = connect(storage)
+
+      await assert.rejects(one.client.reAuthenticate())
+      await signedIn(t, one)
+      t.clock.advance(15 * minutes)
+      assert.equal((await one.find()).length, 2)
+      await one.client.logout()
+      assert.equal(one.client.get('authentication'), null)
+      assert.equal(one.faults.length, 1)
+    })
+
+    for (const rubbish of [
+      'null',
+      '7',
+      '"text"',
+      '[]',
+      '{}',
+      '{"key":7}',
+      '{"key":""}',
+      `{"key":"${'x'.repeat(129)}"}`,
+      '{"key"',
+      'true'
+    ]) {
+      it(`that hold something else hold no session: ${rubbish.slice(0, 20)}`, async () => {
+        const storage = new MemoryStorage()
+
+        storage.store[sessionItem] = rubbish
+
+        const one = connect(storage)
+
+        await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
+        assert.equal((await one.client.service('content').get('public')).id, 'public')
+        await signedIn(t, one)
+        t.clock.advance(15 * minutes)
+        assert.equal((await one.find()).length, 2)
+        assert.equal(one.faults.length, 0)
+      })
+    }
+
+    it('that are cleared in mid-flight sign out here, which is shown', async () => {
+      const storage = new MemoryStorage()
+      const one = connect(storage)
+
+      await signedIn(t, one)
+      storage.store = {}
+      one.authentication.wake()
+      await until('the sign-out', () => one.heard('logout') === 1)
+      assert.equal(one.client.get('authentication'), null)
+      await assert.rejects(connect(storage).client.reAuthenticate(), { name: 'NotAuthenticated' })
+    })
+  })
+}
+
+describe('a storage that is cleared, with a cookie', () => {
+  let t: TestApp
+
+  before(async () => {
+    t = await startApp({ settings: { authentication: { 'refresh-token': { cookie: {} } } } })
+  })
+  after(() => t.stop())
+
+  const connect = (storage: MemoryStorage, browser: ReturnType<typeof visitor>) =>
+    refreshTransports['rest-client'](t.address, {
+      options: { clock: { now: () => t.clock.now }, storage, cookie: true },
+      fetch: (url, options) => browser.ask(String(url), options)
+    })
+
+  it('signs nobody out: the cookie is there', async () => {
+    const storage = new MemoryStorage()
+    const browser = visitor()
+    const one = connect(storage, browser)
+    const { login } = await signedIn(t, one)
+
+    storage.store = {}
+    one.authentication.wake()
+    await until('the refresh', () => one.heard('refreshed') === 1)
+    assert.ok(storage.store[sessionItem], 'its key is there again')
+    storage.store = {}
+    t.clock.advance(15 * minutes)
+    assert.equal((await one.client.service('sessions').find()).length, 2)
+    assert.equal(one.heard('logout') + one.heard('session-ended'), 0)
+    storage.store = {}
+    assert.equal((await connect(storage, browser).client.reAuthenticate()).session.id, login.session.id)
+  })
+
+  it('is a sign-out when the cookie is gone, too', async () => {
+    const storage = new MemoryStorage()
+    const browser = visitor()
+    const one = connect(storage, browser)
+
+    await signedIn(t, one)
+    storage.store = {}
+    browser.jar.clear()
+    one.authentication.wake()
+    await until('the sign-out', () => one.heard('logout') === 1)
+    assert.equal(one.client.get('authentication'), null)
+    await assert.rejects(connect(storage, browser).client.reAuthenticate(), { name: 'NotAuthenticated' })
+  })
+
+  it('forgets no sign-out that the service was not told of', async () => {
+    const storage = new MemoryStorage()
+    const browser = visitor()
+    let isDown = false
+    const one = refreshTransports['rest-client'](t.address, {
+      options: { clock: { now: () => t.clock.now }, storage, cookie: true },
+      fetch: async (url, options) => {
+        if (isDown) {
+          throw new TypeError('fetch failed')
+        }
+
+        return browser.ask(String(url), options)
+      }
+    })
+
+    await signedIn(t, one)
+    storage.store = {}
+    isDown = true
+    await assert.rejects(one.client.logout())
+    isDown = false
+    await assert.rejects(connect(storage, browser).client.reAuthenticate(), { name: 'NotAuthenticated' })
+  })
+})

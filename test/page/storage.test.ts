@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { accountSite } from '../support/account-site.js'
+import { withoutChromium } from '../support/chromium.js'
+import { newPerson } from '../support/people.js'
+
+const sentence = /This browser stores nothing for this page/
+
+// What runs in the page before its own scripts
+const faults = {
+  'is denied': () => {
+    Object.defineProperty(globalThis, 'localStorage', {
+      get() {
+        throw new DOMException('Access is denied for this document.', 'SecurityError')
+      }
+    })
+  },
+  'is full': () => {
+    ;(globalThis as any).Storage.prototype.setItem = () => {
+      throw new DOMException('The quota has been exceeded.', 'QuotaExceededError')
+    }
+  },
+  'is missing': () => {
+    Object.defineProperty(globalThis, 'localStorage', { value: null })
+  }
+}
+
+describe('the page in a browser that stores nothing', { skip: withoutChromium }, () => {
+  const site = accountSite()
+
+  const openWith = async (prepare: (value?: any) => void, value?: string) => {
+    const visitor = await site.open()
+
+    await visitor.page.waitForLoadState('networkidle')
+    await visitor.page.addInitScript(prepare, value)
+    await visitor.page.reload()
+    return visitor
+  }
+
+  for (const [what, prepare] of Object.entries(faults)) {
+    it(`lets one sign in, and says once what is lost, when localStorage ${what}`, async () => {
+      const { email } = await newPerson(site.t)
+      const { page, isOutside, isHome, signIn, reads, button } = await openWith(prepare)
+
+      await isOutside()
+      await signIn(email)
+      await isHome()
+      await reads(sentence)
+      assert.equal(await page.getByText(sentence).count(), 1)
+      await button('Sign out').click()
+      await isOutside()
+      await page.reload()
+      await isOutside()
+    })
+  }
+
+  for (const content of [
+    '{"id":',
+    'null',
+    '7',
+    '"text"',
+    '[]',
+    '{}',
+    '{"id":7}',
+    '{"id":"","name":3}',
+    `{"id":"${'x'.repeat(200)}"}`,
+    '{"id":"known","name":"","colour":"red"}',
+    '{"id":"known","name":{"first":"Ada"}}'
+  ]) {
+    it(`lets one sign in when moult-device is ${content.slice(0, 40)}`, async () => {
+      const { email } = await newPerson(site.t)
+      const { page, isOutside, isHome, signIn } = await openWith((value) => {
+        ;(globalThis as any).localStorage.setItem('moult-device', value)
+      }, content)
+
+      await isOutside()
+      await signIn(email)
+      await isHome()
+      assert.equal(await page.getByText(sentence).count(), 0)
+    })
+  }
+})

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { startApp, type TestApp } from '../../support/app.js'
+import { newPerson, type Person } from '../../support/people.js'
+import { restClient } from '../../support/rest.js'
+import { poll } from '../../support/socket.js'
+
+describe('a user in memory', () => {
+  let t: TestApp
+  let ada: Person, admin: Person
+
+  before(async () => {
+    t = await startApp({ settings: { events: false } })
+    await poll(() => changesOf(t).isFresh, 'the change stream')
+    admin = await newPerson(t, 'admin')
+  })
+  beforeEach(async () => {
+    ada = await newPerson(t)
+  })
+  after(() => t.stop())
+
+  const board = async (name = 'user') => (await ada.ask('GET', `/content/${name}`)).status
+
+  it('answers authenticated calls without the database', async () => {
+    // What came with the sign-up is told by the stream, and then ada is read anew
+    await poll(async () => (await callsOf(t, () => board())).length === 0, 'a call that asks nothing')
+
+    const calls = await callsOf(t, async () => {
+      for (const name of ['public', 'user', 'user', 'user']) {
+        assert.equal(await board(name), 200)
+      }
+    })
+
+    assert.deepEqual(calls, [])
+  })
+
+  it('takes one call of the database for a refresh', async () => {
+    const client = restClient(t.address)
+    let { refreshToken } = ada
+
+    for (let round = 0; round < 5; round++) {
+      const calls = await callsOf(t, async () => {
+        refreshToken = (await client.refresh(refreshToken)).body.refreshToken
+      })
+
+      assert.deepEqual(calls, ['findAndModify users'])
+    }
+  })
+
+  it('has in the next call what this instance changed, whoever else asks meanwhile', async () => {
+    for (let round = 0; round < 10; round++) {
+      const roles = round % 2 ? ['user'] : ['moderator']
+      const asks = Array.from({ length: 20 }, () => board('moderator'))
+
+      assert.equal((await admin.ask('PATCH', `/users/${ada.id}`, { body: { roles } })).status, 200)
+      assert.equal(await board('moderator'), round % 2 ? 403 : 200)
+      await Promise.all(asks)
+      assert.equal(await board('moderator'), round % 2 ? 403 : 200)
+    }
+  })
+
+  it('is not signed in any more once the session has ended here', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { accessToken, session } = await ada.signIn()
+      const asks = Array.from({ length: 20 }, () => ada.ask('GET', '/content/user', { token: accessToken }))
+
+      await ada.ask('DELETE', `/sessions/${session.id}`)
+
+      const { status, body } = await ada.ask('GET', '/content/user', { token: accessToken })
+
+      assert.deepEqual([status, body.data.reason], [401, 'revoked'])
+      await Promise.all(asks)
+      assert.equal((await ada.ask('GET', '/content/user', { token: accessToken })).status, 401)
+    }
+  })
+
+  it('is the own copy of each call: what one does to it is nothing to the next', async () => {
+    await board()
+    t.app.service('content').hooks({
+      after: {
+        get: [
+          async ({ params }) => {
+            params.user?.roles.push('admin')
+          }
+        ]
+      }
+    })
+
+    assert.deepEqual([await board(), await board(), await board('admin')], [200, 200, 403])
+  })
+
+  it('hears of no rotations', async () => {
+    let heard = 0
+
+    await poll(async () => (await callsOf(t, () => board())).length === 0, 'a call that asks nothing')
+    changesOf(t).on('changed', () => heard++)
+
+    const client = restClient(t.address)
+    let { refreshToken } = ada
+
+    for (let round = 0; round < 10; round++) {
+      refreshToken = (await client.refresh(refreshToken, { idempotencyKey: `${round}` })).body.refreshToken
+    }
+
+    // The stream tells in order: what has not come before this was not sent
+    await t.db.collection('users').insertOne({ email: 'last@example.com' })
+    await poll(() => heard > 0, 'the change after the rotations')
+    assert.equal(heard, 1)
+  })
+})
+
+describe('the memory for users', () => {
+  it('is bounded, and those who fall out of it are read again', async () => {
+    const t = await startApp({
+      settings: { authentication: { 'refresh-token': { cache: { bytes: 5000 } } } }
+    })
+
+    try {
+      await poll(() => changesOf(t).isFresh, 'the change stream')
+
+      const [first, ...others] = await Promise.all(Array.from({ length: 8 }, () => newPerson(t)))
+      const asks = () => callsOf(t, () => first!.ask('GET', '/content/user'))
+
+      await poll(async () => (await asks()).length === 0, 'a call that asks nothing')
+
+      for (const { ask } of others) {
+        assert.equal((await ask('GET', '/content/user')).status, 200)
+      }
+
+      assert.deepEqual([await asks(), await asks()], [['find users'], []])
+    } finally {
+      await t.stop()
+    }
+  })
+})
+
+describe('a collection of users that is dropped', () => {
+  it('is followed again once it is there again', async () => {
+    const t = await startApp()
+
+    try {
+      const changes = changesOf(t)
+      const ada = await newPerson(t)
+      const heard: string[] = []
+
+      await poll(() => changes.isFresh, 'the change stream')
+      assert.equal((await ada.ask('GET', '/content/user')).status, 200)
+      changes.on('changed', ({ userId }) => heard.push(userId))
+      await t.db.collection('users').drop()
+      await poll(async () => (await ada.ask('GET', '/content/user')).status === 401, 'the refusal', 1000)
+      await poll(() => changes.isFresh, 'the new stream')
+
+      const { insertedId } = await t.db.collection('users').insertOne({ email: 'bob@example.com' })
+
+      await poll(() => heard.includes(String(insertedId)), 'the change', 1000)
+    } finally {
+      await t.stop()
+    }
+  })
+})
+
+const changesOf = ({ app }: TestApp) => app.service('authentication').live.changes
+
+/** What the database of the app is asked while something is done: `find users`. */
+async function callsOf({ db }: TestApp, work: () => Promise<unknown>): Promise<string[]> {
+  await db.command({ profile: 2 })
+  await work()
+  await db.command({ profile: 0 })
+
+  const profile = db.collection('system.profile')
+  const found = await profile
+    .find({ op: { $in: ['query', 'command', 'update', 'insert', 'remove'] } })
+    .toArray()
+
+  await profile.drop()
+
+  return found
+    .filter(({ command }) => !command.profile && !command.getMore && !('hello' in command))
+    .map(({ command, ns }) => `${Object.keys(command)[0]} ${ns.split('.').slice(1).join('.')}`)
+}
