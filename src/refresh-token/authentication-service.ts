@@ -28,9 +28,14 @@ import { PreviousTokens } from './sessions/previous-tokens.js'
 import { newSessionId, type Device, type SessionRecord } from './sessions/session.js'
 import { SessionStore } from './sessions/store.js'
 import type { OwnerFilter, SessionOwner } from './sessions/users.js'
-import { toMilliseconds } from './settings/duration.js'
 import { requireRegistered } from './settings/registered.js'
 import { readSettings, type Settings } from './settings/settings.js'
+import {
+  readSignOptions,
+  readVerifyOptions,
+  type Secret,
+  type SignOptions
+} from './settings/token-options.js'
 import { AccessTokens, sessionEnd, signAccessToken } from './tokens/access-token.js'
 import { requireMatch } from './tokens/claims.js'
 import { algorithmOf, payloadOf } from './tokens/jwt.js'
@@ -48,10 +53,6 @@ export interface AuthenticationServiceOptions {
 }
 
 type Configuration = FeathersAuthenticationService['configuration']
-// By way of Feathers: the package depends on `jsonwebtoken`'s types, but an app may not
-type CreateArguments = Parameters<FeathersAuthenticationService['createAccessToken']>
-type SignOptions = NonNullable<CreateArguments[1]> & { [sessionEnd]?: number }
-type Secret = NonNullable<CreateArguments[2]>
 
 /** A session that the access token of a login is signed for, before it is opened. */
 interface OpenableSession {
@@ -351,10 +352,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       return super.createAccessToken(payload, options, secretOverride)
     }
 
-    const { accessTokens, accessLife } = this.settings
-    const { expiresIn = accessLife / 1000, notBefore, ...others } = options
-
-    requireObeyable(others, accessTokens.algorithm)
+    const tokenOptions = readSignOptions(options, this.settings)
 
     if (payload.sid === undefined && options[sessionEnd] === undefined) {
       throw new Error(
@@ -363,17 +361,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       )
     }
 
-    return signAccessToken(
-      accessTokens,
-      payload,
-      {
-        ...others,
-        audience: others.audience as string | undefined,
-        expiresIn: toSeconds('expiresIn', expiresIn),
-        ...(notBefore !== undefined && { notBefore: toSeconds('notBefore', notBefore) })
-      },
-      this.now()
-    )
+    return signAccessToken(this.settings.accessTokens, payload, tokenOptions, this.now())
   }
 
   /**
@@ -392,20 +380,16 @@ export class AuthenticationService extends FeathersAuthenticationService {
     }
 
     const { stockTokens } = this.settings
-    const { issuer, audience, algorithms, maxAge, ...required } = options
-    const expected = { ...(issuer && { issuer }), ...(audience && { audience }) }
+    const { expected, required, algorithms } = readVerifyOptions(options)
+    const now = this.now()
     const claims =
       stockTokens && isStockToken(accessToken)
-        ? parseStockToken(stockTokens, accessToken, this.now(), expected)
-        : this.accessTokens.parse(accessToken, this.now(), expected)
+        ? parseStockToken(stockTokens, accessToken, now, expected)
+        : this.accessTokens.parse(accessToken, now, expected)
 
-    requireMatch(
-      claims,
-      { ...required, ...(maxAge !== undefined && { maxAge: toSeconds('maxAge', maxAge) }) },
-      this.now()
-    )
+    requireMatch(claims, required, now)
 
-    if (algorithms && !(algorithms as string[]).includes(algorithmOf(accessToken))) {
+    if (algorithms && !algorithms.includes(algorithmOf(accessToken))) {
       throw new Refused('invalid')
     }
 
@@ -558,43 +542,6 @@ export class AuthenticationService extends FeathersAuthenticationService {
 /** An app may have a field `device` of its own: text is taken for the name of the device. */
 const withDevice = (data: AuthenticationRequest): AuthenticationRequest =>
   typeof data?.device === 'string' ? { ...data, device: { name: data.device } } : data
-
-/** @throws Error for a duration that can't be used */
-function toSeconds(name: string, duration: unknown): number {
-  const milliseconds = toMilliseconds(duration)
-
-  if (milliseconds === undefined) {
-    throw new Error(
-      `The token option ${name} is ${JSON.stringify(duration)}: write a duration such as "15m", or a number of seconds`
-    )
-  }
-
-  return Math.floor(milliseconds / 1000)
-}
-
-const obeyed = ['subject', 'issuer', 'audience', 'jwtid', 'algorithm']
-
-/** @throws Error for the options of a token that would make it another kind of token */
-function requireObeyable(options: Record<string, unknown>, algorithm: string): void {
-  const given = Object.keys(options).filter((name) => options[name] !== undefined)
-  const unknown = given.find((name) => !obeyed.includes(name))
-
-  if (unknown !== undefined) {
-    throw new Error(
-      `The token option ${unknown} can not be obeyed: remove it, or write one of expiresIn, notBefore, ${obeyed.join(', ')}`
-    )
-  }
-  if (options.algorithm !== undefined && options.algorithm !== algorithm) {
-    throw new Error(
-      `The token option algorithm is ${JSON.stringify(options.algorithm)}, but access tokens are signed with ${algorithm}: remove it`
-    )
-  }
-  if (options.audience !== undefined && typeof options.audience !== 'string') {
-    throw new Error(
-      `The token option audience is ${JSON.stringify(options.audience)}: write the name of one API, one string`
-    )
-  }
-}
 
 /** @throws ConfigurationError when `service` is another authentication service; `needs` begins its sentence */
 export function requireMoult(
