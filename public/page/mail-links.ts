@@ -5,7 +5,7 @@ import { explain, type ServiceError } from './words.js'
 
 type Purpose = 'password-reset' | 'verify-email' | 'keep-email'
 
-/** A link of a mail, taken apart. */
+/** The parts of a link from a mail. */
 interface MailLink {
   purpose: Purpose
   id: string
@@ -14,7 +14,7 @@ interface MailLink {
 
 const form = /^#(password-reset|verify-email|keep-email)=([\w-]+)\.([\w-]+)$/
 
-/** Takes the link of a mail out of the address, so that the token stays neither there nor in the history. */
+/** Reads the link from the URL and removes it, so that the token stays neither there nor in the history. */
 function takeLink(): MailLink | undefined {
   const [, purpose, id, token] = form.exec(location.hash) ?? []
 
@@ -32,7 +32,7 @@ interface Words {
   button: string
   /** The label of the field for a password, if one is needed. */
   password?: string
-  /** What is said afterwards. */
+  /** The sentence shown afterwards. */
   done: string
 }
 
@@ -66,7 +66,7 @@ const refusals: Record<string, string> = {
   expired: 'This link has expired. Please ask for another mail.'
 }
 
-/** What links in mails lead to: nothing is used up until a button is pressed. */
+/** The forms that links in mails open. A link isn't used until the user presses the button. */
 export function mailLinks(app: Client, { done }: { done: (sentence: string) => void }) {
   const card = part<HTMLFormElement>('link-form')
   const field = card.querySelector<HTMLInputElement>('input')!
@@ -116,7 +116,7 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
   }
 
   return {
-    /** Whether the address leads to something that a button is to do. */
+    /** Opens the form for the link in the URL; returns whether there was one. */
     open(): boolean {
       link = takeLink() ?? link
 
@@ -131,7 +131,7 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
       link = undefined
       resetForm(card)
     },
-    /** Tells whether somebody is signed in, who needs no password to confirm an address. */
+    /** Sets whether a user is signed in, who then needs no password to verify an address. */
     signedIn(is: boolean): void {
       isSignedIn = is
 
