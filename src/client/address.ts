@@ -4,8 +4,8 @@ import { platform } from './ports/platform.js'
 const slashes = /^\/|\/$/g
 
 /**
- * Where the authentication service is over HTTP: where the setting says, else beside the transport. Beside the socket of
- * `https://example.com` with the path `/api/socket.io` that is `https://example.com/api/authentication`.
+ * The URL of the authentication service over HTTP: the option `url`, or else derived from the transport. A socket to
+ * `https://example.com` with the path `/api/socket.io` gives `https://example.com/api/authentication`.
  */
 export function addressOf({ app, options }: AuthenticationClient): string {
   const { uri, opts } = app.io?.io ?? {}
@@ -20,8 +20,8 @@ export function addressOf({ app, options }: AuthenticationClient): string {
 }
 
 /**
- * What the session is stored under. Where all apps of the origin share the storage, a service elsewhere has an item of
- * its own.
+ * The name that the session is stored under. In a storage that is shared by all apps of the origin, a service elsewhere
+ * gets an item of its own.
  */
 export function itemOf(client: AuthenticationClient): string {
   const item = `${client.options.storageKey}-session`

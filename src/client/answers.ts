@@ -2,10 +2,10 @@ import type { AuthenticationResult } from '@feathersjs/authentication'
 import { convert, NotAuthenticated, Unavailable, type FeathersError } from '@feathersjs/errors'
 import type { RefusalReason } from '../refresh-token/index.js'
 
-// What counts as an answer of the service. Proxies, captive portals and service workers answer in its place, and say
-// nothing about a session.
+// Tells answers of the service from those of proxies, captive portals and service workers, which say nothing about a
+// session.
 
-// Imported here alone: each import weighs
+// Imported only here: each further import adds to the bundle
 export { convert, NotAuthenticated, Unavailable }
 
 interface Failure extends Partial<FeathersError> {
@@ -14,7 +14,7 @@ interface Failure extends Partial<FeathersError> {
 
 const reasons: unknown[] = ['invalid', 'expired', 'revoked', 'reused', 'disabled'] satisfies RefusalReason[]
 
-/** @throws Unavailable for what is no answer to an authentication */
+/** @throws Unavailable unless this is an answer to an authentication */
 export function requireAnswer(answer: AuthenticationResult): AuthenticationResult {
   if (typeof answer?.accessToken !== 'string') {
     throw new Unavailable('Not an answer of the service')
@@ -23,18 +23,18 @@ export function requireAnswer(answer: AuthenticationResult): AuthenticationResul
   return answer
 }
 
-/** Why the service refuses a credential. With `retryAfter` it is a matter of time. */
+/** Why the service refused a credential. Undefined for other errors, and with `retryAfter`: then waiting helps. */
 export function refusalOf(error: unknown): RefusalReason | undefined {
   const { code, data } = error as Failure
 
   return code === 401 && reasons.includes(data?.reason) && !data.retryAfter ? data.reason : undefined
 }
 
-/** As `refusalOf`, of a refresh. `null`: there is no cookie to refresh with */
+/** Why the service refused a refresh; `null` if there was no cookie to refresh with. */
 export function refreshRefusalOf(error: unknown, cookie?: boolean): RefusalReason | null | undefined {
   const { code, name, message, errors } = error as Failure
 
-  // Asked again, a malformed request is as malformed
+  // Retrying a malformed request can't help
   return code === 400 && name === 'BadRequest' && Array.isArray(errors)
     ? 'invalid'
     : cookie && name === 'NotAuthenticated' && message === 'Not authenticated'
@@ -42,24 +42,24 @@ export function refreshRefusalOf(error: unknown, cookie?: boolean): RefusalReaso
       : refusalOf(error)
 }
 
-/** The answer was lost with the connection, which comes back. */
+/** Whether the answer was lost with a connection that will reconnect. */
 export const isLost = (error: unknown): boolean | undefined => (error as Failure).data?.comesBack
 
-/** What the stock client takes for a refusal: 401 to 407. */
+/** Whether the stock client treats an error as a refusal: 401 to 407. */
 export function isRefused(error: unknown): boolean {
   const { code = 0 } = error as Failure
 
   return code > 400 && code < 408
 }
 
-/** When to try again, as far as the service said so: ms from now. */
+/** How long the service asks to wait before the next attempt, ms; 0 if it doesn't say. */
 export function retryAfterOf(error: unknown): number {
   const { data, response } = error as Failure
 
   return Number(data?.retryAfter ?? response?.headers?.get?.('Retry-After')) * 1000 || 0
 }
 
-/** How long an access token lives: ms */
+/** The lifetime of an access token, ms. */
 export function lifeOf({ authentication }: AuthenticationResult): number {
   const { iat, exp } = authentication?.payload ?? {}
 

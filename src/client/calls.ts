@@ -5,10 +5,10 @@ import { create } from './requests.js'
 import { dispatch, isExpired, renew, type Runtime } from './runtime.js'
 
 /**
- * A call of a service. One that is refused because of its access token is repeated, once; so is one whose answer was
- * lost with the connection, if it is safe to.
+ * Makes a service call. Repeats it once if it was refused because of its access token, or if its answer was lost with
+ * the connection and the method is safe.
  *
- * @param isSigning Of the authentication service: this waits for a connection, and for no token
+ * @param isSigning Whether it calls the authentication service, and so waits for a connection but not for a token
  */
 export async function call<T>(
   runtime: Runtime,
@@ -37,7 +37,7 @@ export async function call<T>(
 
     return sent(next).catch((error) => {
       if (isDoubted && refusalOf(error)) {
-        // It is not about the token: to renew it for each such call would be of no use
+        // A new token was refused too, so the token isn't the problem: don't renew it for further calls
         runtime.trusted = next
       }
 
@@ -46,7 +46,7 @@ export async function call<T>(
   }
 }
 
-/** Waits until calls can be made: with a valid access token, and on a socket that is signed in with it. */
+/** Waits for a valid access token and, on a socket, until the socket is signed in with it. */
 export async function ready(runtime: Runtime): Promise<string | undefined> {
   const { link } = runtime
 
@@ -67,7 +67,7 @@ export async function ready(runtime: Runtime): Promise<string | undefined> {
   }
 }
 
-/** Asks the service about the access token at hand, which signs a socket in. */
+/** Verifies the current access token with the service, which also signs a socket in. */
 export async function confirm(
   runtime: Runtime,
   strategy = runtime.client.options.jwtStrategy,

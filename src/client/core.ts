@@ -2,71 +2,71 @@ import type { AuthenticationResult } from '@feathersjs/authentication'
 import { NotAuthenticated } from './answers.js'
 import type { SessionEndReason } from './options.js'
 
-// The client as a state machine: a state and an event make the next state and a list of effects. Nothing here waits,
-// stores or sends; the runtime carries the effects out and tells of their outcome in further events.
+// The client as a state machine: a state and an event give the next state and a list of effects. Nothing here waits,
+// stores or sends; the runtime performs the effects and reports their outcomes as further events.
 
-/** What is kept of a session. */
+/** The stored part of a session. */
 export interface Kept {
   /**
-   * The idempotency key of the next refresh. It is kept before the refresh is sent, so that a repetition, by another tab
-   * or after a restart, sends the same one. It also tells one refresh token from the next.
+   * The idempotency key of the next refresh. It is stored before the refresh is sent, so that a repeat, by another tab
+   * or after a restart, sends the same key. It also identifies the refresh token.
    */
   key: string
-  /** Absent where the token is in a cookie. */
+  /** Missing if the token is in a cookie. */
   refreshToken?: string | undefined
 }
 
-/** What tabs tell each other: a new access token, which is in no storage, or the end of the session. */
+/** A message between tabs: a new access token, which is never stored, or the end of the session. */
 export interface News {
-  /** What the session is kept under from now on. `null`: it is over */
+  /** The new key of the session; `null` if it has ended. */
   key: string | null
-  /** What it was kept under before. */
+  /** Its previous key. */
   from: string | undefined
   result?: AuthenticationResult
-  /** The remaining life of the access token, ms */
+  /** The remaining life of the access token, ms. */
   life?: number
   reason?: SessionEndReason | null
 }
 
 /** A refresh in progress. Times are in ms of a clock that never goes back. */
 interface Refresh {
-  /** The access token to be replaced. */
+  /** The access token to replace. */
   old: string | undefined
-  /** How often the storage was read for it. */
+  /** How often it has read the storage. */
   reads: number
-  /** What the service was asked with. */
+  /** The session as it was sent to the service. */
   used?: Kept
-  /** The session at that time, which another tab may have replaced. */
+  /** The key of the session at that time; another tab may have replaced it since. */
   base?: string
-  /** Whether nothing was stored any more, and nobody told of a sign-out. */
+  /** Whether the storage was empty although no tab reported a sign-out. */
   isCleared?: boolean
-  /** Whether the session has ended meanwhile. */
+  /** Whether the session has ended in the meantime. */
   isOver?: boolean
   outcome?: ['answered', AuthenticationResult, string | undefined, number] | ['refused', Refusal, unknown]
 }
 
-/** Why a refresh was refused. `null`: there is no cookie */
+/** Why a refresh was refused; `null` if there was no cookie. */
 export type Refusal = SessionEndReason | null
 
 export interface State {
-  /** The refresh token is in a cookie, which can't be seen. */
+  /** Whether the refresh token is in a cookie, which scripts can't read. */
   cookie: boolean | undefined
   /** Whether access tokens are renewed before they are needed. */
   renews: boolean
-  /** Undefined: nobody is signed in as far as is known, or by a service without refresh tokens. */
+  /** Undefined if nobody is known to be signed in, or the service gave no refresh token. */
   kept?: Kept | undefined
   result?: AuthenticationResult | undefined
-  /** When the access token expires, ms */
+  /** When the access token expires, ms. */
   expiresAt: number
-  /** When to renew it, ms */
+  /** When to renew it, ms. */
   renewAt: number
   refresh?: Refresh | undefined
-  /** Refreshes that failed since the last one that did not. */
+  /** Failed refreshes since the last success. */
   failures: number
   failure?: unknown
-  /** When the service may be asked again, ms */
+  /** When the next refresh may be sent, ms. */
   blockedUntil: number
-  /** What another tab told last. */
+  /** The last message from another tab that couldn't be applied yet. */
   news?: News | undefined
 }
 
@@ -79,60 +79,60 @@ export const initialState = (cookie: boolean | undefined, renews: boolean): Stat
   blockedUntil: 0
 })
 
-/** What happens to a client. */
+/** The events that a client handles. */
 export interface Events {
-  /** Somebody needs a new access token. @param isAsked by the user, who does not wait for a pause to end */
+  /** A new access token is needed. @param isAsked Whether the app asked for it, which overrides a pause */
   need(isAsked?: boolean): void
   /**
-   * The storage was read, for the refresh in progress.
+   * The storage was read for the refresh in progress.
    *
-   * @param isLeft A sign-out is still to be told to the service
-   * @param hasWaited Other tabs had the time to tell what they stored
+   * @param isLeft Whether the service hasn't been told of a sign-out yet
+   * @param hasWaited Whether other tabs had time to report what they stored
    */
   read(stored: Kept | undefined, isLeft?: boolean, hasWaited?: boolean): void
   answered(result: AuthenticationResult, refreshToken: string | undefined, life: number): void
   refused(reason: Refusal, error: unknown): void
-  /** @param pause How long the service asks to wait, ms */
+  /** The refresh failed. @param pause How long the service asks to wait, ms */
   failed(error: unknown, pause: number): void
   signedIn(result: AuthenticationResult, refreshToken: string | undefined, life: number): void
-  /** An earlier run of the app has left a session. */
+  /** The storage holds a session of an earlier run of the app. */
   found(stored: Kept): void
-  /** @param counts What was stored, or if that failed, what is used from now on */
+  /** @param counts The stored session or, if storing failed, the one to use from now on */
   saved(counts: Kept | undefined, kept: Kept, news: News, isSignIn?: boolean): void
-  /** The session is over. `null`: the user has signed out */
+  /** The session has ended. @param reason `null` if the user signed out */
   ended(reason: SessionEndReason | null, answer?: AuthenticationResult | null): void
-  /** The only token of a service without refresh tokens was refused. */
+  /** A service without refresh tokens refused its only token. */
   forgotten(): void
-  /** The service refuses an access token, whatever our clock says. */
+  /** The service refused an access token that hasn't expired by our clock. */
   doubted(accessToken: string): void
-  /** The service takes an access token. */
+  /** The service accepted an access token. */
   confirmed(accessToken: string, answer: AuthenticationResult): void
   told(news: News): void
-  /** The storage was read, to see what other tabs did. */
+  /** The storage was read, to learn what other tabs did. */
   looked(stored: Kept | undefined, isLeft?: boolean, hasWaited?: boolean): void
   tick(): void
-  /** Timers may have stood still, or the network is back. */
+  /** Timers may have been suspended, or the network is back. */
   woke(): void
 }
 
-/** What is to be done, in this order. */
+/** The effects of a step, performed in order. */
 export interface Effects {
-  /** Wait for our turn among the tabs, then read. */
+  /** Wait for this tab's turn, then read the storage. */
   queue(): void
-  /** Read the storage. @param awaited First wait for a tab to tell of this key */
+  /** Read the storage. @param awaited Wait first for a message from another tab about this key */
   read(purpose: 'read' | 'looked', awaited?: string | null): void
   /** Ask the service for new tokens. */
   send(kept: Kept): void
   save(kept: Kept, news?: News, isSignIn?: boolean): void
-  /** @param key Only what is stored under this key */
+  /** Erase the stored session. @param key Only if it has this key */
   erase(key?: string): void
   tell(news: News): void
-  /** Show the app who is signed in. */
+  /** Tell the app who is signed in. */
   show(): void
   emit(name: string, data: unknown): void
-  /** Sign the socket in anew: an answer that is not used may have changed who it is. */
+  /** Sign the socket in again: an answer that was discarded may have changed its user. */
   resetSocket(): void
-  /** Answer all who wait for the refresh. */
+  /** Answer everybody who waits for the refresh. */
   settle(error?: unknown): void
 }
 
@@ -140,14 +140,14 @@ type Calls<T> = { [K in keyof T]: T[K] extends (...args: infer A) => void ? [nam
 export type Event = Calls<Events>[keyof Events]
 export type Effect = Calls<Effects>[keyof Effects]
 
-const earliest = 0.75 // of an access token's life: when it is renewed
-const spread = 0.15 // of it: so that many clients are not in step
-const shortestPause = 1000 // ms between two renewals: a session about to end has tokens that live for no time
-const longestPause = 600_000 // ms: however long the service, or somebody in its place, asks us to wait
+const earliest = 0.75 // of an access token's life, after which it is renewed
+const spread = 0.15 // of its life, so that clients don't all refresh at once
+const shortestPause = 1000 // ms between two renewals: the tokens of a session that is about to end expire at once
+const longestPause = 600_000 // ms, even if the service (or a proxy in front of it) asks to wait longer
 const longestBackoff = 60_000 // ms
-const mostReads = 20 // in one refresh: a storage that never answers the same twice
+const mostReads = 20 // of the storage in one refresh, in case its content keeps changing
 
-/** How long to wait after so many failures, in ms: up to 1 s, 3 s, 7 s… @param chance From 0 to 1 */
+/** How long to wait after a number of failures, ms: up to 1 s, 3 s, 7 s… @param chance From 0 to 1 */
 export const backoff = (failures: number, chance: number): number =>
   Math.min(1000 * (2 ** failures - 1), longestBackoff) * (0.5 + chance / 2)
 
@@ -155,8 +155,8 @@ export const backoff = (failures: number, chance: number): number =>
  * One step of the machine.
  *
  * @param now ms, by a clock that never goes back
- * @param chance From 0 to 1
- * @param newKey A key that was never used
+ * @param chance A random number from 0 to 1
+ * @param newKey A key that was never used before
  */
 export function step(
   before: State,
@@ -209,7 +209,7 @@ export function step(
     }
   }
 
-  /** Takes what another tab told, if that is what is stored. */
+  /** Adopts the session that another tab reported. */
   const adopt = (news = state.news) => {
     state.kept = { key: news!.key! }
     take(news!.result!, news!.life!)
@@ -238,7 +238,7 @@ export function step(
   const on: Events = {
     need(isAsked) {
       if (state.refresh) {
-        // All wait for one
+        // Joins the refresh in progress
       } else if (now < state.blockedUntil && !isAsked) {
         act('settle', state.failure)
       } else {
@@ -254,7 +254,7 @@ export function step(
       state.refresh = refresh
 
       if (outcome) {
-        // An answer counts only if nobody signed in or out meanwhile
+        // The answer counts only if nobody signed in or out in the meantime
         if (stored?.key === used!.key && state.kept?.key === refresh.base) {
           if (outcome[0] === 'refused') {
             end(outcome[1] ?? (refresh.isCleared ? null : 'expired'))
@@ -264,7 +264,7 @@ export function step(
             return keep(outcome[1], outcome[2], outcome[3])
           }
 
-          // The cookie of an earlier session has come back, with a late answer to another tab
+          // A late answer to another tab has restored the cookie of an earlier session
           end('expired')
           return settle(new NotAuthenticated('Another session'))
         }
@@ -275,14 +275,14 @@ export function step(
       if (stored && isNews(stored)) {
         adopt()
       } else if (state.result && stored && stored.key !== state.kept?.key && !hasWaited) {
-        // Another tab is about to tell of its new tokens
+        // Another tab is about to report its new tokens
         return act('read', 'read', stored.key)
       }
 
       if (refresh.reads++ > mostReads || state.result?.accessToken !== refresh.old) {
         settle()
       } else if (stored || (state.cookie && !isLeft && !refresh.isOver)) {
-        // A cookie can't be seen: there may be one though nothing is stored
+        // Scripts can't see a cookie: there may be one even if nothing is stored
         refresh.isCleared = !stored && Boolean(state.kept)
         refresh.used = stored ?? state.kept ?? { key: newKey }
         state.kept ??= refresh.used
@@ -375,7 +375,7 @@ export function step(
       const { kept, news } = state
 
       if (state.refresh || stored?.key === kept?.key) {
-        // Nothing to see, or it is seen by the refresh
+        // Nothing changed, or the refresh in progress will notice
       } else if (stored && isNews(stored)) {
         adopt()
       } else if (!hasWaited) {
@@ -403,7 +403,7 @@ export function step(
     }
   }
 
-  /** What the service says is judged by what is stored by now. */
+  /** Reads the storage again before the outcome of a refresh is applied: another tab may have changed it. */
   function judge(outcome: Refresh['outcome'] & {}): void {
     state.refresh = { ...state.refresh!, outcome }
     act('read', 'read')

@@ -2,10 +2,10 @@ import type { AuthenticationResult } from '@feathersjs/authentication'
 import type { AuthenticationClientOptions } from '@feathersjs/authentication-client'
 import type { EndReason, RefusalReason } from '../refresh-token/index.js'
 
-/** Why a session ended: the `data.reason` of a refusal, or what `sessions removed` said. */
+/** Why a session ended: the `data.reason` of a refusal, or the reason in the event `sessions removed`. */
 export type SessionEndReason = RefusalReason | EndReason
 
-/** The time, and what waits for it: another one in tests. */
+/** The time and timers, which tests replace. */
 export interface Clock {
   /** ms since 1970 */
   now(): number
@@ -14,31 +14,31 @@ export interface Clock {
   clearTimeout(timer: unknown): void
 }
 
-/** What `RefreshTokenClient` takes beside the options of `@feathersjs/authentication-client`. */
+/** Options of `RefreshTokenClient`, in addition to those of `@feathersjs/authentication-client`. */
 export interface RefreshTokenClientOptions {
-  /** Keep the refresh token in a cookie that no script can read, as the service has to be set up to do. */
+  /** Keep the refresh token in a cookie that no script can read. The service has to be configured for it. */
   cookie?: boolean
-  /** The name of refresh tokens in requests and answers: `refreshToken`, unless the service was told another. */
+  /** The name of the refresh token in requests and answers, as configured in the service; `refreshToken` by default. */
   refreshTokenField?: string
   /**
-   * Where the authentication service is over HTTP, for a socket with `cookie`: beside the socket, unless a proxy has it
-   * elsewhere.
+   * The URL of the authentication service over HTTP, for a socket with `cookie`. By default it is derived from the
+   * address of the socket; set it if a proxy serves it elsewhere.
    */
   url?: string
   clock?: Partial<Clock>
 }
 
-/** What `app.authentication` has beside what the official client has. */
+/** What `app.authentication` adds to the official client. */
 export interface SessionKeeper {
-  /** When the access token expires, in ms since 1970 by this device's clock; `undefined` when nobody is signed in. */
+  /** When the access token expires, ms since 1970 by this device's clock; `undefined` while nobody is signed in. */
   readonly expiresAt: number | undefined
-  /** Reads the clock and the storage: timers stand still while a device sleeps. Pages do this by themselves. */
+  /** Checks the clock and the storage, because timers stop while a device sleeps. Pages do this by themselves. */
   wake(): void
   /**
    * Renews the access token now, or joins a refresh in progress.
    *
-   * @returns the answer of the service, without its refresh token
-   * @throws NotAuthenticated when nobody is signed in, or the session is over; any other error says nothing about it
+   * @returns The answer of the service, without its refresh token
+   * @throws NotAuthenticated if nobody is signed in, or the session has ended; any other error says nothing about it
    */
   renew(): Promise<AuthenticationResult>
 }

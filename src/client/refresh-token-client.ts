@@ -9,7 +9,7 @@ import type { SessionEndReason } from './options.js'
 import { ignored, inTime, timers } from './ports/clock.js'
 import { isPage, platform } from './ports/platform.js'
 import { socketLink } from './ports/socket.js'
-import { sessionStorage, storagePatience } from './ports/storage.js'
+import { sessionStorage, storageTimeout } from './ports/storage.js'
 import { otherTabs } from './ports/tabs.js'
 import { guardTransport } from './ports/transport.js'
 import { dispatch, emit, look, renew, show, type Runtime } from './runtime.js'
@@ -17,10 +17,10 @@ import { leave, resume, signIn, signOut } from './sign-in-and-out.js'
 
 /**
  * An authentication client that keeps its session: the `Authentication` option of `@feathersjs/authentication-client`.
- * It renews access tokens before they expire, and repeats a call that came too late; where the service gives no refresh
- * token, it does what the stock client does.
+ * It renews access tokens before they expire, and repeats a call whose token was refused. If the service gives no
+ * refresh token, it behaves like the stock client.
  *
- * Emits on the app, beside the stock events: `refreshed` with the new result, `session-ended` with the reason.
+ * Emits on the app, in addition to the stock events: `refreshed` with the new result, `session-ended` with the reason.
  */
 export class RefreshTokenClient extends AuthenticationClient {
   readonly #runtime: Runtime
@@ -48,7 +48,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       stock: keep(this.storage, storageKey),
       tabs: otherTabs(item, clock, (news) => void look(runtime, news)),
       link: app.io && socketLink(app.io, clock, () => void ready(runtime).catch(ignored)),
-      // A request of the server for a page has no life of its own: nothing is renewed after its answer
+      // During server-side rendering nothing is renewed in the background: the client only lives for one request
       state: initialState(cookie, Boolean(isPage || !cookie)),
       waiting: []
     })
@@ -60,7 +60,7 @@ export class RefreshTokenClient extends AuthenticationClient {
         options
       )
 
-    // Those that the app has already, and those to come
+    // The services that the app already has, and those registered later
     Object.values<object>(app.services).forEach(guard)
     app.mixins.push(guard)
     app.io?.on('sessions removed', ({ id, reason }: { id: string; reason: SessionEndReason }) => {
@@ -83,7 +83,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     return kept && result && clock.now() + expiresAt - clock.elapsed()
   }
 
-  /** Our own way is taken in the constructor: here, that of the stock client would be. */
+  /** Replaces the stock client's handling of sockets. The constructor sets up ours. */
   override handleSocket(): void {}
 
   override setAccessToken(accessToken: string): Promise<unknown> {
@@ -109,10 +109,10 @@ export class RefreshTokenClient extends AuthenticationClient {
   }
 
   /**
-   * Signs in; without `authentication`, as `reAuthenticate`. One sign-in at a time: the last one counts.
+   * Signs in; without `authentication`, as `reAuthenticate`. Sign-ins run one at a time, and the last one counts.
    *
-   * @returns the answer of the service, without its refresh token
-   * @throws what the service answers; who was signed in before still is
+   * @returns The answer of the service, without its refresh token
+   * @throws The error of the service; a user who was signed in before still is
    */
   override authenticate(
     authentication?: AuthenticationRequest,
@@ -122,10 +122,10 @@ export class RefreshTokenClient extends AuthenticationClient {
   }
 
   /**
-   * Goes on with the session that is kept, without asking the service where that is not necessary.
+   * Resumes the stored session, and asks the service only if necessary.
    *
-   * @param force Ask the service
-   * @throws NotAuthenticated when there is none, or it was refused; any other error says nothing about it
+   * @param force Whether to ask the service in any case
+   * @throws NotAuthenticated if there is none, or it was refused; any other error says nothing about it
    */
   override reAuthenticate(force = false, strategy?: string, params?: Params): Promise<AuthenticationResult> {
     const current = this.app.get('authentication')
@@ -138,17 +138,17 @@ export class RefreshTokenClient extends AuthenticationClient {
   }
 
   /**
-   * Signs out, in all tabs: here also when the service can't be reached.
+   * Signs out, in all tabs; on this device also if the service can't be reached.
    *
-   * @throws the error of a service that could not be told
+   * @throws The error, if the service could not be told
    */
   override logout(): Promise<AuthenticationResult | null> {
     return signOut(this.#runtime)
   }
 
-  /** A storage that fails, or never answers, holds nothing. Not so the location: it holds errors of OAuth. */
+  /** Treats a storage that fails, or never answers, as empty. Errors of OAuth in the location are thrown. */
   #patiently<T>(work: Promise<T>): Promise<T | null> {
-    return inTime(this.#runtime.clock, work, storagePatience).catch((error) => {
+    return inTime(this.#runtime.clock, work, storageTimeout).catch((error) => {
       if (isRefused(error)) {
         throw error
       }
@@ -157,7 +157,7 @@ export class RefreshTokenClient extends AuthenticationClient {
     })
   }
 
-  /** Has calls wait for an authentication; if it fails, all is as before. */
+  /** Makes calls wait for an authentication. If it fails, nothing has changed. */
   #show(authentication: Promise<AuthenticationResult>): Promise<AuthenticationResult> {
     const { app } = this
     const shown = authentication.catch((error) => {

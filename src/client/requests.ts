@@ -8,17 +8,17 @@ import { inTime, type Timers } from './ports/clock.js'
 import type { SocketLink } from './ports/socket.js'
 import { onFailure } from './ports/transport.js'
 
-/** What requests of the authentication service are made with. */
+/** What it takes to call the authentication service. */
 export interface Requester {
   readonly client: AuthenticationClient
   readonly clock: Timers
-  /** None over HTTP. */
+  /** Undefined over HTTP. */
   readonly link: SocketLink | undefined
-  /** Why a refresh failed, while hooks of the app are told so. */
+  /** Why a refresh failed, while the app's error hooks run. */
   hooked?: Error | undefined
 }
 
-/** Signs in, and a socket too. @throws Unavailable also for an answer that is not the service's, or none in 20 s */
+/** Signs in, including the socket. @throws Unavailable for an answer of something else, or none within 20 s */
 export async function create(
   requester: Requester,
   data: AuthenticationRequest,
@@ -48,7 +48,7 @@ export async function create(
   return answer
 }
 
-/** May be repeated until an answer has come. */
+/** Refreshes. May be repeated until an answer arrives. */
 export function refresh(requester: Requester, { key, refreshToken }: Kept): Promise<AuthenticationResult> {
   const data = {
     strategy: 'refresh-token',
@@ -64,8 +64,8 @@ export function refresh(requester: Requester, { key, refreshToken }: Kept): Prom
 /**
  * Ends the session of an access token; on a socket, the one that it is signed in with.
  *
- * @param accessToken What the official hooks attach, when left out
- * @param method `_remove` runs no hooks: that of the official client waits for a sign-in in progress
+ * @param accessToken By default, the one that the official hooks attach
+ * @param method `_remove` skips the hooks, since the official client's waits for a sign-in in progress
  */
 export async function remove(
   requester: Requester,
@@ -85,7 +85,7 @@ export async function remove(
   return accessToken ? requireAnswer(answer) : answer
 }
 
-/** Hears of a failure before the hooks of the app do, since these may wait for what comes of it. */
+/** Calls the service. Rejects before the app's error hooks run, since they may wait for the outcome of this call. */
 function ask<T>(
   requester: Requester,
   params: Params | undefined,
@@ -107,11 +107,11 @@ function ask<T>(
   })
 }
 
-/** To @feathersjs/rest-client with `fetch`: the cookies of another origin too. */
+/** Makes @feathersjs/rest-client with `fetch` send cookies to another origin. */
 const withCookies = ({ client }: Requester, params?: Params): Params | undefined =>
   client.options.cookie ? { ...params, connection: { credentials: 'include' } } : params
 
-/** Signs in or, without data, out over HTTP, where the app itself has a socket: that brings no cookies. */
+/** Signs in or, without data, out over HTTP although the app uses a socket, which can't set cookies. */
 async function byFetch(
   { client }: Requester,
   data?: AuthenticationRequest,

@@ -6,33 +6,33 @@ import type { SessionStorage } from './ports/storage.js'
 import type { Tabs } from './ports/tabs.js'
 import { refresh, type Requester } from './requests.js'
 
-const longestNap = 30_000 // ms: timers stand still while a device sleeps, so the clock is read this often
+const longestTimer = 30_000 // ms: timers stop while a device sleeps, so the clock is checked this often
 
-/** A client: the state of its core, and what carries out the effects. */
+/** A client: the state of its core, and what it takes to perform the effects. */
 export interface Runtime extends Requester {
   readonly storage: SessionStorage
-  /** The session of a sign-out that the service could not be told of. Stored where its token is in a cookie. */
+  /** The session of a sign-out that the service could not be told of. Stored if its token is in a cookie. */
   readonly left: SessionStorage
-  /** What the stock client keeps: the access token of a service without refresh tokens. */
+  /** The access token of a service without refresh tokens, stored as the stock client does. */
   readonly stock: SessionStorage
   readonly tabs: Tabs
 
   state: State
   timer?: unknown
-  /** Those who wait for the refresh in progress. */
+  /** Callbacks of those who wait for the refresh in progress. */
   waiting: ((error: unknown) => void)[]
 
-  /** A sign-in of the socket, the telling of a sign-out, a sign-out: in progress. */
+  /** In progress: a sign-in of the socket, a delayed sign-out, a sign-out. */
   signing?: Promise<void> | undefined
   leaving?: Promise<void> | undefined
   signingOut?: Promise<AuthenticationResult | null> | undefined
-  /** The sign-ins and sign-outs of the user so far. */
+  /** Settles when all sign-ins and sign-outs so far are done. */
   turn?: Promise<unknown>
-  /** An access token that some service refuses, though it was renewed for that. */
+  /** An access token that was refused although it had just been renewed. Further refusals don't renew it again. */
   trusted?: string | undefined
 }
 
-/** Tells the core what happened, and carries out what it answers. */
+/** Passes an event to the core, and performs the resulting effects. */
 export async function dispatch(runtime: Runtime, ...event: Event): Promise<void> {
   const [state, effects] = step(runtime.state, event, runtime.clock.elapsed(), Math.random(), newKey())
 
@@ -45,12 +45,12 @@ export async function dispatch(runtime: Runtime, ...event: Event): Promise<void>
 }
 
 /**
- * Renews the access token. All who need a new one wait for one refresh.
+ * Renews the access token. Everybody who needs a new one waits for the same refresh.
  *
- * @param isAsked by the user, who does not wait for a pause to end
+ * @param isAsked Whether the app asked for it, which overrides a pause between attempts
  */
 export async function renew(runtime: Runtime, isAsked?: boolean): Promise<AuthenticationResult> {
-  // A hook of the app that asks for a refresh because one failed would do so for ever. Hooks that wait for nothing end soon
+  // An error hook that asks for a refresh because one failed would loop forever. Other hooks end within a few ticks
   for (let ticks = 100; runtime.hooked; ticks--) {
     if (!ticks) {
       throw runtime.hooked
@@ -67,9 +67,9 @@ export async function renew(runtime: Runtime, isAsked?: boolean): Promise<Authen
   return resultOf(runtime)
 }
 
-/** Does what another tab did: told by it, or seen in the storage. */
+/** Follows another tab: its message or, without one, what it stored. */
 export async function look(runtime: Runtime, news?: News): Promise<void> {
-  // An app that never asked who is signed in is not told
+  // Not before the app has asked who is signed in
   if (runtime.client.app.get('authentication') !== undefined) {
     await (news ? dispatch(runtime, 'told', news) : perform.read(runtime, 'looked'))
   }
@@ -86,13 +86,13 @@ export function resultOf({ state }: Runtime): AuthenticationResult {
 
 export const isExpired = ({ state, clock }: Runtime): boolean => clock.elapsed() >= state.expiresAt
 
-/** Shows the app who is signed in. */
+/** Tells the app who is signed in. */
 export function show({ client, state }: Runtime): void {
   client.authenticated = Boolean(state.result)
   client.app.set('authentication', state.result ? Promise.resolve(state.result) : null)
 }
 
-/** What an answer to a sign-in or a refresh tells the core. @param since When it was asked for, ms */
+/** Splits the answer to a sign-in or a refresh for the core. @param since When the request was sent, ms */
 export function readAnswer(
   { client, clock }: Runtime,
   answer: AuthenticationResult,
@@ -167,8 +167,8 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
   show(runtime) {
     show(runtime)
 
-    // A sign-in of the socket reads the result again when it is done. To begin anew here would be to renew tokens that
-    // are refused for ever
+    // A sign-in of the socket that is in progress picks up the new result itself. Starting another one here could renew
+    // refused tokens forever
     if (runtime.state.result && !runtime.signing) {
       runtime.link?.signIn()
     }
@@ -183,7 +183,7 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
   }
 }
 
-/** A listener that throws concerns nobody here: the platform reports it. */
+/** Emits an event. An error of a listener is left to the platform, as an unhandled rejection. */
 export function emit(app: { emit(name: string, data: unknown): unknown }, name: string, data: unknown): void {
   try {
     app.emit(name, data)
@@ -199,7 +199,7 @@ function setTimer(runtime: Runtime): void {
   clock.clearTimeout(timer)
 
   if (remaining < Infinity) {
-    runtime.timer = clock.setTimeout(() => void dispatch(runtime, 'tick'), Math.min(remaining, longestNap))
-    ;(runtime.timer as { unref?(): void } | undefined)?.unref?.() // in Node.js, it keeps no process alive
+    runtime.timer = clock.setTimeout(() => void dispatch(runtime, 'tick'), Math.min(remaining, longestTimer))
+    ;(runtime.timer as { unref?(): void } | undefined)?.unref?.() // doesn't keep a Node.js process running
   }
 }

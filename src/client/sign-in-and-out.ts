@@ -12,7 +12,7 @@ export function signIn(
   data: AuthenticationRequest,
   params?: Params
 ): Promise<AuthenticationResult> {
-  // A sign-out from now on is another
+  // A sign-out after this one must not join one from before
   runtime.signingOut = undefined
 
   return inTurn(runtime, async () => {
@@ -39,7 +39,7 @@ export function signIn(
   })
 }
 
-/** Goes on with the session that is kept. @param stock What the stock client does */
+/** Resumes the stored session. @param stock Does what the stock client does */
 export async function resume(
   runtime: Runtime,
   stock: () => Promise<AuthenticationResult>,
@@ -59,7 +59,7 @@ export async function resume(
   return resultOf(runtime)
 }
 
-/** One at a time: a hook of the app that signs out because a sign-out was refused waits for that. */
+/** Signs out. Joins a sign-out in progress, as when an error hook of the app signs out again. */
 export const signOut = (runtime: Runtime): Promise<AuthenticationResult | null> =>
   (runtime.signingOut ??= inTurn(runtime, () => endSession(runtime)).finally(
     () => (runtime.signingOut = undefined)
@@ -75,7 +75,7 @@ async function endSession(runtime: Runtime): Promise<AuthenticationResult | null
   let answer: AuthenticationResult | null = null
 
   try {
-    // Somebody may have cleared the storage
+    // The storage may have been cleared
     const kept = (await storage.read()) ?? runtime.state.kept
 
     answer = await tell(
@@ -90,7 +90,7 @@ async function endSession(runtime: Runtime): Promise<AuthenticationResult | null
   return answer
 }
 
-/** As the stock client does. */
+/** Signs out of a service without refresh tokens, as the stock client does. */
 async function endStockSession(runtime: Runtime): Promise<AuthenticationResult | null> {
   const { app } = runtime.client
 
@@ -113,7 +113,7 @@ async function endStockSession(runtime: Runtime): Promise<AuthenticationResult |
   }
 }
 
-/** As the stock client does when its only token is refused. */
+/** Forgets a refused token if there is no refresh token, as the stock client does. */
 async function forget(runtime: Runtime, error: unknown): Promise<void> {
   if (!runtime.state.kept && isRefused(error)) {
     await runtime.client.removeAccessToken()
@@ -121,7 +121,7 @@ async function forget(runtime: Runtime, error: unknown): Promise<void> {
   }
 }
 
-/** Tells the service of a sign-out that it could not be told of, if there is one. */
+/** Tells the service of an earlier sign-out, if it could not be told at the time. */
 export const leave = (runtime: Runtime): Promise<void> =>
   (runtime.leaving ??= tellLater(runtime).finally(() => (runtime.leaving = undefined)))
 
@@ -143,7 +143,7 @@ async function tellLater(runtime: Runtime): Promise<void> {
   }
 }
 
-/** Has the service end a session, or remembers to. @returns its answer, if there was anything to end */
+/** Waits for the service to end a session; if that fails, remembers to tell it later. */
 async function tell(
   runtime: Runtime,
   kept: Kept | undefined,
@@ -155,9 +155,9 @@ async function tell(
     await runtime.left.write(kept)
 
     if (runtime.link?.token) {
-      runtime.client.app.io.disconnect().connect() // as nobody
+      runtime.client.app.io.disconnect().connect() // the new connection is not signed in
     }
-    // A refused access token leaves the session open: the service is told later
+    // The access token was refused, so the session is still open; the service is told later
     if (isRefused(error)) {
       return null
     }
@@ -166,7 +166,7 @@ async function tell(
   }
 }
 
-/** What an earlier run of the app, or another tab, has kept. */
+/** The session that an earlier run of the app, or another tab, has stored. */
 async function find(runtime: Runtime): Promise<Kept | undefined> {
   if (!runtime.state.kept) {
     const stored = await runtime.storage.read()
@@ -179,7 +179,7 @@ async function find(runtime: Runtime): Promise<Kept | undefined> {
   return runtime.state.kept
 }
 
-/** One after another: the last one counts. */
+/** Runs sign-ins and sign-outs one after another; the last one counts. */
 function inTurn<T>(runtime: Runtime, work: () => Promise<T>): Promise<T> {
   const turn = Promise.resolve(runtime.turn).then(work)
 

@@ -2,14 +2,14 @@ import { Unavailable } from '../answers.js'
 import type { Clock } from '../options.js'
 import { platform } from './platform.js'
 
-/** For what is tried in the background. */
+/** Ignores a failure in the background. */
 export const ignored = (): void => {}
 
-/** A clock on the wall, timers, and the time that passes. */
+/** A clock with timers, and the time that has passed. */
 export interface Timers extends Clock {
   /**
-   * ms that have passed. It never goes back: a clock that is set back is taken for one that stood still, and one that is
-   * set ahead for a device that slept, which stops other clocks.
+   * ms that have passed; never goes back. A clock that is set back counts as stopped. One that is set forward counts as
+   * a device that slept, since monotonic clocks may stop during sleep.
    */
   elapsed(): number
 }
@@ -21,7 +21,7 @@ export function timers(clock: Partial<Clock> = {}): Timers {
     clearTimeout: (timer: unknown) => clearTimeout(timer as number),
     ...clock
   }
-  // The clock of a test is the only one there
+  // With the clock of a test, there is no other
   const steady = () => (clock.now ? 0 : (platform.performance?.now() ?? 0))
   let wall = all.now()
   let last = steady()
@@ -36,10 +36,10 @@ export function timers(clock: Partial<Clock> = {}): Timers {
   }
 }
 
-/** What a promise comes to. @throws Unavailable when that takes too long */
+/** Limits the time of a promise. @throws Unavailable if it takes too long */
 export function inTime<T>(clock: Clock, work: Promise<T>, limit = 20_000): Promise<T> {
   return new Promise((resolve, reject) => {
-    // The service answers within 15 s
+    // By default 20 s, since the service answers within 15 s
     const timer = clock.setTimeout(() => reject(new Unavailable('No answer')), limit)
 
     work.then(resolve, reject).finally(() => clock.clearTimeout(timer))

@@ -6,7 +6,7 @@ export interface Channel {
   removeEventListener: Listen
 }
 
-/** What browsers have and other platforms may lack, as far as it is used here. */
+/** The browser APIs that are used here. Other platforms may lack them. */
 interface Platform {
   document?: object
   location?: { href: string }
@@ -22,8 +22,8 @@ interface Platform {
 
 export const platform = globalThis as unknown as Platform
 
-/** Only pages have tabs: on a server, a storage or a channel shared by name would mix up its users. */
+/** Only pages have tabs. On a server, a channel or lock shared by name would mix up different users. */
 export const isPage = platform.document
 
-/** A key is no secret (docs/sessions.md), so where there is no cryptography chance will do. */
+/** A new key. It isn't a secret (docs/sessions.md), so `Math.random` suffices where `crypto` is missing. */
 export const newKey = (): string => platform.crypto?.randomUUID?.() ?? `${Math.random()}`

@@ -3,9 +3,9 @@ import { backoff } from '../core.js'
 import { inTime, type Timers } from './clock.js'
 
 const longestQueue = 500 // calls
-const steadyAfter = 10_000 // ms: a connection that lived for so long is no reason to come back slowly
+const steadyAfter = 10_000 // ms: after a connection that lasted this long, reconnecting isn't delayed
 
-/** The socket of `socket.io-client`, as far as it is used here. */
+/** The part of a `socket.io-client` socket that is used here. */
 export interface Socket {
   connected: boolean
   active: boolean
@@ -18,9 +18,9 @@ export interface Socket {
 export type SocketLink = ReturnType<typeof socketLink>
 
 /**
- * A connection that comes back, and the calls that wait for it.
+ * A connection that reconnects, and the calls that wait for it.
  *
- * @param signIn Signs the connection in, if it is not yet
+ * @param signIn Signs the connection in, unless it already is
  */
 export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
   let connection: Promise<void> | undefined
@@ -34,13 +34,13 @@ export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
 
     signIn,
 
-    /** Also where it is signed in already. */
+    /** Signs the connection in even if it already is. */
     signInAnew(): void {
       link.token = undefined
       signIn()
     },
 
-    /** @throws Unavailable when there is no connection for long */
+    /** Waits for a connection. @throws Unavailable if that takes too long */
     async connected(): Promise<undefined> {
       if (!socket.connected) {
         connection ??= new Promise<void>((resolve) => socket.once('connect', resolve)).finally(
@@ -50,7 +50,7 @@ export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
       }
     },
 
-    /** Waits for something, unless too many calls do already. @throws Unavailable */
+    /** Waits for something, unless too many calls already do. @throws Unavailable */
     async queue<T>(wait: () => Promise<T>): Promise<T> {
       if (waiting >= longestQueue) {
         throw new Unavailable('Too many calls')
@@ -61,9 +61,9 @@ export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
     },
 
     /**
-     * A call that fails with the connection, where Socket.IO would keep it waiting for ever.
+     * Makes a call that fails if the connection is lost. Socket.IO would leave it pending forever.
      *
-     * @throws Unavailable with `data.comesBack`, unless the app has hung up
+     * @throws Unavailable with `data.comesBack`, unless the app disconnected
      */
     send<T>(call: () => Promise<T>): Promise<T> {
       return new Promise((resolve, reject) => {
@@ -78,7 +78,7 @@ export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
     }
   }
 
-  /** At once, and ever slower if it is sent away again. */
+  /** Reconnects at once; if the server disconnects it again, after growing delays. */
   function comeBack(): void {
     if (clock.elapsed() - connectedAt > steadyAfter) {
       falls = 0
@@ -90,7 +90,7 @@ export function socketLink(socket: Socket, clock: Timers, signIn: () => void) {
     connectedAt = clock.elapsed()
     link.signInAnew()
   })
-  // Socket.IO comes back by itself unless it was sent away, or the app disconnected
+  // Socket.IO reconnects by itself, unless the server or the app disconnected
   socket.on('disconnect', (reason: string) => {
     link.token = undefined
 

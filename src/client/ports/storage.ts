@@ -3,15 +3,15 @@ import type { Kept } from '../core.js'
 import type { Clock } from '../options.js'
 import { ignored, inTime } from './clock.js'
 
-export const storagePatience = 1000 // ms: some storages never answer
+export const storageTimeout = 1000 // ms: some storages never answer
 
 export type SessionStorage = ReturnType<typeof sessionStorage>
 
 /**
- * Keeps a session in an item of a Feathers storage. Where there is none, and while that fails (full, forbidden, no
- * answer), in memory, which then counts for more than what is stored.
+ * Keeps a session in an item of a Feathers storage. Without a storage, or while it fails (full, blocked, unresponsive),
+ * keeps it in memory, which then takes precedence.
  *
- * @param onFault The storage has failed
+ * @param onFault Called when the storage fails
  */
 export function sessionStorage(
   storage: Storage | false | undefined,
@@ -20,11 +20,11 @@ export function sessionStorage(
   onFault: (error: unknown) => void = ignored
 ) {
   let memory: Kept | undefined
-  let isAhead = false // of the storage, which is slow, or failed
-  let isProven = false // Some storages take everything, and keep nothing
+  let isAhead = false // whether memory is newer than the storage, which is slow or failed
+  let isProven = false // whether the storage has kept anything: some accept everything and keep nothing
   let stuck: Error | undefined
 
-  /** @throws what the storage throws; while it does not answer, at once */
+  /** @throws The storage's error, or at once while an earlier call is still unanswered */
   async function ask(method: keyof Storage, value?: string): Promise<unknown> {
     let isDone = false
 
@@ -40,7 +40,7 @@ export function sessionStorage(
       }
 
       work.then(done, done)
-      return await inTime(clock, work, storagePatience)
+      return await inTime(clock, work, storageTimeout)
     } catch (error) {
       if (!isDone) {
         stuck = error as Error
@@ -62,17 +62,17 @@ export function sessionStorage(
           }
         }
       } catch {
-        // What we know is as good
+        // Uses the copy in memory
       }
 
       return memory
     },
 
     /**
-     * @param kept `undefined`: nothing any more
-     * @param from The key of what this replaces
-     * @returns what counts from now on. Where it can't be replaced, that is what is stored, which can be repeated under
-     * its key: another would be taken for a reuse after a restart
+     * @param kept `undefined` to erase
+     * @param from The key of the session that this replaces
+     * @returns The session to use from now on. If the stored one can't be replaced, that is the stored one: its refresh
+     *   can be repeated under its key, but after a restart it would count as a reuse if its successor had been used
      */
     async write(kept?: Kept, from?: string): Promise<Kept | undefined> {
       memory = kept
@@ -103,7 +103,7 @@ export function sessionStorage(
             }
           }
         } catch {
-          // It lasts as long as the app
+          // Kept in memory, for as long as the app runs
         }
       }
 
@@ -112,7 +112,7 @@ export function sessionStorage(
   }
 }
 
-/** What is no session is none. */
+/** The session in a stored text; undefined for anything else. */
 function parse(text: unknown): Kept | undefined {
   try {
     const { key, refreshToken } = JSON.parse(text as string)

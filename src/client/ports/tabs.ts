@@ -3,19 +3,19 @@ import type { Clock } from '../options.js'
 import { ignored } from './clock.js'
 import { isPage, newKey, platform, type Channel } from './platform.js'
 
-const longestLock = 5000 // ms: a tab that hangs keeps its lock
-const patience = 500 // ms until a message that was sent has come
+const longestLock = 5000 // ms to wait for the lock, which a tab that hangs never releases
+const longestDelivery = 500 // ms for a message to arrive
 
 export type Tabs = ReturnType<typeof otherTabs>
 
 /**
  * The tabs of a browser that share a storage.
  *
- * @param name Of the item in the storage, too
- * @param onNews Another tab has told something
+ * @param name The name of the item in the storage, of the channel and of the lock
+ * @param onNews Called with each message from another tab
  */
 export function otherTabs(name: string, clock: Clock, onNews: (news: News) => void) {
-  // Two, since a channel does not hear itself
+  // Two channels, because a channel doesn't receive its own messages
   let inbox = open(name)
   const outbox = inbox && open(name)
 
@@ -25,11 +25,11 @@ export function otherTabs(name: string, clock: Clock, onNews: (news: News) => vo
         // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
         outbox?.postMessage(news)
       } catch {
-        // What a hook of the app made of the answer can't be sent: the others ask by themselves
+        // A hook of the app put something into the answer that can't be cloned. The other tabs refresh by themselves
       }
     },
 
-    /** Waits until something was heard, though not for long. @returns whether it was */
+    /** Waits briefly for a message. Returns whether it came. */
     async hears(isHeard: (data?: unknown) => boolean): Promise<boolean> {
       const channel = inbox
 
@@ -43,19 +43,19 @@ export function otherTabs(name: string, clock: Clock, onNews: (news: News) => vo
             resolve(isThere)
           }
           const listen = ({ data }: { data?: unknown }) => isHeard(data) && end(true)
-          const timer = clock.setTimeout(() => end(false), patience)
+          const timer = clock.setTimeout(() => end(false), longestDelivery)
 
           channel.addEventListener('message', listen)
         })
       )
     },
 
-    /** Does something in one tab at a time; past a time limit anyway, which the service tolerates. */
+    /** Runs `work` in one tab at a time. After a time limit it runs anyway, which the service tolerates. */
     async oneAtATime(work: () => Promise<void>): Promise<void> {
       const locks = isPage && platform.navigator?.locks
       let running: Promise<void> | undefined
 
-      // What was told has gone out before the next tab asks what there was
+      // All messages of this tab are delivered before the next one gets its turn
       const run = () => (running ??= catchUp().then(work).then(catchUp))
 
       await (locks
@@ -71,14 +71,14 @@ export function otherTabs(name: string, clock: Clock, onNews: (news: News) => vo
     }
   }
 
-  /** Waits until all that other tabs have told before is heard. */
+  /** Waits until all earlier messages have been delivered. */
   async function catchUp(): Promise<void> {
     const fence = newKey()
 
     tabs.tell(fence)
 
     if (!(await tabs.hears((data) => data === fence))) {
-      inbox = undefined // it is deaf
+      inbox = undefined // the channel doesn't work
     }
   }
 

@@ -1,12 +1,12 @@
 import type { AuthenticationClientOptions } from '@feathersjs/authentication-client'
 
-/** Sends a call, over HTTP with an access token. */
+/** Sends a call; over HTTP, with an access token. */
 export type Send<T> = (token?: string) => Promise<T>
 
-/** Has a call made by the client, which may wait, and may repeat it. @param isSafe It changes nothing (RFC 9110 §9.2.1) */
+/** Lets the client make a call, delay it or repeat it. @param isSafe Whether it changes nothing (RFC 9110 §9.2.1) */
 export type Pass = <T>(send: Send<T>, isSafe?: boolean) => Promise<T>
 
-/** In the query of a call: who hears of its failure before the hooks of the app do. Neither transport sends symbols. */
+/** In the query of a call: a function that gets its error before the app's hooks do. Transports don't send symbols. */
 export const onFailure = Symbol('onFailure')
 
 interface Query {
@@ -20,7 +20,7 @@ type Request = (
 ) => Promise<unknown>
 type Emit = (...args: unknown[]) => Promise<unknown>
 
-/** The narrow waist of the official transports, below all hooks: each call goes through one of these. */
+/** The official transports' lowest methods, below all hooks: each call goes through one of them. */
 interface Transport {
   connection?: unknown
   /** @feathersjs/rest-client */
@@ -29,7 +29,7 @@ interface Transport {
   send?: Emit
 }
 
-/** Has the calls of a service made by `pass`. */
+/** Sends all calls of a service through `pass`. */
 export function guardTransport(
   service: object,
   pass: Pass,
@@ -72,7 +72,7 @@ export function guardTransport(
   }
 }
 
-/** Tells of a failure at once. */
+/** Reports a failure to `onFailure` in the query. */
 function watched<T>(call: Promise<T>, query?: Query | null): Promise<T> {
   call.catch((error) => query?.[onFailure]?.(error))
   return call
