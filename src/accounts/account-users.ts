@@ -4,22 +4,22 @@ import { durable, reach } from '../refresh-token/internal.js'
 import { LinkRefused, digestOf, matches, maxTries, newToken, type StoredLink } from './link-token.js'
 import type { Job } from './outbox/job.js'
 
-/** An address that an account had, whose owner may take the change back. */
+/** A previous address of an account. Its owner may revert the change. */
 export interface FormerEmail extends StoredLink {
   email: string
-  /** The other ways in that the account had then. */
+  /** The other ways to sign in that the account had at the time. */
   waysIn: Document
 }
 
-/** A mail about a change, stored in the same update as the change, until it is in the outbox. */
+/** A mail about a change. Stored in the same update as the change, until it is in the outbox. */
 export interface Notice extends Job {
   _id: ObjectId
 }
 
-/** What is stored about an account, besides what the app stores. */
+/** The fields that accounts by mail add to a user document. */
 export interface AccountFields {
   emailVerified?: boolean
-  /** The address that is to take the place of the present one, once it is verified. */
+  /** The address that replaces the current one once it is verified. */
   pendingEmail?: string
   passwordReset?: StoredLink & { email: string; password: string }
   emailVerification?: StoredLink & { email: string }
@@ -33,10 +33,10 @@ export interface AccountUser extends Document, AccountFields {
   disabled?: boolean
 }
 
-/** The fields that nobody is shown. */
+/** The fields that are never shown. */
 export const hiddenFields = ['passwordReset', 'emailVerification', 'formerEmails', 'notices'] as const
 
-/** The fields by which users are looked up; each needs an index of those documents that have it. */
+/** The fields that users are looked up by. Each needs a partial index. */
 export const indexedFields = [
   'passwordReset.id',
   'emailVerification.id',
@@ -45,17 +45,17 @@ export const indexedFields = [
   'notices._id'
 ] as const
 
-/** The fields with ways in, besides the password: linked OAuth accounts and further factors. */
+/** The fields with other ways to sign in than the password: linked OAuth accounts and further factors. */
 export const waysIn = ['identities', 'factors', 'recoveryCodes', 'passkeys']
 
-/** What somebody who claimed an address before its owner may have left on the account. */
+/** The fields that somebody who claimed an address before its owner may have set on the account. */
 const leftBehind = [...waysIn, 'pendingEmail', 'emailVerification', 'passwordReset', 'formerEmails']
 
 export interface AccountUsersOptions {
   authentication: AuthenticationService
-  /** Of the unique index on the address. */
+  /** The collation of the unique index on the address. */
   collation?: CollationOptions | undefined
-  /** Whether a token of another package has a hash that it stored. */
+  /** Whether a token of another package matches a hash stored by that package. */
   matchesPrevious?: ((token: string, hash: string) => Promise<boolean>) | undefined
   /** ms since 1970 */
   now: () => number
@@ -63,7 +63,7 @@ export interface AccountUsersOptions {
 
 type LinkField = 'passwordReset' | 'emailVerification'
 
-/** The user documents, as far as accounts by mail are concerned. Each change is one atomic update. */
+/** The user documents, for accounts by mail. Each change is one atomic update. */
 export class AccountUsers {
   readonly #authentication: AuthenticationService
   readonly #collation: CollationOptions | undefined
@@ -109,12 +109,12 @@ export class AccountUsers {
     return String(user[this.emailField])
   }
 
-  /** A value that is another one as soon as the password is; never tells the hash. */
+  /** A value that changes with the password, and doesn't reveal the hash. */
   passwordDigest(user: AccountUser): string {
     return digestOf(user[this.passwordField])
   }
 
-  /** What others may know of a user: without password, sessions, links and ways in. */
+  /** A user without password, sessions, links and other ways to sign in. */
   shown(user: Document): Document {
     const kept = [this.#authentication.settings.sessionsField, this.passwordField, ...hiddenFields, ...waysIn]
 
@@ -122,7 +122,7 @@ export class AccountUsers {
   }
 
   async byEmail(email: string): Promise<AccountUser | null> {
-    // The collation may find addresses that differ in more than case. A mail goes to the stored address only
+    // The collation may match addresses that differ in more than case, so mail is only sent to the stored address
     return this.#find({ [this.emailField]: { $in: inAnyCase(email) } }, this.#collation)
   }
 
@@ -134,21 +134,21 @@ export class AccountUsers {
     return this.#find({ [`${field}.id`]: id })
   }
 
-  /** Whether an address is one that its owner may still take back. */
+  /** Whether an address is a previous one that its owner may still restore. */
   async isKept(email: string): Promise<boolean> {
     const isSame = { $in: inAnyCase(email) }
     const isLive = { email: isSame, expiresAt: { $gt: new Date(this.now()) } }
-    // By itself, $elemMatch would not use the index
+    // $elemMatch alone would not use the index
     const kept = { 'formerEmails.email': isSame, formerEmails: { $elemMatch: isLive } }
 
     return (await this.#find(kept)) !== null
   }
 
   /**
-   * Gives a link another token: at each attempt to mail it, since no token is stored that could be mailed again.
+   * Gives a link a new token. Each attempt to mail the link needs one, because only hashes of tokens are stored.
    *
-   * @param link What is stored of it besides
-   * @returns The token; undefined if a newer link has taken its place
+   * @param link What else to store about the link
+   * @returns The token; undefined if a newer link has replaced this one
    */
   async issue(
     user: AccountUser,
@@ -180,7 +180,7 @@ export class AccountUsers {
   }
 
   /**
-   * Checks a link that was found by its id. A wrong token is counted; the fifth makes the link void.
+   * Checks the token of a link that was found by its id. Wrong tokens are counted; the fifth invalidates the link.
    *
    * @throws LinkRefused
    */
@@ -211,22 +211,22 @@ export class AccountUsers {
     )
   }
 
-  /** The conditions under which a link that was checked may still be used. */
+  /** The conditions for the update that uses a link which has been checked. */
   usable(field: LinkField, link: StoredLink): Document {
     return { [`${field}.id`]: link.id, [`${field}.tries`]: { $lt: maxTries }, disabled: { $ne: true } }
   }
 
-  /** One conditional update, which ends no session. Returns whether it was made. */
+  /** One conditional update that ends no sessions. Returns whether it matched. */
   async update(user: AccountUser, condition: Document, update: Document): Promise<boolean> {
     const users = await this.collection()
     const { matchedCount } = await users.updateOne({ _id: user._id, ...condition }, update, durable)
 
-    // What is in memory here must not answer once this has been answered
+    // Later calls must not get the cached user
     this.#authentication.live.cache.forget(this.idOf(user))
     return matchedCount === 1
   }
 
-  /** One conditional update that ends all sessions of the user. Returns whether it was made. */
+  /** One conditional update that ends all sessions of the user. Returns whether it matched. */
   async updateAndEndSessions(user: AccountUser, condition: Document, update: Document): Promise<boolean> {
     const ended = await this.#authentication.sessions.endAll(this.idOf(user), 'password', {
       update,
@@ -237,8 +237,8 @@ export class AccountUsers {
   }
 
   /**
-   * What is unset when the owner of an address proves it. On an account whose address nobody had proved before, that is
-   * all that others may have left there, so that nobody can wait in it for the owner.
+   * The fields to unset when the owner of an address verifies it. If nobody had verified it before, somebody else may
+   * have created the account, so everything that would let them in is removed.
    */
   proved(user: AccountUser): Document {
     const fields = user.emailVerified ? [] : [this.passwordField, ...leftBehind]
@@ -254,7 +254,7 @@ export class AccountUsers {
     }
   }
 
-  /** Takes notices off user documents, once `add` has put each into the outbox. */
+  /** Moves notices from user documents to the outbox: removes each once `add` has added it. */
   async takeNotices(add: (notice: Notice) => Promise<void>): Promise<void> {
     const users = await this.collection()
     const found = users.find({ 'notices._id': { $exists: true } }, { projection: { notices: 1 }, limit: 100 })
@@ -287,5 +287,5 @@ export class AccountUsers {
   }
 }
 
-/** As it was typed, and in lower case, as most apps store it. */
+/** An address as it was typed, and in lower case, as most apps store it. */
 const inAnyCase = (email: string): string[] => [...new Set([email, email.toLowerCase()])]

@@ -15,24 +15,24 @@ import { SignInCodes, type LimitGuesses } from './sign-in-codes.js'
 
 export interface AccountsByMailOptions {
   authentication: AuthenticationService
-  /** Whom mails are from: `Example <hello@example.com>`. */
+  /** The sender of mails: `Example <hello@example.com>`. */
   from: string
-  /** The page that links lead to, without a fragment. Never taken from a request. */
+  /** The URL that links lead to, without a fragment. Never taken from a request. */
   url: string
   deliver: Deliver
-  /** Templates in place of ours, by kind. */
+  /** Templates that replace the default ones, by kind. */
   templates?: Partial<MailTemplates>
-  /** Of the unique index on the address. */
+  /** The collation of the unique index on the address. */
   collation?: CollationOptions
-  /** Whether a token of another package, whose links were imported, has a hash that it stored. */
+  /** Whether a token of another package, whose links were imported, matches a hash stored by that package. */
   matchesPrevious?: (token: string, hash: string) => Promise<boolean>
   /**
-   * Whether an address may be mailed what somebody asked for; any may, by default. Whoever asked is not told.
+   * Whether a requested mail may be sent to an address; always, by default. The requester doesn't learn the answer.
    *
-   * @param isOwn Whether that was somebody who was signed in to the account
+   * @param isOwn Whether the requester was signed in to the account
    */
   mayMail?: (address: string, isOwn: boolean) => Promise<boolean>
-  /** Limits the wrong codes for an address, over all codes; by default only those of each code are. */
+  /** Limits wrong codes per address, across all its codes. By default, only the guesses at each code are limited. */
   limitGuesses?: LimitGuesses
   /** The clock: ms since 1970. */
   now?: () => number
@@ -40,7 +40,7 @@ export interface AccountsByMailOptions {
   warn?: (sentence: string) => void
 }
 
-/** Accounts by mail: proofs of addresses, ways back in, codes that sign in, and the outbox that sends all that. */
+/** Accounts by mail: email verification, password resets, sign-in codes, and the outbox that sends the mails. */
 export class AccountsByMail {
   readonly users: AccountUsers
   readonly outbox: Outbox
@@ -78,7 +78,7 @@ export class AccountsByMail {
     })
 
     const { users, outbox, composer } = this
-    // At the first attempt only: further ones are for the same mail
+    // Asked at the first attempt only: the others are for the same mail
     const mayMail: MayMail = async ({ attempts, by }, address, user) =>
       attempts > 1 || allows(address.toLowerCase(), by !== undefined && by === users.idOf(user))
 
@@ -107,19 +107,19 @@ export class AccountsByMail {
     }
   }
 
-  /** Makes the indexes by which links are found, and begins to send. */
+  /** Creates the indexes that links are found by, and starts sending. */
   async start(): Promise<void> {
     await this.users.makeIndexes()
     this.outbox.start()
   }
 
-  /** Mails a link to the address that a user wants, and tells the present one. */
+  /** Mails a link to a user's pending address, and notifies the current one. */
   async askForChange(userId: string): Promise<void> {
     await this.emailChanges.announce(userId)
     await this.emailVerifications.ask({ userId })
   }
 
-  /** Tells a user of a sign-in from a new device. */
+  /** Mails a user about a sign-in from a new device. */
   async tellOfDevice(userId: string, device: string, at: Date): Promise<void> {
     const time = `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 

@@ -20,15 +20,15 @@ export interface AccountsOptions extends Omit<
   AccountsByMailOptions,
   'authentication' | 'deliver' | 'matchesPrevious'
 > {
-  /** The URL of an SMTP server, or a function that delivers. */
+  /** The URL of an SMTP server, or a function that delivers mail. */
   smtp: string | Deliver
-  /** Throws a BadRequest if a user may not choose a password. */
+  /** Throws a BadRequest for a password that a user may not choose. */
   checkPassword?: (password: string, user: AccountUser) => Promise<void> | void
   /** Called when an account has been changed by a link. */
   report?: (change: AccountChange) => void
 }
 
-/** What the local strategy of Feathers does with passwords. */
+/** The parts of Feathers' local strategy that hash and verify passwords. */
 interface Passwords {
   hashPassword(password: string, params: Params): Promise<string>
   comparePassword(entity: object, password: string): Promise<unknown>
@@ -50,8 +50,8 @@ const check = {
 }
 
 /**
- * Adds accounts by mail to an app: the services `password-resets`, `email-verifications` and, if `email-code` is among
- * the strategies, `sign-in-codes`, with hooks for the users service. Configure it after the users service.
+ * Adds accounts by mail to an app: hooks for the users service, and the services `password-resets`,
+ * `email-verifications` and, with the strategy `email-code`, `sign-in-codes`. Configure it after the users service.
  *
  * @throws ConfigurationError unless the app has the AuthenticationService of moult
  */
@@ -146,7 +146,7 @@ export const accountsByMail =
     })
   }
 
-/** Authenticates calls that bring a token, and lets others pass. */
+/** Authenticates calls with a token, and lets others pass. */
 function authenticateIfAsked() {
   const authenticated = authenticate('jwt')
 
@@ -154,13 +154,13 @@ function authenticateIfAsked() {
     context.params.authentication ? authenticated(context, next) : next()
 }
 
-/** Nobody is sent events of these services. */
+/** Suppresses Feathers' events of these services. */
 async function withoutEvent(context: HookContext, next: NextFunction): Promise<void> {
   context.event = null
   await next()
 }
 
-/** Validates data of clients. @throws BadRequest */
+/** Validates data from clients. @throws BadRequest */
 const checked =
   (checks: Partial<Record<string, (data: unknown) => unknown>>) =>
   async ({ id, method, data, params }: HookContext, next: NextFunction) => {

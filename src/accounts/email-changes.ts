@@ -19,9 +19,9 @@ export interface EmailChangesOptions {
   composer: Composer
 }
 
-const mostFormer = 10 // changes of address in a week: more than anybody makes
+const mostFormer = 10 // changes of address in a week: nobody needs more
 
-/** Changes of address, which the owner of the old one is told of and can take back. */
+/** Changes of address. The owner of the old address is notified, and can revert the change. */
 export class EmailChanges {
   readonly #users: AccountUsers
   readonly #outbox: EmailChangesOptions['outbox']
@@ -33,7 +33,7 @@ export class EmailChanges {
     this.#composer = composer
   }
 
-  /** Tells the present address of a user about the one that is to take its place. */
+  /** Notifies the current address of a user about the pending one. */
   async announce(userId: string): Promise<void> {
     await this.#outbox.add({ kind: 'email-changing', userId }, lives.notice)
   }
@@ -48,7 +48,7 @@ export class EmailChanges {
         })
   }
 
-  /** To the old address of an account: with a link that takes the change back, if that address was verified. */
+  /** The mail to the old address; with a link that reverts the change, if that address was verified. */
   async mailOfChange(job: StoredJob): Promise<Mail | undefined> {
     const { id, ...addresses } = job.data as { id?: string; oldEmail: string; newEmail: string }
     const user = await this.#users.byId(job.userId!)
@@ -67,7 +67,7 @@ export class EmailChanges {
     })
   }
 
-  /** Undefined if the change has been taken back already. */
+  /** A new token of the link; undefined if the change has already been reverted. */
   async #issue(user: AccountUser, id: string): Promise<string | undefined> {
     const { token, hash } = newToken()
     const isThere = await this.#users.update(
@@ -80,10 +80,10 @@ export class EmailChanges {
   }
 
   /**
-   * Puts the pending address in the place of the old one.
+   * Replaces the address with the pending one.
    *
-   * @param condition What the document has to be like, `pendingEmail` included
-   * @returns Whether it did: not if the address has been taken meanwhile
+   * @param condition What the document must match, including `pendingEmail`
+   * @returns Whether it did; false if the address has been taken in the meantime
    */
   async confirm(user: AccountUser, condition: Document & { pendingEmail: string }): Promise<boolean> {
     const { pendingEmail } = condition
@@ -98,7 +98,7 @@ export class EmailChanges {
     return this.#users.update(user, condition, { $set, $unset, $push }).catch(refusedIfTaken)
   }
 
-  /** Whether another former address can be kept. None is dropped for it: its owner may still take the change back. */
+  /** Whether another former address fits. None is dropped to make room: its owner may still revert the change. */
   async #hasRoom({ formerEmails = [], ...user }: AccountUser): Promise<boolean> {
     const now = new Date(this.#users.now())
     const over = { expiresAt: { $lte: now } }
@@ -111,9 +111,9 @@ export class EmailChanges {
   }
 
   /**
-   * The update that changes the address of a user. The old one is remembered for a while, and told.
+   * The update that changes the address of a user. The old one is kept for a while, and notified.
    *
-   * @param tellsNew Whether the new one is told, too: its owner has not asked for the change
+   * @param tellsNew Whether to notify the new address too, because its owner didn't ask for the change
    */
   updateTo(
     user: AccountUser,
@@ -143,7 +143,7 @@ export class EmailChanges {
     return {
       $set: { [users.emailField]: newEmail, emailVerified: true },
       $push: {
-        // Who owns an address that was never verified may be a stranger, who must not get a way in
+        // An address that was never verified may belong to a stranger, who must not get into the account
         ...(user.emailVerified && { formerEmails: former }),
         notices: {
           $each: [
@@ -156,8 +156,8 @@ export class EmailChanges {
   }
 
   /**
-   * Takes a change of address back, and any later ones: puts back the old address and the ways in of then, ends all
-   * sessions, and voids the password, which a reset by mail to the old address replaces.
+   * Reverts a change of address and any later ones: restores the old address and the ways to sign in of that time, ends
+   * all sessions, and removes the password. A reset by mail to the old address sets a new one.
    *
    * @throws LinkRefused
    */
@@ -188,7 +188,7 @@ export class EmailChanges {
             passwordReset: '',
             ...Object.fromEntries(added)
           },
-          // Later ones may be addresses of whoever took the account over
+          // Later addresses may belong to the attacker
           $push: { formerEmails: { $each: [], $slice: index } }
         }
       )

@@ -20,14 +20,14 @@ const requestSchema = Type.Object(
 )
 const checkRequest = checkedBy(requestSchema)
 
-/** Signs in with a code from a mail, and the id that whoever asked for it got: `{ strategy: 'email-code', id, code }`. */
+/** Signs in with a code from a mail and the id from the request for it: `{ strategy: 'email-code', id, code }`. */
 export class EmailCodeStrategy extends AuthenticationBaseStrategy {
   declare authentication: AuthenticationService
   /** The schema of its requests. */
   readonly requestSchema: TObject = requestSchema
   readonly #codes: () => SignInCodes
 
-  /** @param codes Asked for at a sign-in, since it needs the authentication service that this is registered at */
+  /** @param codes Called at each sign-in: the codes need the authentication service, which doesn't exist here yet */
   constructor(codes: () => SignInCodes) {
     super()
     this.#codes = codes

@@ -18,10 +18,10 @@ export interface EmailVerificationsOptions {
   changes: EmailChanges
 }
 
-/** What came of a link: the address was verified, or took the place of the old one. */
+/** The outcome of using a link: the address was verified, or replaced the old one. */
 export type Verified = { user: AccountUser; outcome: 'verified' | 'changed' }
 
-/** Proofs of addresses: of new accounts, and of those that an account is to change to. */
+/** Verifies the addresses of new accounts, and the new addresses of existing ones. */
 export class EmailVerifications {
   readonly #users: AccountUsers
   readonly #outbox: EmailVerificationsOptions['outbox']
@@ -38,7 +38,7 @@ export class EmailVerifications {
   }
 
   /**
-   * Asks for a mail with a link: to an address, if an account has it and it is not verified, or to the pending or
+   * Requests a mail with a link: to an address, if it is the unverified one of an account, or to the pending or
    * unverified address of a user.
    */
   async ask(whose: { email: string } | { userId: string }): Promise<void> {
@@ -53,14 +53,14 @@ export class EmailVerifications {
     )
   }
 
-  /** What a new account has, so that the mail that verifies its address is sent in any case. */
+  /** The fields of a new account. They include the mail that verifies its address, which is therefore never lost. */
   ofNewAccount(userId: string): { emailVerified: false; notices: Notice[] } {
     const notice = { _id: new ObjectId(), kind: 'verify-email', userId, data: { id: newLinkId() } }
 
     return { emailVerified: false, notices: [notice] }
   }
 
-  /** Sends that mail at once, or tells the owner of an address that somebody tried to sign up with it. */
+  /** Sends that mail at once; or tells the owner of a taken address that somebody tried to sign up with it. */
   async askForSignUp(email: string, { notices }: { notices: Notice[] }, isTaken: boolean): Promise<void> {
     const [{ _id, ...verify }] = notices as [Notice]
     const job = isTaken ? { kind: 'already-registered', email } : verify
@@ -68,7 +68,7 @@ export class EmailVerifications {
     await this.#outbox.add(job, lives.notice, _id)
   }
 
-  /** The mail of a request; undefined if nobody is to get one. */
+  /** The requested mail; undefined if there is none to send. */
   async mail(job: StoredJob): Promise<Mail | undefined> {
     const { email, userId } = job
     const user = await (email === undefined ? this.#users.byId(userId!) : this.#users.byEmail(email))
@@ -88,14 +88,14 @@ export class EmailVerifications {
     return this.#link(user, target, job)
   }
 
-  /** The mail to the owner of an address that is taken. */
+  /** The mail to the owner of a taken address. */
   async mailOfTaken(job: StoredJob): Promise<Mail | undefined> {
     const owner = await this.#users.byEmail(job.email!)
 
     return owner ? this.#alreadyRegistered(owner, job) : undefined
   }
 
-  /** Which address of a user a link is to prove. */
+  /** The address of a user that a link should verify. */
   #target(user: AccountUser, asked: string | undefined): string | undefined {
     const unverified = user.emailVerified ? undefined : this.#users.emailOf(user)
 
@@ -114,7 +114,7 @@ export class EmailVerifications {
     const { data, createdAt } = job
     const id = String(data!.id)
 
-    // Before the link is issued: one that is not mailed must not take the place of one that was
+    // Before the link is issued: a link that isn't mailed must not replace one that was
     if (!(await this.#mayMail(job, target, user))) {
       return undefined
     }
@@ -135,11 +135,11 @@ export class EmailVerifications {
   }
 
   /**
-   * Verifies the address that a link was mailed to. It counts for the user of the account only: a click of the owner of
-   * the address must not serve somebody who claimed it.
+   * Verifies the address that a link was mailed to. Only the user of the account can do that: if the owner of the
+   * address clicks the link, that must not help somebody else who claimed it.
    *
-   * @param isUser Whether the caller is the user: signed in, or in possession of the password
-   * @throws LinkRefused; NotAuthenticated if the caller is not
+   * @param isUser Whether the caller is the user, either signed in or with the password
+   * @throws LinkRefused; NotAuthenticated if the caller is not the user
    */
   async use(id: string, token: string, isUser: (user: AccountUser) => Promise<boolean>): Promise<Verified> {
     const users = this.#users

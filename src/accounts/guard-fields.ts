@@ -8,8 +8,8 @@ type Json = Record<string, unknown>
 const ours = [...hiddenFields, 'emailVerified', 'pendingEmail']
 
 /**
- * Around all methods of the users service of an app: removes what nobody is shown from answers and events, and refuses
- * calls of clients that write what only a link in a mail may change, or ask about what is hidden.
+ * Around all methods of an app's users service: removes hidden fields from answers and events. Refuses calls of clients
+ * that query hidden fields, or write fields that only a link in a mail may change.
  *
  * @throws BadRequest
  */
@@ -30,7 +30,7 @@ export const guardFields = () => async (context: HookContext, next: NextFunction
   }
 }
 
-/** Which of some fields data or a query names, at any depth: as keys, below operators, or in `$select`. */
+/** The fields, of those given, that data or a query names at any depth: as keys, below operators, or in `$select`. */
 function namedIn(value: unknown, fields: readonly string[]): string[] {
   const isNamed = (name: unknown) =>
     typeof name === 'string' && fields.some((field) => name === field || name.startsWith(`${field}.`))

@@ -1,4 +1,4 @@
-/** What this service takes of accounts by mail beyond the public API. It is not among the package's `exports`. */
+/** What this service uses of accounts by mail beyond the public API. Not among the package's `exports`. */
 export { AccountsByMail } from './accounts-by-mail.js'
 export { hiddenFields, indexedFields, type Notice } from './account-users.js'
 export { EmailCodeStrategy } from './email-code-strategy.js'

@@ -1,5 +1,5 @@
 import type { AccountUser } from './account-users.js'
 import type { StoredJob } from './outbox/job.js'
 
-/** Whether an address may be mailed what a job asks for about a user, or has had too many mails. */
+/** Whether the mail of a job may be sent to an address, or the address has had too many mails. */
 export type MayMail = (job: StoredJob, address: string, user: AccountUser) => Promise<boolean>

@@ -15,7 +15,7 @@ export interface PasswordResetsOptions {
   mayMail: MayMail
 }
 
-/** Ways back in by mail. */
+/** Password resets by mail. */
 export class PasswordResets {
   readonly #users: AccountUsers
   readonly #outbox: PasswordResetsOptions['outbox']
@@ -30,7 +30,7 @@ export class PasswordResets {
   }
 
   /**
-   * Asks for a mail with a link: the same work whoever has that address, if anybody.
+   * Requests a mail with a link. Takes the same work whether or not an account has that address.
    *
    * @param by The id of the signed-in user who asks
    */
@@ -41,12 +41,12 @@ export class PasswordResets {
     )
   }
 
-  /** The mail of a request; undefined if nobody is to get one. */
+  /** The requested mail; undefined if there is none to send. */
   async mail(job: StoredJob): Promise<Mail | undefined> {
     const { email, data, createdAt } = job
     const user = await this.#users.byEmail(email!)
 
-    // Before the link is issued: one that is not mailed must not take the place of one that was
+    // Before the link is issued: a link that isn't mailed must not replace one that was
     if (!user || user.disabled || !(await this.#mayMail(job, this.#users.emailOf(user), user))) {
       return undefined
     }
@@ -68,14 +68,14 @@ export class PasswordResets {
     return { _id: new ObjectId(), kind: 'password-changed', email, userId }
   }
 
-  /** To the address of then: whoever changed the password may have changed that, too. */
+  /** The mail to the address at the time of the change: an attacker may have changed the address since. */
   async mailOfChange(job: StoredJob): Promise<Mail | undefined> {
     const user = await this.#users.byId(job.userId!)
 
     return user?.disabled ? undefined : this.#composer.compose('password-changed', job.email!, job, user, {})
   }
 
-  /** A link that lets a user choose a new password, for whoever can hand it over. */
+  /** A link that lets a user choose a new password, for an operator to hand over. */
   async link(user: AccountUser): Promise<string> {
     return (await this.#issue(user, newLinkId(), new Date(this.#users.now())))!
   }
@@ -85,7 +85,7 @@ export class PasswordResets {
       id,
       askedAt,
       expiresAt: new Date(this.#users.now() + lives.passwordReset),
-      // It is void once either is another one
+      // The link is invalid once either has changed
       email: this.#users.emailOf(user),
       password: this.#users.passwordDigest(user)
     })
@@ -94,11 +94,10 @@ export class PasswordResets {
   }
 
   /**
-   * Sets a new password, and ends all sessions. Of many uses of a link at once, one succeeds. Whoever uses it has proved
-   * the address.
+   * Sets a new password, ends all sessions, and verifies the address. Of many concurrent uses of a link, one succeeds.
    *
-   * @param hash Hashes the new password, once the link and the password have been checked
-   * @returns The user whose password it is, as it was before
+   * @param hash Hashes the new password; called once the link has been checked
+   * @returns The user as it was before
    * @throws LinkRefused
    */
   async use(id: string, token: string, hash: (user: AccountUser) => Promise<string>): Promise<AccountUser> {

@@ -3,13 +3,13 @@ import { durable } from '../refresh-token/internal.js'
 import type { AccountFields } from './account-users.js'
 import { digestOf, hashOf } from './link-token.js'
 
-/** What feathers-authentication-management stores on a user. Times are ms since 1970, or dates. */
+/** The fields that feathers-authentication-management stores on a user. Times are ms since 1970, or dates. */
 interface Previous {
   isVerified?: boolean
   verifyToken?: string | null
   verifyExpires?: number | Date | null
   verifyChanges?: Document | null
-  /** A hash, made as that of a password; with the option `reuseResetToken`, the token itself: `<user id>___<random>`. */
+  /** A hash like that of a password; with the option `reuseResetToken`, the token itself: `<user id>___<random>`. */
   resetToken?: string | null
   resetExpires?: number | Date | null
 }
@@ -34,11 +34,11 @@ const fields = [
 ]
 
 /**
- * Moves what feathers-authentication-management stored on the users: who is verified, and the links that were mailed and
- * have not expired, which stay good. Their id is that of the user. It may be run again.
+ * Migrates what feathers-authentication-management stored on the users: who is verified, and the mailed links that
+ * haven't expired, which stay valid. The id of such a link is that of its user. May be run again.
  *
  * @param users The collection of the users
- * @returns How many users were moved
+ * @returns The number of migrated users
  */
 export async function moveManagedAccounts(
   users: Collection,

@@ -11,17 +11,17 @@ import type { MayMail } from './may-mail.js'
 import type { StoredJob } from './outbox/job.js'
 import type { Outbox } from './outbox/outbox.js'
 
-/** A code that was asked for. Useless to who reads it here: only whoever asked knows the id, which is stored as a hash. */
+/** A requested code. Useless to somebody who reads the database: the id is known to the requester only. */
 interface StoredCode {
-  /** Hash of the id. */
+  /** The hash of the id. */
   _id: string
-  /** Hash of the id and the code together. */
+  /** The hash of the id and the code together. */
   hash: string
   email: string
   tries: number
   expiresAt: Date
   usedAt?: Date
-  /** The account that the code was mailed to, and its password then; missing if it was mailed to nobody. */
+  /** The account that the code was mailed to, and a digest of its password then; missing if there was no account. */
   userId?: string
   password?: string
 }
@@ -34,13 +34,13 @@ export interface SignInCodesOptions {
   limitGuesses: LimitGuesses
 }
 
-/** Makes a guess at a code for an address, unless too many were wrong. A wrong one throws a 401. */
+/** Makes a guess at a code for an address, unless there were too many wrong ones. A wrong guess throws a 401. */
 export type LimitGuesses = (email: string, guess: () => Promise<void>) => Promise<void>
 
 const collectionName = 'signInCodes'
 const digits = 6
 
-/** Codes that sign in, mailed to an address and bound to whoever asked. */
+/** Codes to sign in with, mailed to an address and bound to the client that requested them. */
 export class SignInCodes {
   readonly #users: AccountUsers
   readonly #outbox: SignInCodesOptions['outbox']
@@ -57,7 +57,9 @@ export class SignInCodes {
     this.#limitGuesses = limitGuesses
   }
 
-  /** Asks for a code: the same work whoever has that address, if anybody. Returns the id that the code is good with. */
+  /**
+   * Requests a code, with the same work whether or not there is an account. Returns the id that the code works with.
+   */
   async ask(email: string): Promise<string> {
     const id = randomBytes(24).toString('base64url')
     const code = String(randomInt(10 ** digits)).padStart(digits, '0')
@@ -73,12 +75,12 @@ export class SignInCodes {
       },
       durable
     )
-    // In plain, until it is sent: it is of no use without the id
+    // In plain text until it is sent: it is useless without the id
     await this.#outbox.add({ kind: 'sign-in-code', email, data: { code, of: hashOf(id) } }, lives.code)
     return id
   }
 
-  /** The mail with a code; undefined if nobody is to get one. */
+  /** The mail with a code; undefined if there is none to send. */
   async mail(job: StoredJob): Promise<Mail | undefined> {
     const { email, data } = job
     const { code, of } = data as { code: string; of: string }
@@ -103,11 +105,11 @@ export class SignInCodes {
   }
 
   /**
-   * Uses a code: each try is counted before the code is compared, and of many right ones at once, one succeeds. Whoever
-   * has the code has proved the address.
+   * Uses a code, which also verifies the address. Each try is counted before the code is compared, and of many correct
+   * concurrent tries, one succeeds.
    *
-   * @returns The user, as it is stored now
-   * @throws Refused `invalid`; `expired` if it is late, used, or tried too often; `disabled`
+   * @returns The user as stored now
+   * @throws Refused `invalid`; `expired` if the code has expired, was used, or was tried too often; `disabled`
    */
   async use(id: string, code: string): Promise<AccountUser> {
     const codes = await this.#open()
@@ -142,7 +144,7 @@ export class SignInCodes {
     return this.#prove(await this.#owner(tried))
   }
 
-  /** @throws Refused `expired` if the password or the address is another one now; `disabled` */
+  /** @throws Refused `expired` if the password or the address has changed; `disabled` */
   async #owner({ userId, email, password }: StoredCode): Promise<AccountUser> {
     const user = userId === undefined ? null : await this.#users.byId(userId)
 
@@ -181,7 +183,7 @@ export class SignInCodes {
     return proved
   }
 
-  /** Opens the collection and makes its index; if that fails, the next call tries again. */
+  /** Opens the collection and creates its index. If that fails, the next call tries again. */
   #open(): Promise<Collection<StoredCode>> {
     this.#collection ??= this.#make()
 
@@ -195,7 +197,7 @@ export class SignInCodes {
     const users = (await this.#users.collection()) as unknown as Collection
     const codes = users.db.collection<StoredCode>(collectionName)
 
-    // Kept for another day, in which it is known to have expired
+    // Kept for another day, so that a late try is answered with `expired`
     await codes.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 24 * 60 * 60 })
     return codes
   }

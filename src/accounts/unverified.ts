@@ -1,6 +1,6 @@
 import { NotAuthenticated } from '@feathersjs/errors'
 
-/** 401 for a right password of a user whose address has not been verified. */
+/** 401 for the correct password of a user whose address has not been verified. */
 export class Unverified extends NotAuthenticated {
   declare readonly data: { reason: 'unverified' }
 

@@ -2,7 +2,7 @@ import type { HookContext } from '@feathersjs/feathers'
 import { ObjectId, type Document } from 'mongodb'
 import type { AccountsByMail } from './accounts-by-mail.js'
 
-/** Before users are created: stores the mail that verifies the address, together with the user. */
+/** Before a user is created: adds the mail that verifies the address to the stored user. */
 export const verifyNewUsers = (accounts: AccountsByMail) => async (context: HookContext) => {
   const withMail = (user: Document): Document => {
     const _id: unknown = user._id ?? new ObjectId()
@@ -13,7 +13,7 @@ export const verifyNewUsers = (accounts: AccountsByMail) => async (context: Hook
   context.data = Array.isArray(context.data) ? context.data.map(withMail) : withMail(context.data)
 }
 
-/** Before a client patches a user: the address that is asked for becomes pending, until it is verified. */
+/** Before a client patches a user: makes a new address pending until it is verified. */
 export const pendEmail = (accounts: AccountsByMail) => async (context: HookContext) => {
   const { [accounts.users.emailField]: email, ...rest } = context.data as Document
 
@@ -26,7 +26,7 @@ export const pendEmail = (accounts: AccountsByMail) => async (context: HookConte
   }
 }
 
-/** After that: mails a link to the pending address, and tells the present one. */
+/** After a patch: mails a link to the pending address, and notifies the current one. */
 export const mailPending = (accounts: AccountsByMail) => async (context: HookContext) => {
   if (context.params.provider && (context.data as Document).pendingEmail !== undefined) {
     await accounts.askForChange(String(context.id))

@@ -3,16 +3,16 @@ import type { CommonData, Mail, MailData, MailKind, MailTemplates } from './mail
 import { templates as ours } from './templates.js'
 
 export interface ComposerOptions {
-  /** As configured: `Example <hello@example.com>`. */
+  /** The configured sender: `Example <hello@example.com>`. */
   from: string
-  /** The page that links lead to. */
+  /** The URL that links lead to. */
   url: string
   templates?: Partial<MailTemplates> | undefined
-  /** What templates may know of a user. */
+  /** Removes the fields of a user that templates must not see. */
   shown: (user: Document) => Document
 }
 
-/** Makes mails of their data, by the templates. */
+/** Composes mails from templates and data. */
 export class Composer {
   readonly #from: string
   readonly #url: string
@@ -26,14 +26,14 @@ export class Composer {
     this.#templates = { ...ours, ...templates }
   }
 
-  /** Puts other templates in the place of some. */
+  /** Replaces some of the templates. */
   replace(templates: Partial<MailTemplates>): void {
     this.#templates = { ...this.#templates, ...templates }
   }
 
   /**
-   * @param job Names the mail, at all attempts to send it
-   * @param user Whom it is about; null if there is no such user any more
+   * @param job Gives the mail its id, which is the same at each attempt to send it
+   * @param user The user it is about; null if the user no longer exists
    */
   async compose<K extends MailKind>(
     kind: K,
@@ -59,7 +59,7 @@ export class Composer {
     }
   }
 
-  /** A link to the page, with a token in its fragment: browsers keep that to themselves (RFC 9110 §4.2.5). */
+  /** A link to the page, with a token in its fragment, which browsers don't send to servers (RFC 9110 §4.2.5). */
   link(purpose: string, id: string, token: string): string {
     return `${this.#url}#${purpose}=${id}.${token}`
   }

@@ -1,6 +1,6 @@
 import type { MailContent } from './mail.js'
 
-/** What a mail says, from top to bottom. */
+/** The parts of a mail, from top to bottom. */
 export interface Letter {
   subject: string
   /** Paragraphs above the link or code. */
@@ -13,7 +13,7 @@ export interface Letter {
   sender: string
 }
 
-/** Writes a letter as text and as HTML. The HTML refers to nothing: no pictures, fonts or trackers. */
+/** Renders a letter as text and as HTML. The HTML loads nothing: no images, fonts or trackers. */
 export function write(letter: Letter): MailContent {
   return { subject: letter.subject, text: asText(letter), html: asHtml(letter) }
 }
@@ -24,7 +24,7 @@ function asText({ lines, action, code, notes = [], sender }: Letter): string {
   return `${parts.filter((part) => part !== undefined).join('\n\n')}\n`
 }
 
-// In the head for clients that support it, which is most; the rest shows the inline light colours
+// In the head, for the clients that support it, which are most; the others show the inline light colours
 const darkMode = `
   :root { color-scheme: light dark; supported-color-schemes: light dark }
   @media (prefers-color-scheme: dark) {

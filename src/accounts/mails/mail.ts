@@ -1,9 +1,9 @@
 import type { Document } from 'mongodb'
 
-/** A mail that is ready to be sent. */
+/** A mail that is ready to send. */
 export interface Mail {
   kind: MailKind
-  /** As configured: an address, or a name with an address. */
+  /** The configured sender: an address, or a name with an address. */
   from: string
   /** One address. */
   to: string
@@ -14,46 +14,46 @@ export interface Mail {
   messageId: string
 }
 
-/** Sends a mail. Rejects if it could not be sent now, and it is tried again. */
+/** Sends a mail. Rejects if that failed; it is then tried again. */
 export type Deliver = (mail: Mail) => Promise<unknown>
 
-/** What a template makes of the data of a mail. */
+/** The content of a mail, as its template returns it. */
 export interface MailContent {
   subject: string
   text: string
   html?: string
 }
 
-/** What all templates get. */
+/** The data that all templates get. */
 export interface CommonData {
-  /** Who sends the mail: the name in `from`, or the host of the page. */
+  /** The sender's name: the one in `from`, or the host of the page. */
   sender: string
-  /** The page that links lead to. */
+  /** The URL that links lead to. */
   url: string
-  /** Whom it goes to. */
+  /** The recipient. */
   email: string
-  /** The user, as it is stored, without password, sessions and links: for the name and the language. */
+  /** The stored user without password, sessions and links: for the name and the language. */
   user: Document
 }
 
-/** A link that is good for some time. */
+/** A link that is valid for a limited time. */
 export interface LinkData {
   link: string
-  /** How long the link is good, minutes. */
+  /** How long the link is valid, minutes. */
   minutes: number
 }
 
-/** The data that the template of each kind of mail gets, besides that of all. */
+/** The data that the template of each kind gets in addition. */
 export interface MailData {
-  /** Proves an address: after a sign-up, or before a change of address. */
+  /** Verifies an address: after a sign-up, or before a change of address. */
   'verify-email': LinkData
   'password-reset': LinkData
   'password-changed': object
-  /** To the old address, when a change was asked for. */
+  /** To the old address, when a change was requested. */
   'email-changing': { newEmail: string }
-  /** To the old address, with a link that takes the change back; to the new one without. */
+  /** To the old address with a link that reverts the change; to the new one without. */
   'email-changed': Partial<LinkData> & { oldEmail: string; newEmail: string }
-  /** To the owner of an address with which somebody signed up again, or wanted to change to. */
+  /** To the owner of an address that somebody else tried to sign up with, or to change to. */
   'already-registered': object
   'sign-in-code': { code: string; minutes: number }
   'new-device': { device: string; time: string }
@@ -61,7 +61,7 @@ export interface MailData {
 
 export type MailKind = keyof MailData
 
-/** The templates, by kind: each makes the content of a mail of its data. */
+/** The templates, by kind. Each makes the content of a mail from its data. */
 export type MailTemplates = {
   [K in MailKind]: (data: CommonData & MailData[K]) => MailContent | Promise<MailContent>
 }

@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer'
 import type { Deliver, Mail } from './mail.js'
 
-// ms: servers answer within seconds; the whole attempt is limited too
+// ms: servers answer within seconds. The whole attempt is limited too
 const timeouts = {
   dnsTimeout: 10_000,
   connectionTimeout: 10_000,
@@ -9,14 +9,14 @@ const timeouts = {
   socketTimeout: 20_000
 }
 
-/** What delivers mail by SMTP, over a few connections that are kept open. */
+/** Delivers mail by SMTP, over a few connections that are kept open. */
 export interface SmtpDelivery {
   deliver: Deliver
   close(): void
 }
 
 /**
- * Delivers by SMTP. With a user in the URL, over encrypted connections only.
+ * Delivers mail by SMTP. If the URL contains a user, only encrypted connections are used.
  *
  * @param url Such as `smtps://user:password@smtp.example.com`
  */
@@ -24,7 +24,7 @@ export function smtp(url: string): SmtpDelivery {
   const transport = createTransport({
     url,
     pool: true,
-    // Otherwise somebody in between could have the password sent in plain, by hiding that the server can encrypt
+    // Otherwise a man in the middle could hide that the server supports TLS, and read the password
     requireTLS: new URL(url).username !== '',
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -37,7 +37,7 @@ export function smtp(url: string): SmtpDelivery {
   }
 }
 
-/** The recipient as an object: in a string, a comma would make it two. */
+/** The recipient is an object: in a string, a comma would make it two recipients. */
 const message = ({ from, to, subject, text, html, messageId }: Mail) => ({
   from,
   to: { name: '', address: to },

@@ -4,7 +4,7 @@ import type { MailTemplates } from './mail.js'
 const unasked =
   'If you did not ask for this, you can ignore this mail: nothing changes unless the link is used.'
 
-/** The mails, in English. An app replaces those that it wants to say otherwise. */
+/** The default templates, in English. An app can replace any of them. */
 export const templates = {
   'verify-email': ({ sender, email, link, minutes }) =>
     write({
@@ -102,7 +102,7 @@ const units: [string, number][] = [
   ['minute', 1]
 ]
 
-/** A number of minutes in words: in the largest unit of which it is a multiple. */
+/** A number of minutes in words, in the largest unit that divides it. */
 export function duration(minutes: number): string {
   const [unit, size] = units.find(([, size]) => minutes % size === 0)!
   const count = minutes / size

@@ -1,9 +1,9 @@
 import type { ObjectId } from 'mongodb'
 
-/** A mail that is to be sent. Whom it goes to and what it says is decided when it is sent, so it holds no token. */
+/** A mail to send. It is composed only when it is sent, so the job holds no token. */
 export interface Job {
   kind: string
-  /** As it was asked for, by anybody. */
+  /** The address that somebody asked to send it to. */
   email?: string
   userId?: string
   /** The id of the signed-in user who asked for it. */
@@ -15,13 +15,13 @@ export interface Job {
 export interface StoredJob extends Job {
   _id: ObjectId
   createdAt: Date
-  /** When it is tried next. While it is being sent, when that is taken for failed. */
+  /** When to try it next. While it is being sent: when that attempt counts as failed. */
   dueAt: Date
-  /** It is given up from then on. */
+  /** When to give it up. */
   expiresAt: Date
   attempts: number
-  /** Whoever sends it: a new random id at each attempt. */
+  /** A new random id for each attempt, which shows who is sending it. */
   claim?: string
-  /** It may be added again under the same id. So its id is kept, for as long as it could have been tried. */
+  /** Whether it may be added again under the same id. If so, its id is kept until `expiresAt`, even when it is done. */
   isRepeatable?: boolean
 }

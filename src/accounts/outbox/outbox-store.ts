@@ -3,20 +3,20 @@ import { ObjectId, type Collection } from 'mongodb'
 import { durable } from '../../refresh-token/internal.js'
 import type { Job, StoredJob } from './job.js'
 
-/** What waits in the outbox. */
+/** The state of the outbox. */
 export interface OutboxState {
   waiting: number
-  /** How long the oldest has been waiting, ms; 0 if none is. */
+  /** How long the oldest mail has been waiting, ms; 0 if none is. */
   oldest: number
 }
 
-const lease = 2 * 60_000 // ms: longer than an attempt may take, after which another process tries again
+const lease = 2 * 60_000 // ms until another process may try again: longer than an attempt can take
 const collectionName = 'outbox'
 const waits = { dueAt: { $exists: true } }
 
 /**
- * The mails that are to be sent, in a collection. Each verb is one atomic operation on one document, so a crash between
- * any two leaves a mail that is sent later; several processes may share the collection.
+ * The mails to send, in a collection that several processes may share. Each verb is one atomic operation on one
+ * document, so after a crash between any two the mail is sent later.
  */
 export class OutboxStore {
   readonly #users: () => Promise<Collection>
@@ -24,7 +24,7 @@ export class OutboxStore {
   #collection: Promise<Collection<StoredJob>> | undefined
 
   /**
-   * @param users The collection of the users, in whose database the outbox is
+   * @param users The collection of the users; the outbox is in the same database
    * @param now The clock: ms since 1970
    */
   constructor(users: () => Promise<Collection>, now: () => number) {
@@ -33,10 +33,10 @@ export class OutboxStore {
   }
 
   /**
-   * Adds a job, which is due at once.
+   * Adds a job that is due at once.
    *
-   * @param life How long sending it is tried, ms
-   * @param id The id of a job that may have been added before, and even done; it is then not added again
+   * @param life How long to try sending it, ms
+   * @param id Set for a job that may have been added before, and may even be done; it isn't added twice
    */
   async add(job: Job, life: number, id?: ObjectId): Promise<void> {
     const jobs = await this.#open()
@@ -57,7 +57,7 @@ export class OutboxStore {
     )
   }
 
-  /** Takes the job that has been due for longest. Of many who claim at once, each gets another one; null if none is due. */
+  /** Claims the job that has been due the longest; null if none is due. No two concurrent claims get the same job. */
   async claim(): Promise<StoredJob | null> {
     const jobs = await this.#open()
     const now = this.#now()
@@ -69,7 +69,7 @@ export class OutboxStore {
     )
   }
 
-  /** Removes a job that is done, unless another process has claimed it meanwhile. */
+  /** Removes a finished job, unless another process has claimed it in the meantime. */
   async remove({ _id, claim, isRepeatable = false }: StoredJob): Promise<void> {
     const jobs = await this.#open()
     const claimed = { _id, claim: claim! }
@@ -83,7 +83,7 @@ export class OutboxStore {
       : jobs.deleteOne(claimed, durable))
   }
 
-  /** Tries a job again later, unless another process has claimed it meanwhile. */
+  /** Schedules a job for another attempt, unless another process has claimed it in the meantime. */
   async postpone({ _id, claim }: StoredJob, delay: number): Promise<void> {
     const jobs = await this.#open()
 
@@ -104,7 +104,7 @@ export class OutboxStore {
     return { waiting, oldest: oldest ? Math.max(0, this.#now() - oldest.createdAt.getTime()) : 0 }
   }
 
-  /** Opens the collection and makes its indexes; if that fails, the next call tries again. */
+  /** Opens the collection and creates its indexes. If that fails, the next call tries again. */
   #open(): Promise<Collection<StoredJob>> {
     this.#collection ??= this.#make()
 
@@ -119,7 +119,7 @@ export class OutboxStore {
 
     await jobs.createIndex({ dueAt: 1 })
     await jobs.createIndex({ createdAt: 1 })
-    // Whatever nobody was there to give up
+    // Removes what no process was running to give up
     await jobs.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 })
     return jobs
   }

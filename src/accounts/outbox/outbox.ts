@@ -4,19 +4,19 @@ import type { ObjectId } from 'mongodb'
 import type { Job, StoredJob } from './job.js'
 import type { OutboxState, OutboxStore } from './outbox-store.js'
 
-/** `dropped`: it turned out that nobody is to get it. */
+/** `dropped`: there was nobody to send it to. */
 export type MailOutcome = 'sent' | 'dropped' | 'failed' | 'given up'
 
 export interface OutboxEvents {
-  /** An attempt to send a mail. */
+  /** An attempt to send a mail was made. */
   attempted: [{ kind: string; outcome: MailOutcome }]
 }
 
 export interface OutboxOptions {
   store: OutboxStore
-  /** Sends the mail of a job; returns whether anybody was to get one. */
+  /** Sends the mail of a job. Returns false if there was nobody to send it to. */
   send: (job: StoredJob) => Promise<boolean>
-  /** Called before each look into the outbox: collects jobs from elsewhere. */
+  /** Called before each poll of the outbox, to collect jobs from elsewhere. */
   collect?: () => Promise<void>
   /** The clock: ms since 1970 */
   now: () => number
@@ -24,16 +24,16 @@ export interface OutboxOptions {
   warn: (sentence: string) => void
 }
 
-// ms between looks for jobs. A request doesn't cause one, so that nobody can tell by the work after it what there is to send
+// ms between polls. Requests don't trigger one: its load would reveal whether there is a mail to send
 const interval = 500
-const concurrency = 4 // mails sent at once by a process, so that a slow one does not hold up the rest
-const longest = 60_000 // ms for an attempt: SMTP servers answer within seconds, or not at all
-const firstDelay = 5000 // ms before the second attempt; doubled at each further one
+const concurrency = 4 // mails that a process sends at once, so that a slow one doesn't hold up the rest
+const longest = 60_000 // ms for an attempt: SMTP servers answer within seconds or not at all
+const firstDelay = 5000 // ms before the second attempt; doubled for each further one
 const longestDelay = 30 * 60_000 // ms
 const stuckAfter = 5 * 60_000 // ms: mail is usually sent within a second
-const closeTimeout = 3000 // ms that mails being sent are waited for when the service stops
+const closeTimeout = 3000 // ms to wait for mails in progress when the service stops
 
-/** Sends what is in the outbox, in the background, with retries. */
+/** Sends the mails in the outbox in the background, with retries. */
 export class Outbox extends EventEmitter<OutboxEvents> {
   readonly #options: OutboxOptions
   readonly #working = new Set<Promise<void>>()
@@ -46,31 +46,31 @@ export class Outbox extends EventEmitter<OutboxEvents> {
   }
 
   /**
-   * Adds a mail: once this returns, it survives a crash.
+   * Adds a mail. Once this resolves, the mail survives a crash.
    *
-   * @param life How long sending it is tried, ms
-   * @param id The id of a job that may have been added before
+   * @param life How long to try sending it, ms
+   * @param id Set for a job that may have been added before
    */
   add(job: Job, life: number, id?: ObjectId): Promise<void> {
     return this.#options.store.add(job, life, id)
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#look(), interval).unref()
+    this.#timer = setInterval(() => this.#poll(), interval).unref()
   }
 
-  /** Stops sending. A mail that is still being sent is tried again by another process, later. */
+  /** Stops sending. A mail that is still being sent afterwards is retried by another process later. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
     await Promise.race([Promise.all(this.#working), sleep(closeTimeout, undefined, { ref: false })])
   }
 
-  /** Looks for jobs that are due now. */
-  #look(): void {
+  /** Starts working on the jobs that are due now. */
+  #poll(): void {
     if (this.#working.size < concurrency) {
       const work = this.#work()
-        // Without a database there is nothing to send, and the next look tries again
+        // Without a database there is nothing to send, and the next poll tries again
         .catch(() => undefined)
         .finally(() => this.#working.delete(work))
 
@@ -94,7 +94,7 @@ export class Outbox extends EventEmitter<OutboxEvents> {
         return store.postpone(job, 0)
       }
 
-      this.#look()
+      this.#poll()
       await this.#attempt(job)
     }
   }
@@ -163,7 +163,7 @@ export class Outbox extends EventEmitter<OutboxEvents> {
   }
 }
 
-/** Whether the server refused this mail for good (RFC 5321 §4.2.1), rather than any mail for now. */
+/** Whether the server permanently refused this mail (RFC 5321 §4.2.1), rather than mail in general for now. */
 function isRefusal(error: unknown): boolean {
   const { code, responseCode = 0 } = error as { code?: unknown; responseCode?: number }
 

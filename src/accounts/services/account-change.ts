@@ -1,9 +1,9 @@
 import type { Params } from '@feathersjs/feathers'
 
-/** A change of an account by a link in a mail. */
+/** A change of an account through a link in a mail. */
 export interface AccountChange {
   type: 'password-changed' | 'email-changed' | 'email-verified' | 'email-kept'
   userId: string
-  /** Of the call that made it. */
+  /** The params of the call that made it. */
   params: Params
 }

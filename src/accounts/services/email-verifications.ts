@@ -6,15 +6,15 @@ import type { AccountChange } from './account-change.js'
 
 export interface EmailVerificationOptions {
   accounts: AccountsByMail
-  /** The id of the user who is signed in, if anybody is. */
+  /** The id of the signed-in user, if any. */
   userId: (params: Params) => string | undefined
-  /** Whether a password is that of a user. Throws a 429 after too many wrong ones. */
+  /** Verifies the password of a user. Throws a 429 after too many wrong ones. */
   verifyPassword: (password: string, user: AccountUser) => Promise<boolean>
-  /** Called when an address has been verified, changed or kept. */
+  /** Called when an address has been verified, changed or restored. */
   report?: (change: AccountChange) => void
 }
 
-/** The service `email-verifications`: proofs of addresses, and changes of address that are taken back. */
+/** The service `email-verifications`: verifies addresses, and reverts changes of address. */
 export class EmailVerificationService {
   private readonly options: EmailVerificationOptions
 
@@ -23,7 +23,7 @@ export class EmailVerificationService {
   }
 
   /**
-   * Asks for a mail with a link. Answers the same, whatever account has the address, if any.
+   * Requests a mail with a link. The answer is the same whether or not an account has the address.
    *
    * @throws NotAuthenticated without an address, unless the caller is signed in
    */
@@ -45,7 +45,7 @@ export class EmailVerificationService {
   /**
    * Uses the link.
    *
-   * @throws LinkRefused; NotAuthenticated unless the caller is the user, or has the password
+   * @throws LinkRefused; NotAuthenticated unless the caller is the user or knows the password
    */
   async patch(
     id: string,

@@ -5,15 +5,15 @@ import type { AccountChange } from './account-change.js'
 
 export interface PasswordResetOptions {
   accounts: AccountsByMail
-  /** Hashes the password that a user chose. @throws BadRequest if it may not be chosen */
+  /** Hashes the password that a user chose. @throws BadRequest for a password that users may not choose */
   hash: (password: string, user: AccountUser) => Promise<string>
-  /** The id of the user who is signed in, if anybody is. */
+  /** The id of the signed-in user, if any. */
   userId: (params: Params) => string | undefined
   /** Called when a password has been set. */
   report?: (change: AccountChange) => void
 }
 
-/** The service `password-resets`: ways back in for those who forgot their password. */
+/** The service `password-resets`, for users who forgot their password. */
 export class PasswordResetService {
   private readonly options: PasswordResetOptions
 
@@ -21,7 +21,7 @@ export class PasswordResetService {
     this.options = options
   }
 
-  /** Asks for a mail with a link. Answers the same, after the same work, whatever account has the address, if any. */
+  /** Requests a mail with a link. Answer and work are the same whether or not an account has the address. */
   async create({ email }: { email: string }, params: Params = {}): Promise<object> {
     const { accounts, userId } = this.options
 
@@ -30,7 +30,7 @@ export class PasswordResetService {
     return {}
   }
 
-  /** Uses the link: sets a password, and ends all sessions. @throws LinkRefused; BadRequest for a refused password */
+  /** Uses the link: sets a password and ends all sessions. @throws LinkRefused; BadRequest for a refused password */
   async patch(
     id: string,
     { token, password }: { token: string; password: string },

@@ -1,6 +1,6 @@
 import type { AccountsByMail } from '../accounts-by-mail.js'
 
-/** The service `sign-in-codes`: codes that sign in, by mail. */
+/** The service `sign-in-codes`: mails codes to sign in with. */
 export class SignInCodeService {
   private readonly accounts: AccountsByMail
 
@@ -8,7 +8,9 @@ export class SignInCodeService {
     this.accounts = accounts
   }
 
-  /** Asks for a code, which is good with this id only. Answers the same, whatever account has the address, if any. */
+  /**
+   * Requests a code that only works with the returned id. The answer is the same whether or not there is an account.
+   */
   async create({ email }: { email: string }): Promise<{ id: string }> {
     return { id: await this.accounts.signInCodes.ask(email) }
   }
