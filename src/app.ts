@@ -37,7 +37,7 @@ export interface AppOptions {
   /** The clock: ms since 1970. */
   now?: () => number
   logger?: Logger
-  /** Delivers mails, in place of SMTP. Rejects if a mail is to be tried again. */
+  /** Delivers mails instead of SMTP. Rejects if a mail should be tried again. */
   deliver?: Deliver
 }
 
@@ -89,7 +89,7 @@ export function createApp(
 
   app.configure(refuseOtherMethods)
   app.configure(rest())
-  // After the services, so that calls of those don't pass through them
+  // After the services, so that service calls don't pass through these
   app.use(publishedKeys())
   app.use(publishedDocument())
   app.use(publishedMetrics())

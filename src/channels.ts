@@ -14,8 +14,8 @@ const ofUser = 'users/'
 const channelOf = (userId: string) => `${ofUser}${userId}`
 
 /**
- * Who receives which events: users those of their own sessions and account, admins those of all accounts. Nobody
- * receives anything else.
+ * Who receives which events: users receive those of their own sessions and account, admins those of all accounts.
+ * Nobody receives anything else.
  */
 export const channels = (app: Application) => {
   const namesOf = rememberChannels(app)

@@ -6,14 +6,14 @@ import type { Logger } from './logger.js'
 
 export type { NextFunction }
 
-/** What `app.get` returns: the settings, and what the app is built from. Whoever sets something declares it here. */
+/** What `app.get` returns: the settings, and the parts of the app. Code that sets a value also declares it here. */
 export interface Configuration extends Settings {
   /** ms since 1970 */
   now: () => number
   logger: Logger
 }
 
-/** The services, by path. Each declares itself, where it is registered. */
+/** The services, by path. Each is declared where it is registered. */
 export interface ServiceTypes {}
 
 export type Application = FeathersApplication<ServiceTypes, Configuration> & { io: Server }

@@ -18,7 +18,7 @@ async function start(): Promise<RunningServer> {
   const count = workerCount(settings.workers)
   const log = (sentence: string) => logger.info(sentence)
 
-  // Loads while MongoDB starts. The primary of several workers doesn't need these modules, nor the memory they take
+  // Loads while MongoDB starts. The primary of several workers needs neither these modules nor their memory
   if (count === 1) {
     void Promise.allSettled(load())
   }

@@ -1,6 +1,6 @@
 const clear = '\r\u001b[K'
 
-/** Shows on a terminal what is being done, in a line that disappears afterwards. Prints nothing for programs. */
+/** Shows progress on a terminal, in a line that disappears afterwards. Prints nothing for programs. */
 export async function during<T>(what: string, work: () => Promise<T>): Promise<T> {
   const { stderr } = process
 

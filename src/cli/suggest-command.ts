@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-// What other programs call the same thing
+// What other programs call these commands
 const synonyms: Record<string, string[]> = {
   list: ['show'],
   show: ['list'],
@@ -10,7 +10,7 @@ const synonyms: Record<string, string[]> = {
   new: ['add', 'rotate']
 }
 
-/** Answers a command that a group does not have with those that it has, and with the one that was probably meant. */
+/** Answers an unknown command with the commands of the group, and with the one that was probably meant. */
 export function suggestCommand(group: Command): void {
   const commands = group.commands.map((command) => command.name())
 

@@ -18,7 +18,7 @@ export const clientOptions = {
   heartbeatFrequencyMS: 2000, // ms until a database that is back is noticed
   writeConcern: { w: 'majority', journal: true } // acknowledged writes survive the loss of a server
 } as const
-const standsAlone = 20 // MongoDB's error code for a transaction outside of a replica set
+const standalone = 20 // MongoDB's error code for a transaction outside a replica set
 const pingTimeout = 2000 // ms
 
 const retryDelay = 1000 // ms between attempts to prepare a database that couldn't be reached at the start
@@ -60,7 +60,7 @@ export class Database {
     })
   }
 
-  /** Which servers can't be reached, and why, as far as that has been noticed. Holds no credential. */
+  /** Which servers can't be reached, and why, if known. Holds no credentials. */
   get unreachable(): string {
     return this.#reachability.why ?? hostsOf(this.#client)
   }
@@ -69,7 +69,7 @@ export class Database {
     return this.#db.collection(name)
   }
 
-  /** Adds indexes that `prepare` makes, where they don't exist yet. */
+  /** Adds indexes that `prepare` creates unless they exist. */
   needIndexes(indexes: NeededIndex[]): void {
     this.#indexes.push(...indexes)
   }
@@ -82,14 +82,14 @@ export class Database {
   }
 
   /**
-   * Works in a transaction, which is tried again when another write comes between. A server that stands alone has none: the
-   * work is then done without.
+   * Works in a transaction, which is retried after a write conflict. A standalone server has no transactions; the work
+   * is then done without one.
    */
   async transaction<T>(work: (session?: ClientSession) => Promise<T>): Promise<T> {
     try {
       return await this.#client.withSession((session) => session.withTransaction(() => work(session)))
     } catch (error) {
-      if ((error as { code?: unknown }).code !== standsAlone) {
+      if ((error as { code?: unknown }).code !== standalone) {
         throw error
       }
 
@@ -112,9 +112,9 @@ export class Database {
   }
 
   /**
-   * Makes the indexes. While the database can't be reached it tries again each second, and the app answers 503.
+   * Creates the indexes. While the database can't be reached, it retries every second and the app answers 503.
    *
-   * @throws ConfigurationError when the server is too old or refuses the login; the driver's errors when it refuses else
+   * @throws ConfigurationError if the server is too old or refuses the login; other refusals as errors of the driver
    */
   async prepare(): Promise<void> {
     try {
@@ -171,7 +171,7 @@ export class Database {
     }, retryDelay)
   }
 
-  /** Once for each reason, however often it is tried. */
+  /** Logs each reason once, however many attempts fail. */
   #logFailure(message: string): void {
     if (message !== this.#lastFailure) {
       this.#lastFailure = message

@@ -1,6 +1,6 @@
 import type { Document } from 'mongodb'
 
-/** Strength 2 tells accents apart, but not cases: so emails are unique in any case. */
+/** Strength 2 distinguishes accents but not case, so emails are unique in any case. */
 export const caseInsensitive = { locale: 'en', strength: 2 }
 
 /** An index that the service needs. */

@@ -5,7 +5,7 @@ import { whyNoPrimary } from './unreachable.js'
 const writable = new Set<string>(['RSPrimary', 'Standalone', 'Mongos', 'LoadBalancer'])
 const grace = 1000 // ms: a broken connection is often replaced at once, which is no outage
 
-/** Logs that the database can't be reached, once, and once that it can again. */
+/** Logs once that the database can't be reached, and once that it can again. */
 export class Reachability {
   readonly #log: Logger
   #why: string | undefined

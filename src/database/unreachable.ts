@@ -17,7 +17,7 @@ export const hostsOf = ({ options }: MongoClient): string => options.srvHost ?? 
 export const isLoginRefused = (error: unknown): boolean =>
   refusedLogin.has((error as { code?: unknown }).code)
 
-/** Whether an error means that the DNS entries of a `mongodb+srv` URL were not found: the driver throws it as it is. */
+/** Whether an error means that the DNS entries of a `mongodb+srv` URL were not found. The driver throws it as it is. */
 export const isSrvNotFound = (error: unknown): boolean =>
   /^query(Srv|Txt)$/.test(String((error as { syscall?: unknown }).syscall))
 
@@ -31,7 +31,7 @@ export function whyUnreachable(error: unknown, hosts: string): string {
     : `${hosts} ${problemOf(error)}`
 }
 
-/** The same of what the driver last heard from the servers. */
+/** The same, from the last known state of the servers. */
 export function whyNoPrimary({ servers, setName }: TopologyDescription): string {
   const silent = [...servers.values()].filter(({ type }) => type === 'Unknown')
   const problems = silent.map(({ address, error }) => `${address} ${problemOf(error)}`)
@@ -48,7 +48,7 @@ export function whyNoPrimary({ servers, setName }: TopologyDescription): string 
 
 const addresses = (servers: Map<string, ServerDescription>): string => [...servers.keys()].join(', ')
 
-/** @param error None where a server has not answered yet */
+/** @param error Undefined if the server has not answered yet */
 function problemOf(error: unknown): string {
   const { name, message, code, cause } = (error ?? {}) as Error & {
     code?: unknown

@@ -7,8 +7,8 @@ const abandoned = 10_000 // ms without a heartbeat: the holder was killed
 /**
  * Runs `work` in one process at a time, of those that use the same lock file.
  *
- * The lock is held while its holder touches it. Its process id would not do: ids are reused, and mean nothing in another
- * container that shares the folder.
+ * The lock is held while its holder touches it. Its process id would not do: ids are reused, and mean nothing in
+ * another container that shares the folder.
  *
  * @param {string} lockFile absolute path
  * @param {() => Promise<void>} work
@@ -46,7 +46,7 @@ function isAbandoned(lockFile) {
   return held !== undefined && Date.now() - held.mtimeMs > abandoned
 }
 
-/** Of several that find it abandoned one removes it: the others must not remove the lock that this one then makes. */
+/** Removes an abandoned lock. If several processes try, only one does: the others must not remove its new lock. */
 function removeAbandoned(lockFile) {
   const removed = `${lockFile}.${process.pid}`
   try {

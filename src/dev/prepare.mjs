@@ -1,7 +1,7 @@
-// Makes a fresh clone ready: installs the locked dependencies, and builds lib/ and the page's script, each only when
+// Prepares a fresh clone: installs the locked dependencies, and builds lib/ and the page's script, each only when
 // needed. Runs before `npm start`, `npm test` and the like; plain JavaScript, because nothing is installed yet.
 //
-//   node src/dev/prepare.mjs              what `npm start` needs: in a production install, no more than what is built
+//   node src/dev/prepare.mjs              what `npm start` needs; without the tools, if all is built already
 //   node src/dev/prepare.mjs --dev        the tools for development too
 //   node src/dev/prepare.mjs --page       the tools and the page's script, without lib/
 //   node src/dev/prepare.mjs --no-build   only the tools
@@ -33,8 +33,8 @@ async function prepare() {
 }
 
 /**
- * Whether node_modules holds what package-lock.json lists, according to the list that npm keeps there. Packages for other
- * platforms may be missing; so may those for development, once lib/ is built.
+ * Whether node_modules holds what package-lock.json lists, according to the list that npm keeps there. Packages for
+ * other platforms may be missing; so may those for development, once lib/ is built.
  */
 function isInstalled() {
   const locked = packages('package-lock.json')

@@ -1,7 +1,7 @@
 import { authenticate } from '@feathersjs/authentication'
 import type { HookContext, NextFunction } from '../declarations.js'
 
-/** Around any method: authenticates calls that bring a token, and lets others pass. @throws Refused */
+/** Around any method: authenticates calls with a token, and lets others pass. @throws Refused */
 export const authenticateIfAsked = () => {
   const authenticated = authenticate('jwt')
 

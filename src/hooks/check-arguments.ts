@@ -5,8 +5,8 @@ import { invalidData } from '../refresh-token/index.js'
 import { hasTooManyEntries, mostEntries } from './entries.js'
 
 /**
- * Around all methods: over a socket, a client may send anything as an id, and a list as data. Over any transport, data and
- * queries may have many thousand entries.
+ * Around all methods: refuses ids that aren't strings and lists as data, which sockets can send, and data and queries
+ * with too many entries.
  */
 export const checkArguments = () => async (context: HookContext, next: NextFunction) => {
   const { data, method, params } = context

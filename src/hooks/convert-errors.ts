@@ -41,8 +41,8 @@ export const emailTaken = (): Conflict =>
   new Conflict('The email is taken', { errors: [{ field: 'email', message: 'is taken' }] })
 
 /**
- * Whether the Feathers adapter made this 500 of an error of the driver, whose class it drops, that means that the
- * database can't be reached. An error that the server answered has a numeric code; any other means that none came.
+ * Whether the Feathers adapter made this 500 from a driver error that means that the database can't be reached. The
+ * adapter drops the class of the error, but only errors that the server sent have a numeric code.
  */
 function isAdapterError(error: unknown): boolean {
   return (

@@ -1,11 +1,11 @@
-/** Fields and items at any depth: validating more takes long, and names each as a mistake. */
+/** The most fields and items, at any depth: validating more takes long, and reports each as a mistake. */
 export const mostEntries = 1000
 
-/** Whether a value has more fields and items than that, those of its fields and items included. */
+/** Whether a value has more fields and items than that, at any depth. */
 export function hasTooManyEntries(value: unknown): boolean {
   const found = [value]
 
-  // The list grows by what is in each of its entries
+  // The loop appends the content of each entry to the list
   for (const entry of found) {
     if (typeof entry === 'object' && entry !== null && !ArrayBuffer.isView(entry)) {
       const inside: unknown[] = Array.isArray(entry) ? entry : Object.values(entry)

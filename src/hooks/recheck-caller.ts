@@ -4,8 +4,8 @@ import type { Params } from '@feathersjs/feathers'
 type Caller = NonNullable<Params['user']>
 
 /**
- * Before a method that writes, as the last hook: looks up the caller's session and user again. The call may have waited,
- * for its turn to hash a password say, and what was right when it came may be right no longer.
+ * Before a method that writes, as the last hook: checks the caller's session and user again. The call may have waited,
+ * for example for its turn to hash a password, and the caller's rights may have changed in the meantime.
  *
  * @throws Refused `revoked`, `expired`, `disabled`
  */

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HookContext, NextFunction } from '../declarations.js'
 
-const pause = 1000 // ms: whoever asks again as soon as he is refused asks that much less often
+const pause = 1000 // ms before a refusal, to slow down clients that retry at once
 
 /**
- * Around a method that hashes a password for a client: waits for the client's turn, before anything costs more than that.
+ * Around a method that hashes a password for a client: waits for the client's turn before anything expensive happens.
  *
- * @param hashes Whether a call does
- * @throws Unavailable, after a pause, when others need the place in the queue
+ * @param hashes Whether a call hashes a password
+ * @throws Unavailable, after a pause, if others need the place in the queue
  */
 export const takeTurn =
   (hashes: (context: HookContext) => boolean = () => true) =>

@@ -1,6 +1,6 @@
 import type { HookContext } from '../declarations.js'
 
-/** Before any method: suppresses the event of Feathers. */
+/** Before any method: suppresses Feathers' event. */
 export const withoutEvent = () => async (context: HookContext) => {
   context.event = null
 }

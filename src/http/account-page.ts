@@ -9,7 +9,7 @@ import { requireMethod } from './require-method.js'
 const folder = new URL('../../public/', import.meta.url) // of src/ and of lib/ alike
 const start = 'index.html'
 
-/** A file of the page, kept in memory; compressed when somebody first asks for that. */
+/** A file of the page, kept in memory. It is compressed when it is first requested that way. */
 interface PageFile {
   type: string
   plain: Encoded
@@ -25,8 +25,8 @@ interface Encoded {
  * Serves the files that are in `public/` at the start, from memory, and `index.html` as `/`. So calls of services cost
  * a map lookup rather than a `stat`, and the page loads even while the disk or the database is busy.
  *
- * Browsers revalidate each time (`no-cache`, RFC 9111 §5.2.2.4), mostly with a 304, so a page never runs with the script
- * of another version.
+ * Browsers revalidate each time (`no-cache`, RFC 9111 §5.2.2.4), mostly with a 304, so a page never runs with the
+ * script of another version.
  */
 export const page = (): Middleware<Application> => {
   const files = readFiles()

@@ -1,4 +1,4 @@
-/** Whether CORS lets a page of this origin read answers: the origin if so, else ''. */
+/** Returns the origin if CORS lets its pages read answers, else ''. */
 export function allowedOrigin(origins: string[]) {
   return ({ headers: { origin } }: { headers: { origin?: string } }) =>
     origin !== undefined && origins.includes(origin) ? origin : ''

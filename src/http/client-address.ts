@@ -11,9 +11,9 @@ export interface Origin {
 }
 
 /**
- * The address of a client. Each proxy appends the address that called it to `X-Forwarded-For`. So only the last entries,
- * one per trusted proxy, can be relied on: anybody can send the ones before. An IPv4 address that a socket of both kinds
- * writes as IPv6 is answered as IPv4.
+ * The address of a client. Each proxy appends the address that called it to `X-Forwarded-For`. So only the last
+ * entries, one per trusted proxy, can be relied on: anybody can send the ones before. An IPv4 address that a dual-stack
+ * socket writes as IPv6 is returned as IPv4.
  *
  * @param proxies How many trusted proxies are in front; with 0 the header is ignored
  */

@@ -25,8 +25,8 @@ export function requestLimits({ headers, requestTimeout }: Limits): ServerOption
 }
 
 /**
- * Closes connections beyond the limits, in all and per address, and those whose client reads nothing. Behind proxies, all
- * have a proxy's address.
+ * Closes connections beyond the limits in total and per address, and those whose client reads nothing. Behind proxies,
+ * all connections have a proxy's address.
  */
 export function limitConnections(server: Server, limits: Limits, proxies: number): void {
   limitTotal(server, limits.connections)
@@ -48,8 +48,8 @@ export function limitConnections(server: Server, limits: Limits, proxies: number
 }
 
 /**
- * Does what `server.maxConnections` would do. With that, node:cluster would offer a connection to one full worker after
- * the other, without end.
+ * Does what `server.maxConnections` does, except that with the latter node:cluster would offer a connection to one full
+ * worker after the other, without end.
  */
 function limitTotal(server: Server, most: number): void {
   let open = 0
@@ -78,7 +78,7 @@ export function socketLimits(limits: Limits, proxies: number) {
   const allowRequest: AllowRequest = (request, answer) =>
     held.isFull(groupOf(request)) ? answer('Too many connections', false) : answer(null, true)
 
-  // Counted only here, so that many handshakes at once don't all pass before the first is counted
+  // Counted here, since many concurrent handshakes could all pass the check above before the first is counted
   const limit = ({ engine }: SocketServer) =>
     engine.on('connection', (socket: Socket['conn']) => {
       const address = groupOf(socket.request)

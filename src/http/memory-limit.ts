@@ -6,19 +6,19 @@ import type { Limits } from './settings.js'
 
 const checksEvery = 1000 // ms: how long a timeout may go unnoticed
 
-/** What is held for a connection, as it was seen last. */
+/** The memory held for a connection at the last check. */
 interface Held {
   address: string
-  /** The bytes that had been read when the last request was answered. */
+  /** The number of bytes read when the last request was answered. */
   before: number
-  /** Bytes that the network had not taken yet, and since when it has taken none of them, ms. */
+  /** The bytes that the network had not accepted yet, and since when it has accepted none, ms. */
   left: number
   since: number
 }
 
 /**
- * Closes connections that read nothing of what they are sent for too long, and all that wait on an address whose requests
- * and responses under way take too much memory.
+ * Closes connections that don't read their responses for too long, and all pending ones of an address whose requests
+ * and responses take too much memory.
  */
 export function limitMemory(server: Server, { bytesPerAddress, readTimeout }: Limits, proxies: number): void {
   const open = new Map<Connection, Held>()
@@ -66,12 +66,12 @@ export function limitMemory(server: Server, { bytesPerAddress, readTimeout }: Li
   server.once('close', () => clearInterval(timer))
 }
 
-/** What waits to be read, and what has arrived of requests that are not answered. */
+/** The bytes that wait to be read by the client, plus those of requests that are not answered yet. */
 function bytesOf({ writableLength, bytesRead }: Connection, { before }: Held): number {
   return writableLength + bytesRead - before
 }
 
-/** For how long a client has read nothing of what it is sent, ms. */
+/** How long a client has not read what it was sent, ms. */
 function unreadFor(socket: Connection, held: Held): number {
   const now = performance.now()
   const left = leftOf(socket)
@@ -84,7 +84,7 @@ function unreadFor(socket: Connection, held: Held): number {
   return now - held.since
 }
 
-/** Bytes that the network has not taken yet: Node.js tells by whole writes only, but keeps count inside. */
+/** The bytes that the network has not accepted yet. Node.js only exposes whole writes, but counts bytes internally. */
 function leftOf(socket: Connection): number {
   const { _handle: handle } = socket as unknown as { _handle: { writeQueueSize: number } | null }
 

@@ -1,12 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-const mostChunks = 1000 // of a body: a hundred bytes each, where the limit of bodies is the default
+const mostChunks = 1000 // of a body: a hundred bytes each, with the default limit of bodies
 const mostWaiting = 32 // requests: browsers send none ahead (RFC 9112 §9.3.2), and other clients a few
 
 /**
- * Answers the requests of a connection one after the other. One packet of the network may hold thousands; Node.js would
- * begin them all at once. Replaces `emit`, because Engine.IO takes its requests before other listeners.
+ * Answers the requests of a connection one after the other. One network packet may hold thousands, and Node.js would
+ * start them all at once. Replaces `emit`, because Engine.IO takes its requests before other listeners.
  */
 export function answerInTurn(server: Server): void {
   const waiting = new WeakMap<Socket, (() => void)[]>()

@@ -6,7 +6,7 @@ const count = (description: string) => Type.Integer({ minimum: 1, maximum: 1_000
 
 const bytes = (description: string) => Type.Integer({ minimum: 65_536, maximum: 2 ** 40, description })
 
-/** `limits`: the resources that clients may take. */
+/** `limits`: the resources that clients may use. */
 export const limitsSetting = Type.Object(
   {
     body: Type.Integer({
@@ -39,7 +39,7 @@ export const limitsSetting = Type.Object(
 
 export type Limits = Static<typeof limitsSetting>
 
-/** @throws ConfigurationError when a message that is small enough could not even wait */
+/** @throws ConfigurationError if the memory limits have no room for a message of the permitted size */
 export function requireRoom({ body, bytesPerConnection, bytesPerAddress }: Limits): void {
   if (bytesPerConnection < 2 * body) {
     throw new ConfigurationError(

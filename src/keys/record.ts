@@ -4,7 +4,7 @@ import type { Settings } from '../refresh-token/index.js'
 import { isUnreachable, tokenKinds, type TokenKind, type SigningKey } from '../refresh-token/internal.js'
 import { neededTill, reportKeys, stoppedByFile, tokenLife, type KeyReport } from './report.js'
 
-/** When a key was used to sign, as noted by all instances. Never the key itself. */
+/** When a key was used to sign, as recorded by all instances. Never the key itself. */
 interface SigningTime {
   /** kid */
   _id: string
@@ -13,11 +13,11 @@ interface SigningTime {
   lastSigned: Date
 }
 
-const interval = 60_000 // ms: how far a note may lag behind, so a key is needed that much longer
+const interval = 60_000 // ms that a record may lag behind; a key is needed that much longer
 
 /**
- * Notes in the database which keys sign: secrets in the environment tell neither since when, nor which ones were there
- * before. Warns if a key that is still needed is gone.
+ * Records in the database which keys sign, because secrets in the environment don't tell how old they are, nor which
+ * ones they replaced. Warns if a key that is still needed is gone.
  */
 export const keyRecord = (app: Application) => {
   let timer: NodeJS.Timeout | undefined
@@ -53,7 +53,7 @@ export const keyRecord = (app: Application) => {
   })
 }
 
-/** The state of each key, also of those that are needed but gone: by kind, newest first. */
+/** The state of each key by kind, newest first, including keys that are needed but gone. */
 export async function keyReports(app: Application): Promise<Record<TokenKind, KeyReport[]>> {
   const records = await recordsIn(app).find().toArray()
   const { settings } = app.service('authentication')
@@ -99,7 +99,7 @@ const latest = (...times: (number | undefined)[]): number | undefined => {
   return defined.length > 0 ? Math.max(...defined) : undefined
 }
 
-/** When the notes begin: a key without a note signed before that, if ever. */
+/** When the records begin. A key without a record can only have signed before. */
 const earliest = (records: SigningTime[], now: number): number =>
   Math.min(now, ...records.map(({ firstSigned }) => firstSigned.getTime()))
 

@@ -12,7 +12,7 @@ export interface KeyReport {
   state: KeyState
   /** ms since 1970; undefined if unknown */
   signsFrom?: number | undefined
-  /** ms since 1970; undefined while it may go on signing */
+  /** ms since 1970; undefined while it may still sign */
   neededTill?: number | undefined
 }
 
@@ -20,7 +20,7 @@ const skew = 60_000 // ms: how far the clocks of two instances may differ
 
 /** The longest life of a token of that kind, ms. */
 export function tokenLife(kind: TokenKind, { accessLife, idleLife, absoluteLife }: Settings): number {
-  // With `rotation: false` too: the token of a session is signed with its first key until the session expires
+  // With `rotation: false` too: a session's token is signed with the same key until the session expires
   return kind === 'access' ? accessLife : Math.min(idleLife, absoluteLife)
 }
 
@@ -55,7 +55,7 @@ export function reportKeys(
 ): KeyReport[] {
   const signer = keys.indexOf(signerOf(keys, now)!)
   const lastSignature = (key: SigningKey, isOld: boolean) =>
-    // Of a public key it is unknown who signs with the private one, and until when
+    // It is unknown who signs with the private half of a public key, and until when
     !key.signKey ? undefined : isOld ? stopped(key) : stoppedByFile(keys, key)
 
   return keys.map((key, index) => {

@@ -236,10 +236,10 @@ function watchMail(app: Application, registry: Registry): void {
   )
 }
 
-/** NaN while the database can't be reached: all other metrics are needed then. */
+/** NaN while the database can't be reached, so that all other metrics can still be read. */
 const outboxState = (outbox: Outbox) => outbox.state().catch(() => ({ waiting: NaN, oldest: NaN }))
 
-/** A gauge whose value is read when the metrics are. */
+/** A gauge whose value is read at each scrape. */
 function gauge(name: string, help: string, registry: Registry, value: () => number): void {
   registry.registerMetric(
     new Gauge({

@@ -69,7 +69,7 @@ async function answer(
   }
 }
 
-/** Whether a request may read the metrics: any may, if no token is configured. */
+/** Whether a request may read the metrics; always, if no token is configured. */
 export function hasToken(header: string | undefined, token: string | undefined): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest()
 

@@ -8,7 +8,7 @@ type Middleware = KoaMiddleware<Application>
 
 /**
  * Refuses HTTP methods that a service doesn't have, before anything else is checked. Feathers would create an entry on
- * `POST /users/:id`, and ask for a token before it says that all entries at once can't be changed.
+ * `POST /users/:id`, and require a token before it refuses to change all entries at once.
  */
 export const refuseOtherMethods = (app: Application) => {
   app.mixins.push((_service: unknown, _path: string, options: { koa?: { before?: Middleware[] } }) => {

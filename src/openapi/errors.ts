@@ -7,7 +7,7 @@ export type ErrorStatus = DocumentedError | 400 | 405 | 413 | 503
 interface ErrorDocs {
   name: string
   description: string
-  /** Fields of the body, besides those of all errors. */
+  /** Fields of the body, in addition to those of all errors. */
   fields?: Record<string, TSchema>
   headers?: Json
 }

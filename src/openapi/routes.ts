@@ -19,7 +19,7 @@ const routes: Route[] = [
   { name: 'removeWithoutId', http: 'DELETE', hasId: false }
 ]
 
-const cache = new WeakMap<Service, Route[]>() // they are asked for at each request
+const cache = new WeakMap<Service, Route[]>() // they are needed at each request
 
 /** How a service is called over HTTP. A service without docs accepts all methods, as in Feathers. */
 export function routesOf(service: Service): Route[] {

@@ -1,16 +1,16 @@
 import feathersPackage, { type Service } from '@feathersjs/feathers'
 import type { TObject, TSchema } from '@feathersjs/typebox'
 
-/** Errors of an operation, besides those that all operations of its kind have. */
+/** Errors of an operation, in addition to those of all operations of its kind. */
 export type DocumentedError = 401 | 403 | 404 | 409 | 429
 
 /** The description of an operation in the OpenAPI document. */
 export interface OperationDocs {
   summary: string
   description?: string
-  /** The query, as it is validated. */
+  /** The schema that the query is validated with. */
   query?: TObject
-  /** The body, as it is validated. */
+  /** The schema that the body is validated with. */
   data?: TSchema
   /** An example of the body. */
   example?: object
@@ -29,7 +29,7 @@ export interface ServiceDocs {
   id?: TSchema
   /** The operations, by service method. */
   methods: Partial<Record<'find' | 'get' | 'create' | 'update' | 'patch' | 'remove', OperationDocs>>
-  /** `remove` without an id, if allowed: of all entries, or of what the caller's token belongs to. */
+  /** `remove` without an id, if allowed: removes all entries, or the one that the caller's token belongs to. */
   removeWithoutId?: OperationDocs
 }
 
@@ -42,7 +42,7 @@ export function docsOf(service: Service): ServiceDocs | undefined {
 
 declare module '@feathersjs/feathers' {
   interface ServiceOptions {
-    /** A function, if they are not known yet when the service is registered. */
+    /** A function, if they aren't known yet when the service is registered. */
     docs?: ServiceDocs | (() => ServiceDocs)
   }
 }

@@ -9,22 +9,22 @@ import { tooManyPasswords } from './turns.js'
 /** The result of verifying a password. */
 export interface Verification {
   matches: boolean
-  /** A new hash of the password, if it matched all of one that doesn't follow the current settings. */
+  /** A new hash, if the whole password matched and the stored hash doesn't follow the current settings. */
   upgrade?: string
 }
 
 const bcryptLength = 72 // bytes: bcrypt ignores the rest of a password
 
 /**
- * Hashes passwords with Argon2id, which uses all of their bytes, in other threads. Bounds how many are hashed at once
- * and how many wait; refuses the rest. Also verifies bcrypt, the hashes of stock Feathers.
+ * Hashes passwords with Argon2id, which uses all of their bytes, in other threads. Limits how many are hashed at once
+ * and how many wait, and refuses the rest. Also verifies bcrypt, the hashes of stock Feathers.
  */
 export class PasswordHasher {
   readonly #cost: { memoryCost: number; timeCost: number; parallelism: number }
   readonly #prefix: string // of new hashes (PHC string format)
   readonly #most: number
   readonly #limit: LimitFunction
-  // Verified for an unknown user, so that this takes as long as a wrong password
+  // Verified for unknown users, so that it takes as long as a wrong password
   readonly #nobodys: Promise<string>
 
   constructor({ concurrency, queue, ...cost }: PasswordSettings) {
@@ -40,7 +40,7 @@ export class PasswordHasher {
     return this.#limit.activeCount
   }
 
-  /** The number waiting to be. */
+  /** The number of passwords waiting to be hashed. */
   get waiting(): number {
     return this.#limit.pendingCount
   }
@@ -51,8 +51,8 @@ export class PasswordHasher {
   }
 
   /**
-   * Verifies a password with the hash of a user, and makes a new hash if that one is of another kind or cost than new
-   * ones. A hash that can't be parsed matches nothing.
+   * Verifies a password with the hash of a user, and makes a new hash if the stored one is of an outdated kind or cost.
+   * A hash that can't be parsed matches nothing.
    *
    * @param stored undefined if there is no such user: takes as long as a wrong password and never matches
    * @throws Unavailable when too many are waiting
@@ -65,7 +65,7 @@ export class PasswordHasher {
         return { matches: false }
       }
 
-      // An upgrade would lock out the user, if somebody else knows the beginning of the password
+      // No upgrade: somebody else may know only the beginning of the password, and would lock out the user
       return stored.startsWith(this.#prefix) || matchesBeginning(stored, password)
         ? { matches }
         : { matches, upgrade: await this.#hash(password) }
@@ -85,7 +85,7 @@ export class PasswordHasher {
   }
 }
 
-/** Whether a hash tells no more of a password that matches than its beginning. */
+/** Whether a hash only covers the beginning of a password that matches it. */
 export function matchesBeginning(stored: string, password: string): boolean {
   return isBcrypt(stored) && Buffer.byteLength(password) >= bcryptLength
 }

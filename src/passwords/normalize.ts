@@ -1,10 +1,11 @@
 /**
- * UTF-16 code units. No password of 128 code points, and no email of 254 characters, has a longer form that normalizes to
- * it: NFKC makes one character of four at most. Normalizing takes time with the square of the length.
+ * UTF-16 code units. Nothing longer normalizes to a password of 128 code points or an email of 254 characters: NFKC
+ * combines at most four characters into one. Longer texts aren't normalized, because the time grows with the square of
+ * the length.
  */
 export const longestNormalized = 1024
 
-/** NFKC; a text that is too long to be a password or a name stays as it is. */
+/** NFKC. A text that is too long to be a password or a name is returned unchanged. */
 export const normalize = (text: string): string =>
   text.length > longestNormalized ? text : text.normalize('NFKC')
 
@@ -14,6 +15,6 @@ export const normalize = (text: string): string =>
  */
 export const normalizePassword = normalize
 
-/** The code points of a password in that form; Infinity for one that is too long to be counted. */
+/** The number of code points of a normalized password; Infinity if it is too long to normalize. */
 export const passwordLength = (password: string): number =>
   password.length > longestNormalized ? Infinity : Array.from(normalizePassword(password)).length

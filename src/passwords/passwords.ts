@@ -2,10 +2,10 @@ import type { Application } from '../declarations.js'
 import { PasswordHasher } from './hasher.js'
 import { Turns } from './turns.js'
 
-// For each hash: while one of them hashes, the others ask the database
+// Attempts under way for each hash: while one of them hashes, the others query the database
 const attemptsPerHash = 4
 
-/** `app.get('hasher')` and `app.get('turns')` of attempts that take a hash, configured by the setting `passwords`. */
+/** `app.get('hasher')`, and `app.get('turns')` of the attempts that need a hash, configured by `passwords`. */
 export const passwords = (app: Application) => {
   const { concurrency, queue } = app.get('passwords')
 

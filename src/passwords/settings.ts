@@ -7,7 +7,7 @@ const wholeNumber = (minimum: number, maximum: number, meaning: string) =>
     description: `write ${meaning}, a whole number from ${minimum} to ${maximum}`
   })
 
-/** The settings in `passwords`. The defaults stand in config/default.json, the reasons in docs/passwords.md. */
+/** The settings in `passwords`. The defaults are in config/default.json, the reasons in docs/passwords.md. */
 export const passwordsSchema = Type.Object(
   {
     memoryCost: wholeNumber(7168, 2 ** 20, 'how many KiB of memory one hash takes'), // the least that OWASP lists

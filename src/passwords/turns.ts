@@ -1,15 +1,15 @@
 import { Unavailable } from '@feathersjs/errors'
 
-/** Who makes an attempt that takes a hash. */
+/** The client that makes an attempt which needs a hash. */
 export interface Client {
   /** Clients of one address, or group of addresses, share their turns. */
   address: string
-  /** Whether somebody has signed in from there, or with that device, before. */
+  /** Whether somebody has signed in from this address, or with this device, before. */
   isKnown: boolean
 }
 
 export interface TurnsOptions {
-  /** How many have their turn at once. */
+  /** How many may have their turn at once. */
   concurrency: number
   /** How many may wait. */
   queue: number
@@ -23,30 +23,30 @@ interface Waiter {
 }
 
 const retryAfter = 2 // s: about what a full queue of the default length takes to empty
-const longestWait = 6000 // ms: whoever begins later may not be done within the 12 s that a call may take
-const reserve = 1 / 4 // of the queue: places that only known clients get
+const longestWait = 6000 // ms: an attempt that starts later might not finish within the 12 s limit of a call
+const reserve = 1 / 4 // of the queue is reserved for known clients
 
 /**
- * Deals out turns by address: whoever asks often waits behind himself, not before others. Strangers and known clients take
- * turns too. When the queue is full, the address that holds most of it makes room for one that holds less.
+ * Hands out turns by address, round-robin, so an address with many attempts only delays itself. Strangers and known
+ * clients alternate. When the queue is full, the address that holds most of it makes room for one that holds less.
  */
 export class Turns {
   readonly #options: TurnsOptions
   readonly #known = new Lane()
   readonly #strangers = new Lane()
   #active = 0
-  #wasKnown = false // who had the last turn
+  #wasKnown = false // whether the last turn went to a known client
 
   constructor(options: TurnsOptions) {
     this.#options = options
   }
 
-  /** The number of those who have their turn. */
+  /** The number of clients that have their turn. */
   get active(): number {
     return this.#active
   }
 
-  /** The number of those who wait. */
+  /** The number of clients that wait. */
   get waiting(): number {
     return this.#known.size + this.#strangers.size
   }
@@ -54,8 +54,8 @@ export class Turns {
   /**
    * Waits for the client's turn.
    *
-   * @returns What to call once it is over
-   * @throws Unavailable when others need the place
+   * @returns A function that ends the turn
+   * @throws Unavailable if others need the place
    */
   async begin({ address, isKnown }: Client): Promise<() => void> {
     const lane = isKnown ? this.#known : this.#strangers
@@ -103,7 +103,7 @@ export class Turns {
   }
 }
 
-/** Those who wait, by address. */
+/** Waiting clients, by address. */
 class Lane {
   readonly #byAddress = new Map<string, Waiter[]>() // in the order of their turns
   size = 0
@@ -113,7 +113,7 @@ class Lane {
     this.size++
   }
 
-  /** Takes the oldest of the address whose turn it is, which then comes last. */
+  /** Takes the oldest client of the address whose turn it is. That address then comes last. */
   takeNext(): Waiter | undefined {
     const [turn] = this.#byAddress
     const [address, [oldest, ...rest]] = turn ?? ['', []]
@@ -124,7 +124,7 @@ class Lane {
     return oldest
   }
 
-  /** Takes the newest of the address that has most; of several such addresses, of the one whose turn is farthest. */
+  /** Takes the newest client of the address that has the most; in a tie, of the address whose turn is last. */
   takeNewestOfMost(): Waiter | undefined {
     const most = Math.max(...[...this.#byAddress.values()].map(({ length }) => length))
     const [address, waiters] = [...this.#byAddress].findLast(([, { length }]) => length === most) ?? ['', []]
@@ -144,6 +144,6 @@ class Lane {
   }
 }
 
-/** A 503: more passwords are to be hashed than may wait for that. */
+/** A 503: too many passwords are waiting to be hashed. */
 export const tooManyPasswords = (): Unavailable =>
   new Unavailable('Too many passwords are being checked, try again later', { retryAfter })

@@ -8,13 +8,13 @@ export interface StoredPassword {
   id: unknown
   /** The name of the field that holds the hash. */
   field: string
-  /** As it was read. */
+  /** The hash as it was read. */
   hash: string
 }
 
 /**
- * Verifies the password of a user. Replaces a hash of an outdated kind or cost, provided that it is still the stored one:
- * of several simultaneous sign-ins one replaces it, and the others verify the new hash.
+ * Verifies the password of a user. Replaces a hash of an outdated kind or cost, if it is still the stored one: of
+ * several concurrent sign-ins, one replaces it, and the others verify the new hash.
  *
  * @returns The hash that is stored now, as a condition for later updates; undefined if the password is wrong
  * @throws Unavailable when too many passwords are being hashed
@@ -37,7 +37,7 @@ export async function verifyStoredPassword(
     return upgrade
   }
 
-  // Another sign-in upgraded it, or the password is a new one: the current hash decides
+  // Another sign-in upgraded the hash, or the password was changed: the current hash decides
   const now = await users.findOne(isUser, { projection: { [field]: 1 } })
   const matchesStill = now && (await hasher.verify(now[field], password)).matches
 

@@ -9,12 +9,12 @@ import { ok, warning, wrong, type Finding } from './finding.js'
 import { during } from '../progress.js'
 
 const clockWarns = 1000 // ms of difference from the database's clock
-const clockWrong = 5000 // ms: docs/scaling.md asks for a few seconds
+const clockWrong = 5000 // ms: docs/scaling.md allows a few seconds
 const unauthorized = new Set<unknown>([13, 8000]) // the second is Atlas's
 
 /**
- * Checks that a database is as the service needs it, with the same client options. Writes to a collection of its own and
- * drops it.
+ * Checks that a database is as the service needs it, with the same client options. Writes to a collection of its own
+ * and drops it.
  *
  * @param now ms since 1970
  */
@@ -54,7 +54,7 @@ export async function checkConnected(
   ].flat()
 }
 
-/** Runs a check. An error becomes a finding, too. */
+/** Runs a check. An error becomes a finding too. */
 async function checking(
   check: Finding['check'],
   { databaseName }: Db,

@@ -36,7 +36,7 @@ export const wrong = (check: Finding['check'], found: string, mend: string): Fin
   mend
 })
 
-/** Splits a sentence that says what is wrong and, after a colon, what to write instead. */
+/** Turns a sentence that says what is wrong and, after a colon, what to write instead, into a finding. */
 export function mistake(check: Finding['check'], sentence: string): Finding {
   const [, found = sentence, mend = 'change that setting'] = /^(.*?): (?=[a-z])(.*)$/s.exec(sentence) ?? []
 

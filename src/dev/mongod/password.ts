@@ -5,8 +5,8 @@ import { dirname } from 'node:path'
 const length = 32 // bytes
 
 /**
- * The password that a mongod asks other programs of its machine for. The first start makes it and keeps it beside the data,
- * in a file and a folder that only their owner reads. mongod takes the file as the key of its replica set, too.
+ * The password that clients of a mongod need. The first start generates it, and keeps it beside the data in a file and
+ * a folder that only their owner can read. mongod also uses the file as the key file of its replica set.
  */
 export async function passwordIn(file: string): Promise<string> {
   const draft = `${file}.${process.pid}`

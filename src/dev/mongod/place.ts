@@ -11,7 +11,7 @@ export interface Place {
   logFile: string
   recordFile: string
   keyFile: string
-  /** What it asks its clients for, if anything; it is in the key file. */
+  /** The password that clients need, if any; it is in the key file. */
   password?: string
 }
 

@@ -33,9 +33,9 @@ interface LaunchOptions {
   dbPath: string
   logFile: string
   port: number
-  /** For one that asks its clients for a password. */
+  /** Set if clients need a password. */
   keyFile?: string
-  /** False only for repairs before it can be one. */
+  /** False only for repairs before the replica set can start. */
   replicaSet?: boolean
 }
 

@@ -8,7 +8,7 @@ const alreadyInitialized = 23
 const userExists = 51003
 const readyTimeout = 60_000 // ms: recovering a large database after a kill takes a while
 
-/** Where a mongod keeps its data, and what it asks its clients for. */
+/** The data folder of a mongod, and the password that its clients need. */
 type Data = Pick<Place, 'dbPath' | 'password'>
 
 /**
@@ -69,7 +69,7 @@ async function withOwn(
   { dbPath, password }: Data,
   work: (client: MongoClient) => Promise<void>
 ): Promise<void> {
-  // The key file lets its owner in before there are users
+  // With the key file, one can log in before there are users
   const login = password === undefined ? '' : `__system:${password}@`
   const done = withClient(`mongodb://${login}127.0.0.1:${mongod.port}/?authSource=local`, async (client) => {
     if ((await dbPathOf(client)) !== dbPath) throw new Error(`another MongoDB answers on port ${mongod.port}`)
