@@ -2,8 +2,8 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import { RateLimit, type RateLimitOptions } from './rate-limit.js'
 
 /**
- * Limits failed attempts. Each is counted before it is made, so that however many come at once, no more than the limit
- * are made. A success clears the count.
+ * Limits failed attempts. Each attempt is counted before it is made, so that concurrent attempts can't exceed the
+ * limit. A success clears the count.
  */
 export class FailureLimit extends RateLimit {
   readonly #queues = new Map<string, { turn: LimitFunction; length: number }>()
@@ -27,7 +27,7 @@ export class FailureLimit extends RateLimit {
     queue.length++
 
     try {
-      // As many at once as may fail: otherwise many right passwords at once would count against each other
+      // At most as many at once as may fail: otherwise concurrent correct passwords would count against each other
       return await queue.turn(() => this.#attempt(value, make, clears))
     } finally {
       if (--queue.length === 0) {

@@ -4,7 +4,7 @@ import { addressGroup } from '../http/client-address.js'
 // Calls without an address share one limit: a sign-in in the headers of a handshake has none
 const nowhere = 'unknown'
 
-/** What the calls of one client are counted under. */
+/** The key that a client's calls are counted under. */
 export const groupOf = ({ params }: Pick<HookContext, 'params'>) =>
   addressGroup(params.ip ?? params.connection?.ip ?? nowhere)
 

@@ -10,7 +10,7 @@ export interface RateLimits {
   signIn: { account?: FailureLimit; address?: RateLimit }
   signUp: { address?: RateLimit }
   refresh: { address?: MemoryLimit }
-  /** Mails that anybody may ask for: by the mailbox, and by whoever asks; and guesses of the codes in them. */
+  /** Mails that anybody can request, by mailbox and by requester; and guesses of the codes in them. */
   mail: { account?: RateLimit; address?: RateLimit; codes?: FailureLimit }
   /** Guesses of `currentPassword`; the limit is that of sign-ins. */
   currentPassword: { account?: FailureLimit }

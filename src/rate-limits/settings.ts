@@ -10,7 +10,7 @@ const limit = switchable(
   'write false, or an object with limit and per, such as {"limit": 10, "per": "15m"}'
 )
 
-/** `rateLimit`: how many attempts are allowed in what time. Any part of it can be `false`, for no limit. */
+/** `rateLimit`: how many attempts are allowed in which time. Any part can be `false`, for no limit. */
 export const rateLimitSetting = switchable(
   {
     signIn: switchable(

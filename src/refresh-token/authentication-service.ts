@@ -171,7 +171,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   /**
-   * With how access tokens are signed. Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key
+   * Adds how access tokens are signed. Feathers insists on a `secret`, and its OAuth signs cookies with it: with a key
    * file, one is derived from a key.
    */
   private truthful(configuration: Configuration): Configuration {
@@ -210,7 +210,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     return this.entity.collection()
   }
 
-  /** Tells what is wrong with the user documents, each in a sentence. */
+  /** Calls `warn` with a sentence for each problem of the user documents. */
   checkUsers(warn: (sentence: string) => void): Promise<void> {
     return checkUsers(this.entity, this.configKey, warn)
   }
@@ -539,7 +539,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 }
 
-/** An app may have a field `device` of its own: text is taken for the name of the device. */
+/** An app may already send a `device` that is text: it becomes the name of the device. */
 const withDevice = (data: AuthenticationRequest): AuthenticationRequest =>
   typeof data?.device === 'string' ? { ...data, device: { name: data.device } } : data
 

@@ -16,7 +16,7 @@ const sentences: Record<RefusalReason, string> = {
 export class Refused extends NotAuthenticated {
   declare readonly data: { reason: RefusalReason; retryAfter?: number }
 
-  /** @param retryAfter s, for a token whose time has not come: nothing is wrong with it but a clock */
+  /** @param retryAfter s, for a token that is not valid yet, because two clocks differ */
   constructor(reason: RefusalReason, retryAfter?: number) {
     super(sentences[reason], { reason, ...(retryAfter && { retryAfter }) })
   }

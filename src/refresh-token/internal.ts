@@ -1,6 +1,6 @@
 /**
- * What this service takes of the heart beyond its public API. It is not among the package's `exports`, and nothing
- * outside the heart imports from anywhere but here and `index.js`.
+ * What this service uses of the heart beyond its public API. It is not among the package's `exports`. Code outside the
+ * heart imports only from here and from `index.js`.
  */
 export { requireMoult } from './authentication-service.js'
 export { isKnownOrigin } from './cookie/origin.js'

@@ -24,7 +24,7 @@ const mostErrors = 20
 const mostTranslated = 100 // errors of Ajv, of which a mistake may have several
 const longestField = 100 // characters of a name that the client made up
 
-/** A 400 that names the wrong fields, the first twenty of them. */
+/** A 400 that names the wrong fields; twenty at most. */
 export function invalidData(errors: FieldError[]): BadRequest {
   const named = errors
     .slice(0, mostErrors)
@@ -39,7 +39,7 @@ export function invalidData(errors: FieldError[]): BadRequest {
 const shortened = (field: string): string =>
   field.length > longestField ? `${field.slice(0, longestField)}…` : field
 
-/** What an error says about its keyword; which of them it has depends on that. */
+/** The params of an Ajv error. Which ones it has depends on its keyword. */
 interface KeywordParams {
   type: string[]
   format: string
@@ -48,7 +48,7 @@ interface KeywordParams {
   limit: number
 }
 
-// Ajv's own messages are for whoever wrote the schema; these are for whoever fills in the field
+// Ajv's own messages are written for the author of the schema; these are for the person who fills in the field
 const messages: Record<string, (params: KeywordParams) => string> = {
   required: () => 'is required',
   additionalProperties: () => 'is not a known field',
@@ -87,8 +87,8 @@ const formats: Record<string, string> = {
 const quoted = (value: unknown): string => JSON.stringify(value)
 
 /**
- * Translates Ajv's errors, the first hundred of them: a missing or unknown field is named itself, rather than the object
- * around it. Of a union, the errors of its alternatives are reported, with the types that they accept in one message.
+ * Translates the first hundred errors of Ajv. A missing or unknown field is named itself, rather than the object around
+ * it. For a union, the errors of its alternatives are reported, with the types that they accept in one message.
  */
 export function fieldErrors(all: SchemaError[]): FieldError[] {
   const errors = all.slice(0, mostTranslated)
@@ -105,7 +105,7 @@ export function fieldErrors(all: SchemaError[]): FieldError[] {
   return [...new Map(translated.map((error) => [`${error.field} ${error.message}`, error])).values()]
 }
 
-/** The types that the alternatives of a union accept at that path, or the one type that is accepted there. */
+/** The types that are accepted at a path: those of all alternatives of a union. */
 function typesAccepted(errors: SchemaError[], path: string): string[] {
   const accepted = errors
     .filter(({ keyword, instancePath }) => keyword === 'type' && instancePath === path)
@@ -115,9 +115,7 @@ function typesAccepted(errors: SchemaError[], path: string): string[] {
 }
 
 /**
- * Compiles a schema into a function that returns valid data.
- *
- * The function throws a BadRequest with `errors` for any other.
+ * Compiles a schema into a function that returns valid data, and throws a BadRequest with `errors` for any other.
  */
 export function checkedBy<T extends TSchema>(schema: T): (data: unknown) => Static<T> {
   const validate = ajv.compile(schema)

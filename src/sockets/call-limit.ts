@@ -15,9 +15,9 @@ export async function callsAnswered(connection: Connection): Promise<void> {
 }
 
 /**
- * Limits how many calls of a connection run at once, so that the calls of others get their turn. Further packets wait, in
- * order and as they came; meanwhile nothing is read from a WebSocket, so the rest waits with the sender: that slows down
- * a flood and costs a busy client nothing. Each packet is handed to Socket.IO in a turn of the event loop of its own.
+ * Limits how many calls of a connection run at once, so that other connections get their turn. Further packets wait in
+ * order. Meanwhile nothing is read from a WebSocket, so the rest waits at the sender, which slows down a flood and
+ * costs a busy client nothing. Each packet is passed to Socket.IO in its own turn of the event loop.
  */
 export function queuePackets(connection: Connection, most: number, held: HeldBytes): void {
   queues.set(connection, new PacketQueue(connection, most, held))
@@ -69,7 +69,7 @@ class PacketQueue {
     connection.once('close', () => this.#close())
   }
 
-  /** Counts a call as running. Returns what to do once it is answered. */
+  /** Counts a call as running. Returns a function to call once it is answered. */
   begin(): () => void {
     const packets = this.#delivered.splice(0)
     const end = () => {
@@ -81,7 +81,7 @@ class PacketQueue {
     this.#running++
 
     return () => {
-      // A client that reads no answers gets no further calls done
+      // A client that doesn't read its answers gets no further calls processed
       if (hasUnsent(this.#connection)) {
         this.#unsent.push(end)
       } else {
@@ -114,7 +114,7 @@ class PacketQueue {
   }
 
   /**
-   * A client joins the one namespace there is, once: each further time would cost a socket. What it joins with is kept as
+   * A client joins the only namespace once: each further time would cost a socket. The data of the packet is kept as
    * long as the connection.
    */
   #isExcessiveConnect(packet: Packet): boolean {
@@ -151,7 +151,7 @@ class PacketQueue {
     }
   }
 
-  /** A packet has begun no call: it was refused, or waits for its attachments, which Socket.IO keeps until it has all. */
+  /** Called if a packet started no call: it was refused, or Socket.IO keeps it until all its attachments arrive. */
   #forgetUncalled(packet: Packet): void {
     if (typeof packet === 'string') {
       this.#forget(this.#delivered.splice(0))

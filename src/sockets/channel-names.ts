@@ -3,8 +3,8 @@ import type { Channel } from '@feathersjs/transport-commons'
 import type { Application } from '../declarations.js'
 
 /**
- * Has each connection remember its channels. Feathers looks for a connection that disconnects or signs out in all channels
- * there are, one for each user who is connected: with 10,000 of them that takes tens of milliseconds.
+ * Remembers the channels of each connection. When a connection disconnects or signs out, Feathers searches all channels
+ * for it. There is one for each connected user: with 10,000 of them, that takes tens of milliseconds.
  *
  * @returns The names of a connection's channels
  */
@@ -24,7 +24,7 @@ export function rememberChannels(app: Application): (connection: RealTimeConnect
       )
       return join(...connections)
     }
-    // With a filter, it calls itself with the connections that match
+    // With a filter, it calls itself with the matching connections
     channel.leave = (...connections) => {
       connections.forEach((connection) => names.get(connection)?.delete(name))
       return leave(...connections)
@@ -36,7 +36,7 @@ export function rememberChannels(app: Application): (connection: RealTimeConnect
     const [name, ...others] = wanted.flat()
     const channel = find(...(wanted as string[]))
 
-    // Of several, each has been asked for by itself
+    // A combination of channels is made of single ones that were requested before
     if (name !== undefined && others.length === 0 && !remembering.has(channel)) {
       remember(name, channel)
     }
@@ -47,7 +47,7 @@ export function rememberChannels(app: Application): (connection: RealTimeConnect
   const leaveAll = (connection: RealTimeConnection) =>
     namesOf(connection).forEach((name) => app.channel(name).leave(connection))
 
-  // In the place of what Feathers registered, before others
+  // Replaces the listener that Feathers registered, and keeps it first
   for (const event of ['disconnect', 'logout'] as const) {
     const [feathers] = app.listeners(event) as (() => void)[]
 

@@ -1,10 +1,10 @@
 import type { Socket as TcpSocket } from 'node:net'
 import type { Server, Socket } from 'socket.io'
 
-/** The connection below a socket, as Engine.IO has it. */
+/** The Engine.IO connection below a socket. */
 export type Connection = Socket['conn']
 
-/** Internals of Engine.IO: the packets not yet handed to the transport, and the WebSocket of one that has it. */
+/** Internals of Engine.IO: the packets not yet passed to the transport, and the WebSocket, if there is one. */
 interface Inside {
   writeBuffer: unknown[]
   transport: {
@@ -15,10 +15,10 @@ interface Inside {
   onPacket(packet: unknown): void
 }
 
-/** What we use of the WebSocket of `ws`. */
+/** The part of a `ws` WebSocket that is used here. */
 interface WebSocket {
   _socket: TcpSocket
-  /** Bytes that the network has not taken yet. */
+  /** Bytes that the network has not accepted yet. */
   bufferedAmount: number
   pause(): void
   resume(): void
@@ -31,11 +31,11 @@ interface WebSocket {
 export const webSocketOf = (connection: Connection): WebSocket | undefined =>
   (connection as unknown as Inside).transport.socket
 
-/** Whether packets wait for the transport to take them. */
+/** Whether packets wait for the transport. */
 export const hasUnsent = (connection: Connection): boolean =>
   (connection as unknown as Inside).writeBuffer.length > 0
 
-/** Ends a connection at once, whether or not its client reads what it was sent. */
+/** Closes a connection at once, even if its client doesn't read. */
 export function drop(connection: Connection): void {
   const webSocket = webSocketOf(connection)
 
@@ -44,13 +44,13 @@ export function drop(connection: Connection): void {
 }
 
 /**
- * Has `ws` deliver each frame in a turn of the event loop of its own, rather than all the thousands that one packet of the
- * network may hold. A ping is answered once the answers before it are sent (RFC 6455 §5.5.3).
+ * Makes `ws` deliver each frame in its own turn of the event loop, since one network packet may hold thousands. A ping
+ * is answered once the answers before it are sent (RFC 6455 §5.5.3).
  */
 export function deliverOneByOne({ engine }: Server): void {
   const { opts } = engine as unknown as { opts: { wsEngine: new (options: object) => object } }
 
-  // Engine.IO makes it when the server listens
+  // Engine.IO creates it when the server listens
   opts.wsEngine = class extends opts.wsEngine {
     constructor(options: object) {
       super({ ...options, allowSynchronousEvents: false, autoPong: false })
@@ -76,9 +76,9 @@ const separator = '\x1e' // between the packets of a poll (Engine.IO protocol 4)
 const atOnce = 50 // packets of a poll that are read in one turn of the event loop
 
 /**
- * Has a connection read what a poll brings a little at a time, in order.
+ * Makes a connection read the packets of a poll in small parts, in order.
  *
- * @param waiting Called with what waits, and with its negative once that is read, in bytes
+ * @param waiting Called with the number of bytes that wait, and with its negative once they are read
  */
 export function readInParts(connection: Connection, waiting: (bytes: number) => void): void {
   const inside = connection as unknown as Inside
@@ -86,12 +86,12 @@ export function readInParts(connection: Connection, waiting: (bytes: number) => 
   const read = transport.onData.bind(transport)
   const payloads: string[] = []
 
-  // A WebSocket brings one packet at a time
+  // A WebSocket delivers one packet at a time
   if (transport.socket) {
     return
   }
 
-  // What it still has to read by then
+  // For the packets that are still unread by then
   connection.once('upgrade', () => transport.on('packet', (packet) => inside.onPacket(packet)))
   transport.onData = (payload) => {
     waiting(payload.length)
@@ -123,7 +123,7 @@ export function readInParts(connection: Connection, waiting: (bytes: number) => 
   }
 }
 
-/** Where the first packets of a payload end. */
+/** The index where the first part of a payload ends. */
 function endOfPart(payload: string): number {
   let end = -1
 

@@ -13,8 +13,8 @@ import { MemoryLimit } from './held-bytes.js'
 const mostArguments = 5 // the path, the id, the data, the query and the answer
 
 /**
- * Adds what Feathers lacks for sockets: the client's address, an answer to calls that reach no service, and limits of what
- * a connection may ask for and make the process hold.
+ * Adds what Feathers lacks for sockets: the client's address, an answer to calls that reach no service, and limits on
+ * calls and on the memory of a connection.
  */
 export const guardSockets = (app: Application) => (io: Server) => {
   const methods = new Set(
@@ -30,7 +30,7 @@ export const guardSockets = (app: Application) => (io: Server) => {
     )
     feathers.requestId = requestIdOf(socket.handshake.headers['x-request-id'])
 
-    // It disconnected while its headers were being authenticated, of which Socket.IO emits no event
+    // It disconnected while its headers were being authenticated; Socket.IO emits no event for that
     if (socket.conn.readyState !== 'open') {
       app.emit('disconnect', feathers)
     }
@@ -70,7 +70,7 @@ function limitPackets(app: Application, io: Server): void {
     const { headers, socket } = connection.request
     const address = addressOf({ headers, remoteAddress: socket.remoteAddress }, app.get('proxies'))
 
-    // Its address may have too many already
+    // It may have been closed because its address has too many
     if (connection.readyState === 'open') {
       const held = memory.watch(connection, addressGroup(address))
 
@@ -85,7 +85,7 @@ function refused(methods: Set<string>, method: string, args: unknown[]): Feather
     return new MethodNotAllowed(`No service has a method '${method}'`)
   }
 
-  // Socket.IO passes each as an argument of a function: tens of thousands overflow the stack, and end the process
+  // Socket.IO passes each as a function argument: tens of thousands overflow the stack and end the process
   if (args.length > mostArguments) {
     return new BadRequest(`Too many arguments for '${method}' method`)
   }

@@ -8,19 +8,19 @@ const checksEvery = 1000 // ms: how long an unread answer may go unnoticed
 type Data = string | Buffer | undefined
 
 /**
- * What a connection makes the process hold: its headers, a packet that has come in part, packets that wait for their turn or
- * are not answered, and packets that wait to be read.
+ * The memory that a connection takes: its headers, a packet that has arrived in part, packets that wait for their turn
+ * or their answer, and packets that the client hasn't read yet.
  */
 export class HeldBytes {
   readonly connection: Connection
   readonly #changed: () => void
   readonly #headers: number // bytes of the request, which Engine.IO keeps
-  #read = 0 // bytes of the packets that have come
+  #read = 0 // bytes of the packets that have arrived
   #waiting = 0
   #unsent = 0
   #unreadSince: number | undefined // by performance.now()
 
-  /** @param changed Called when it holds more, with each packet */
+  /** @param changed Called with each packet, when the memory has grown */
   constructor(connection: Connection, changed: () => void) {
     this.connection = connection
     this.#changed = changed
@@ -32,7 +32,7 @@ export class HeldBytes {
       this.#changed()
     })
     connection.on('packet', () => (this.#read = this.#bytesRead))
-    // The network has taken all that was sent before, and the transport takes these
+    // The network has accepted everything that was sent before, and the transport gets these packets now
     connection.on('flush', () => {
       this.#unsent = 0
       this.#unreadSince = undefined
@@ -47,22 +47,22 @@ export class HeldBytes {
     return webSocketOf(this.connection)?._socket.bytesRead ?? this.#read
   }
 
-  /** What the network has not taken yet. A poll is an HTTP response, which has limits of its own. */
+  /** The bytes that the network has not accepted yet. A poll is an HTTP response, which has limits of its own. */
   get #untaken(): number {
     return webSocketOf(this.connection)?.bufferedAmount ?? 0
   }
 
-  /** A packet came, and waits for its turn. */
+  /** A packet has arrived, and waits for its turn. */
   wait(packet: Data): void {
     this.add(sizeOf(packet))
   }
 
-  /** A packet that came has been answered, or needs no answer. */
+  /** A packet has been answered, or needs no answer. */
   done(packet: Data): void {
     this.add(-sizeOf(packet))
   }
 
-  /** So many more bytes wait, or fewer. */
+  /** Adds to the bytes that wait; a negative number subtracts. */
   add(bytes: number): void {
     this.#waiting += bytes
 
@@ -71,7 +71,7 @@ export class HeldBytes {
     }
   }
 
-  /** For how long the client has left unread what it was sent, ms. */
+  /** How long the client has not read what it was sent, ms. */
   unreadFor(now: number): number {
     if (!hasUnsent(this.connection) && this.#untaken === 0) {
       this.#unreadSince = undefined
@@ -86,8 +86,8 @@ export class HeldBytes {
 const sizeOf = (data: Data): number => overhead + (data?.length ?? 0)
 
 /**
- * Bounds what a connection, and all those of one address, can make the process hold: whoever exceeds it is disconnected,
- * and so is whoever reads nothing for too long.
+ * Limits the memory of a connection, and of all connections of one address. Disconnects those that exceed it, and
+ * clients that read nothing for too long.
  */
 export class MemoryLimit {
   readonly #limits: Limits
@@ -102,7 +102,7 @@ export class MemoryLimit {
   }
 
   /**
-   * Counts what an open connection holds, until it closes.
+   * Counts the memory of a connection until it closes.
    *
    * @param address The group of addresses that share a limit
    */
@@ -117,7 +117,7 @@ export class MemoryLimit {
   #note(held: HeldBytes): void {
     const noted = this.#held.get(held)
 
-    // Others are about to close
+    // The others are about to close
     if (noted) {
       const { bytes } = held
       const ofAddress = this.#add(noted.address, bytes - noted.bytes)

@@ -10,7 +10,7 @@ export const fromKnownOrigin =
   ({ headers }, answer) =>
     answer(null, headers.origin === undefined || isKnownOrigin(headers.origin, headers, origins))
 
-/** Allows a handshake that both allow. */
+/** Allows a handshake that both checks allow. */
 export const both =
   (first: AllowRequest, second: AllowRequest): AllowRequest =>
   (request, answer) =>

@@ -34,7 +34,7 @@ export const announceRemoteUsers = (app: Application) => {
   })
   changes.on('missed', () => void announceAll())
 
-  /** After missed changes: all users who are connected here, whose roles at least must be right. */
+  /** After missed changes: announces all users who are connected here, because at least their roles must be right. */
   async function announceAll(): Promise<void> {
     if (!isReadingAll) {
       isReadingAll = true
@@ -62,7 +62,7 @@ export const announceRemoteUsers = (app: Application) => {
     }
   }
 
-  /** After a moment: the users who are not as they were last announced, undefined if they are gone. */
+  /** Waits a moment, then returns the users who differ from what was last announced; undefined for deleted ones. */
   async function differing(userIds: string[]): Promise<Map<string, User | undefined>> {
     await sleep(delay, undefined, { ref: false })
 
@@ -102,7 +102,7 @@ export const announceRemoteUsers = (app: Application) => {
 
 const unseen = new RegExp(`^(sessions|password|${hiddenFields.join('|')})(\\.|$)`)
 
-/** Whether a change shows in a user: sessions, passwords and links in mails don't. */
+/** Whether a change is visible: those of sessions, passwords and links in mails aren't. */
 function isShown({ operation, fields }: UserChange): boolean {
   return operation !== 'update' || fields.some((field) => !unseen.test(field))
 }

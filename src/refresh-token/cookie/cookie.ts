@@ -3,8 +3,8 @@ import { parseCookie, stringifySetCookie } from 'cookie'
 import type { CookieSettings } from '../settings/cookie-settings.js'
 
 /**
- * The values of the cookie in a request, in its present settings and in previous ones: several where a browser has kept
- * cookies of other paths or domains, of which a header tells neither.
+ * The values of the cookie in a request, under its current and its previous names. There are several if the browser
+ * also has cookies for other paths or domains, which the header doesn't tell apart.
  */
 export function tokensInCookies(settings: CookieSettings, header = ''): string[] {
   const names = [settings, ...(settings.previous ?? [])].map(({ name }) => name)

@@ -16,7 +16,7 @@ const checkRequest = checkedBy(
 /**
  * Around `create` of the authentication service, for browsers. A sign-in with `cookie: true` gets its refresh token in a
  * cookie that no script can read, instead of the body. A refresh without a token in its body takes the token from the
- * cookie and is answered the same way; when it is refused with a reason, the cookie is cleared. All of this requires
+ * cookie and is answered the same way; if it is refused with a reason, the cookie is cleared. All of this requires
  * HTTP, a JSON body, and a page of the service itself or of an origin in the app's setting `origins`.
  *
  * @throws BadRequest when a cookie is impossible; Forbidden from another site; NotAuthenticated without a token
@@ -89,8 +89,8 @@ const tokensOf = (context: HookContext, cookie: CookieSettings) =>
   isHttp(context) ? tokensInCookies(cookie, context.params.headers?.cookie) : []
 
 /**
- * The newest token that is ours. Beside it there may be cookies of another path or domain, which the service had before,
- * which a sibling host has planted, or which are broken.
+ * The newest token that is ours. There may also be cookies of another path or domain: from previous settings, planted
+ * by a sibling host, or broken.
  */
 function newestOf(tokens: string[], service: AuthenticationService): string | undefined {
   const genuine = tokens.flatMap((raw) => {

@@ -2,10 +2,10 @@ import type { Id } from '@feathersjs/feathers'
 import { foreignSessions } from '../sessions/users.js'
 import type { Entity } from './entity.js'
 
-const sample = 1000 // documents, of which there may be millions
+const sample = 1000 // documents: there may be millions
 
 /**
- * Looks at some of the user documents, whether sessions can be stored in them.
+ * Checks a sample of the user documents: whether sessions can be stored in them.
  *
  * @param key The key of the configuration
  * @param warn Called with a sentence for each problem, which says what is wrong and what to do

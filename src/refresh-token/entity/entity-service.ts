@@ -5,12 +5,12 @@ import type { SessionOwner } from '../sessions/users.js'
 /** The document of a user that was just read: an adapter answers it once instead of reading it again. */
 export const readDocument = Symbol('read document')
 
-/** Params of a call of the entity service, with the document that it is about. */
+/** Params for a call of the entity service. */
 export interface EntityParams extends Params {
   [readDocument]?: (() => SessionOwner | undefined) | undefined
 }
 
-/** What is asked of the entity service. Only a Feathers adapter for MongoDB has all of it. */
+/** What Moult uses of the entity service. Only a Feathers adapter for MongoDB has all of it. */
 export interface EntityService {
   id?: string
   get(id: Id, params?: EntityParams): Promise<Document>
@@ -18,11 +18,11 @@ export interface EntityService {
   getModel?(params?: EntityParams): unknown
   getObjectId?(id: string): unknown
   filterQuery?(id: Id, params: EntityParams): unknown
-  /** Of Mongoose. */
+  /** The model of an adapter for Mongoose. */
   Model?: unknown
 }
 
-/** The inside of `MongoDBService`, which answers `get` through `_get`. */
+/** The internals of `MongoDBService`, whose `get` calls `_get`. */
 interface Adapter extends EntityService {
   getModel(params?: EntityParams): unknown
   _get: (id: Id, params?: EntityParams) => Promise<Document>
@@ -30,7 +30,7 @@ interface Adapter extends EntityService {
   getProjection(select?: unknown): Record<string, unknown> | undefined
 }
 
-/** Calls back with the service of that path, whether it is registered already or later. */
+/** Calls `use` with the service at a path, now or as soon as it is registered. */
 export function whenRegistered(app: Application, path: string, use: (service: EntityService) => void): void {
   const wanted = path.replace(/^\/+|\/+$/g, '')
   const known = new WeakSet<object>()
@@ -53,8 +53,8 @@ export function whenRegistered(app: Application, path: string, use: (service: En
 }
 
 /**
- * Answers the innermost read of `get` with the document in `params`. Hooks and resolvers run as usual, and whatever else
- * the service asks of the database is asked: a condition, a projection, another collection.
+ * Answers the innermost read of `get` with the document in `params`, instead of querying the database. Hooks and
+ * resolvers run as usual. Any other read, with a condition or of another collection, say, still queries the database.
  */
 export function answerReadDocument(service: EntityService, idField: () => string): void {
   if (!isAdapter(service)) {
@@ -72,7 +72,7 @@ export function answerReadDocument(service: EntityService, idField: () => string
   }
 }
 
-/** Whether nothing but the adapter itself reads in `get`. */
+/** Whether `get` reads only through the adapter. */
 function isAdapter(service: EntityService): service is Adapter {
   let readers = 0
 
@@ -83,7 +83,7 @@ function isAdapter(service: EntityService): service is Adapter {
   return readers === 1 && 'filterQuery' in service && 'getProjection' in service
 }
 
-/** The document as `_get` would read it; undefined when it would read anything else. */
+/** The document as `_get` would read it; undefined if it would read anything else. */
 async function answered(
   service: Adapter,
   id: Id,
@@ -110,7 +110,7 @@ function isOnly(id: Document, query: Query): boolean {
   )
 }
 
-/** Undefined for a projection that names what is shown, or nested fields. */
+/** The document without excluded fields; undefined for a projection that includes fields, or names nested ones. */
 function projected(document: Document, projection: Record<string, unknown>): Document | undefined {
   const isExclusion = Object.entries(projection).every(([name, shown]) => !shown && !name.includes('.'))
 
@@ -127,7 +127,7 @@ export async function collectionOf(service: EntityService): Promise<Collection> 
   return driverCollection((await (service.getModel?.() ?? service.Model)) as Wrapped)
 }
 
-/** A model of Mongoose holds its collection, and that holds the one of the driver, once it is connected. */
+/** A Mongoose model wraps a collection, which wraps that of the driver once it is connected. */
 interface Wrapped {
   collection?: Wrapped | null
   conn?: { asPromise(): Promise<unknown> }

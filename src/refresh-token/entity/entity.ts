@@ -15,7 +15,7 @@ import {
 } from './entity-service.js'
 import { valueAt, without } from './paths.js'
 
-/** What is known of an entity that was made of a stored document. */
+/** The stored document that an entity was made from. */
 interface Origin {
   userId: string
   /** The password's hash, if it was read: the session opens only while the user still has it. */
@@ -26,11 +26,11 @@ interface GetOptions {
   /** The conditions of the call inside. */
   query: Query
   service: Pick<EntityService, 'get'>
-  /** Whether the service gives what follows from the document alone, which then does for the first answer. */
+  /** Whether the result depends on the document only. The document then serves as the first answer. */
   isPure: boolean
 }
 
-/** The entity of the authentication service: how it is found in the database, and what is shown of it. */
+/** How the entity of the authentication service is found in the database, and what is shown of it. */
 export class Entity {
   readonly users: Users
   readonly #service: FeathersAuthenticationService
@@ -72,7 +72,7 @@ export class Entity {
     return app.service(configuration.service!)
   }
 
-  // The stored name of what the local strategy calls password, also without a local strategy
+  // As the local strategy names it, even if there is no local strategy
   get #passwordField(): string {
     const { local } = this.#service.configuration
 
@@ -95,8 +95,8 @@ export class Entity {
   }
 
   /**
-   * The entity as its service gives it. As in Feathers, a call of a client asks twice: inside, and then outside with the
-   * entity in `params`.
+   * The entity as its service gives it. As in Feathers, a call of a client asks the service twice: internally, and then
+   * as a client with the entity in `params`.
    *
    * @param params With the document, if it was just read, as `readDocument`
    * @throws Refused `revoked` when the service does not give it
@@ -121,7 +121,7 @@ export class Entity {
   }
 
   /**
-   * The entity that a strategy answers, made from the stored document. As with Feathers' local strategy, its service is
+   * The entity that a strategy answers, made from the stored document. As in Feathers' local strategy, the service is
    * asked with the entity in `params`.
    */
   async present(document: SessionOwner, params: Params): Promise<Document> {
@@ -142,8 +142,8 @@ export class Entity {
   }
 
   /**
-   * Around `get`: Feathers' local strategy verifies a password, and then reads the user again, who may have another
-   * password by then.
+   * Around `get`: remembers the password that Feathers' local strategy verified. It reads the user again afterwards,
+   * and the password may have changed by then.
    */
   readonly keepVerified = async (context: HookContext, next: NextFunction) => {
     await next()
@@ -160,7 +160,7 @@ export class Entity {
     return this.given(id, service.get(id, params))
   }
 
-  /** What the service, or an override of `getEntity`, gives for a user. @throws Refused `revoked` when that is nobody */
+  /** Awaits what the service, or an override of `getEntity`, gives for a user. @throws Refused `revoked` if nothing */
   async given(id: Id, asked: Promise<unknown>): Promise<Document> {
     const result = await asked.catch((error: unknown) => {
       throw (error as { code?: unknown }).code === 404 ? new Refused('revoked') : error
@@ -173,14 +173,14 @@ export class Entity {
     return this.#given.has(result) ? result : this.recall(id, this.withoutSecrets(result))
   }
 
-  /** An entity that was given before. */
+  /** An entity that the service gave before. */
   recall(id: Id, entity: Document): Document {
     this.#given.add(entity)
     this.#origins.set(entity, { userId: String(id) })
     return entity
   }
 
-  /** The id of a user, given as the entity or by its id, as in tokens; undefined for an entity without. */
+  /** The id of a user as it is in tokens; undefined for an entity without one. */
   idOf(user: Id | Document): string | undefined {
     const isId = !isEntity(user) || '_bsontype' in user
     const id = (isId ? user : (this.#origins.get(user)?.userId ?? user[this.idField])) as Id | undefined
@@ -188,7 +188,7 @@ export class Entity {
     return id === undefined ? undefined : String(id)
   }
 
-  /** Whether there is a document of that entity, whose sessions can be stored. */
+  /** Whether the entity has a stored document, in which its sessions can be stored. */
   async isStored(entity: Document): Promise<boolean> {
     const userId = this.idOf(entity)
 
@@ -211,7 +211,7 @@ export class Entity {
     return this.#service.configuration.entity!
   }
 
-  /** Whether the entity service looks users up by ids of this type. */
+  /** Whether the entity service accepts ids of this type. */
   accepts(id: Id): boolean {
     try {
       this.service.filterQuery?.(id, {})
@@ -233,14 +233,14 @@ export class Entity {
     }
   }
 
-  /** What the id field may hold for the id in a token, which is text there. */
+  /** The values that the id field may have for an id in a token, which is always text. */
   #toIds(sub: string): unknown[] {
     const id = this.service.getObjectId?.(sub) ?? sub
 
     return id === sub ? [sub, ...otherTypes(sub)] : [id]
   }
 
-  /** A copy without sessions and password. An instance of a class is what it is. */
+  /** A copy without sessions and password. Instances of a class are returned unchanged. */
   withoutSecrets<T>(entity: T): T {
     if (!isPlain(entity)) {
       return entity
@@ -252,14 +252,14 @@ export class Entity {
   }
 }
 
-/** The ids of other types whose text this is. */
+/** The ids of other types that are written as this text. */
 const otherTypes = (text: string): unknown[] => [
   ...(String(Number(text)) === text ? [Number(text)] : []),
   ...(/^[\da-f]{24}$/.test(text) ? [new ObjectId(text)] : []),
   ...(UUID.isValid(text) ? [new UUID(text)] : [])
 ]
 
-/** A hook that changes the user and reads it again must not get the document of before. */
+/** Returns the document once: a hook that changes the user and reads it again must not get the old one. */
 function once<T>(read: (() => T) | undefined): () => T | undefined {
   let unread = read
 

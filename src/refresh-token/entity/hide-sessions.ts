@@ -9,8 +9,8 @@ const standardMethods = ['find', 'get', 'create', 'update', 'patch', 'remove']
 const maxDepth = 100 // nested operators: more than any query needs
 
 /**
- * Around all methods of the entity service, and of any other on its collection: removes the sessions from answers and
- * events, and refuses calls of clients that filter, sort or select by them, or write them.
+ * Around all methods of the entity service, and of any other service on its collection: removes the sessions from
+ * answers and events, and refuses calls of clients that filter, sort or select by them, or write them.
  *
  * @param field The name of the field that holds the sessions
  * @throws BadRequest
@@ -32,7 +32,7 @@ export const hideSessions =
     hide(context, field)
   }
 
-/** After all methods, first: so that no hook of the app sees the sessions either. */
+/** After all methods, as the first hook, so that the app's hooks don't see the sessions either. */
 export const withoutSessions = (field: string) => async (context: HookContext) => hide(context, field)
 
 function hide({ method, result, dispatch }: HookContext, field: string): void {
@@ -48,7 +48,7 @@ function hide({ method, result, dispatch }: HookContext, field: string): void {
   }
 }
 
-/** A document of Mongoose keeps its fields elsewhere, and shows them as JSON. */
+/** A Mongoose document keeps its fields elsewhere, and exposes them through `toJSON`. */
 function hideInJson(view: Json, field: string): void {
   const { toJSON } = view
 
@@ -64,7 +64,7 @@ function hideInJson(view: Json, field: string): void {
   }
 }
 
-/** The entries of a query, or of data, that name the sessions. */
+/** The entries of a query or of data that name the sessions. */
 const touching = (value: unknown, field: string): string[] =>
   [value]
     .flat()
@@ -73,13 +73,13 @@ const touching = (value: unknown, field: string): string[] =>
     .filter(([key, inner]) => entryTouches(key, inner, { field, depth: 0 }))
     .map(([key]) => key)
 
-/** The field to look for, and how deep in nested operators. */
+/** The field to search for, and the current depth of nested operators. */
 interface Search {
   field: string
   depth: number
 }
 
-/** Whether a query or data names the sessions, as a field or below operators. */
+/** Whether a query or data names the sessions, as a field or inside operators. */
 function touches(value: unknown, { field, depth }: Search): boolean {
   const deeper = { field, depth: depth + 1 }
 
@@ -121,7 +121,7 @@ export function entitiesOf(result: unknown): Json[] {
   return [page].flat().filter(isObject)
 }
 
-/** A custom method of the app may answer a `sessions` of its own. */
+/** Whether a value is the stored sessions: a custom method may answer an unrelated field of the same name. */
 const areSessions = (value: unknown): boolean =>
   Array.isArray(value) &&
   value.length > 0 &&

@@ -3,11 +3,11 @@ import { ConfigurationError } from '../errors.js'
 import type { KeySource, TokenKind } from './keyring.js'
 import type { SigningKey } from './signing-key.js'
 
-/** A key file, which is JSON: the keys as in the two settings, and from when on each key signs. */
+/** The JSON of a key file: the keys as in the two settings, and when each key starts to sign. */
 export interface KeyFileContent {
   accessToken: string
   refreshToken: string
-  /** ISO 8601 times by `kid`. A key that is not listed signs as soon as it is the newest. */
+  /** ISO 8601 times by `kid`. A key that isn't listed signs as soon as it is the newest. */
   signsFrom?: Record<string, string>
 }
 

@@ -5,7 +5,9 @@ export const tokenKinds = ['access', 'refresh'] as const
 
 export type TokenKind = (typeof tokenKinds)[number]
 
-/** Returns the keys of a keyring, the newest first, without duplicates. With `refresh`, a file is checked at once. */
+/**
+ * Returns the keys of a keyring, newest first and without duplicates. With `refresh`, a key file is checked at once.
+ */
 export type KeySource = (refresh?: boolean) => readonly SigningKey[]
 
 /**
@@ -36,7 +38,7 @@ export class Keyring {
     return new Map(this.#source(true).map((key) => [key.kid, key]))
   }
 
-  /** Finds a key. Another instance may sign with a key that was not read here yet. */
+  /** Finds a key. If it is missing, reads the source again: another instance may already sign with it. */
   find(kid: string): SigningKey | undefined {
     const withId = (key: SigningKey) => key.kid === kid
 
@@ -45,7 +47,7 @@ export class Keyring {
 }
 
 /**
- * The key that signs, of keys with the newest first; undefined when all are public.
+ * The key that signs, of keys that are sorted newest first; undefined if all are public.
  *
  * @param now ms since 1970
  */

@@ -7,7 +7,7 @@ export const minSecretLength = 32 // bytes: the size of the hash of HS256 (RFC 7
 
 const advice = `write at least ${minSecretLength} random bytes, such as \`openssl rand -base64 48\` prints`
 
-/** The keys: in two settings, or in a file. */
+/** The keys, in two settings or in a file. */
 export interface KeySettings {
   secret?: string | undefined
   refreshSecret?: string | undefined
@@ -124,7 +124,7 @@ function checkedKeys({ name, setting, algorithm }: KeySetting, production: boole
   return keys
 }
 
-/** Of a private key and its public half, which have the same id, the private one stays. */
+/** Keeps the private key of a pair that is listed twice: the public key has the same id. */
 function withoutDuplicates(keys: SigningKey[]): SigningKey[] {
   const byId = new Map<string, SigningKey>()
 

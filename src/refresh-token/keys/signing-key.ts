@@ -43,8 +43,8 @@ export const isHmac = (algorithm: Algorithm): boolean => algorithm.startsWith('H
 const isPem = (text: string): boolean => text.includes('-----BEGIN ')
 
 /**
- * Splits the keys in a setting, the newest first: separated by commas, with any white space around them. PEM keys need no
- * commas, and may have `\n` in place of line breaks, as in an environment file.
+ * Splits a setting into its keys, newest first. They are separated by commas, with optional white space. PEM keys need
+ * no commas, and may contain `\n` instead of line breaks, as in an environment file.
  */
 export function splitKeys(setting: string): string[] {
   return setting
@@ -60,14 +60,14 @@ const isMaterial = (text: string): boolean =>
   text.replaceAll('\\n', '').trim() !== '' && !text.includes('-----BEGIN EC PARAMETERS-----')
 
 /**
- * Parses a key: the UTF-8 bytes of a secret for HMAC, otherwise a PEM.
+ * Parses a key: for HMAC, the UTF-8 bytes of a secret; otherwise a PEM key.
  *
  * @param name The setting that holds it, for error messages
  * @throws ConfigurationError when it does not fit the algorithm. The message does not contain the key.
  */
 export function toSigningKey(text: string, algorithm: Algorithm, name: string): SigningKey {
   if (isHmac(algorithm)) {
-    // Anybody who has the public key could sign with it (RFC 8725 §2.1)
+    // Otherwise anybody with the public key could sign with it (RFC 8725 §2.1)
     if (isPem(text)) {
       throw new ConfigurationError(
         `${name} holds a PEM key, but the algorithm ${algorithm} needs a secret: ` +
@@ -175,7 +175,7 @@ export function toPublicJwk({ kid, verifyKey }: SigningKey, algorithm: Algorithm
     : undefined
 }
 
-/** Generates a key, in the form of a setting. */
+/** Generates a key, in the format of the settings. */
 export function generateKey(algorithm: Algorithm): string {
   if (isHmac(algorithm)) {
     return randomBytes(64).toString('base64url') // the size of the hash of HS512 (RFC 7518 §3.2)

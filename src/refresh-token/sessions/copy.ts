@@ -1,6 +1,6 @@
 import { getDispatch, setDispatch } from '@feathersjs/schema'
 
-/** Copies objects and arrays, with the external views that resolvers made of them; other values (ids, dates) are shared. */
+/** Copies objects and arrays, including the external views that resolvers attached. Other values are shared. */
 export function copyOf<T>(value: T): T {
   if (Array.isArray(value)) {
     return value.map(copyOf) as T

@@ -15,7 +15,7 @@ export interface SessionOwner extends Document {
   disabled?: boolean
 }
 
-/** What is announced of a user. */
+/** The parts of a user that are announced. */
 export interface SessionsOfUser {
   isDisabled: boolean
   sessions: SessionRecord[]
@@ -44,7 +44,7 @@ export const foreignSessions = (field: string): Document => ({
   ]
 })
 
-/** The same of what was read from that field. */
+/** The same check for a value that was read from that field. */
 export const areForeign = (value: unknown): boolean =>
   value !== undefined &&
   value !== null &&
@@ -88,7 +88,7 @@ export class Users {
     return { [this.#options.passwordField]: 0, [this.field]: { $elemMatch: session } }
   }
 
-  /** A change was heard: what `read` and `readMany` answer from now on is not older. */
+  /** Records a change from the stream: `read` and `readMany` don't return anything older from now on. */
   heard(clusterTime: Timestamp | undefined): void {
     if (clusterTime && !this.#heard?.greaterThan(clusterTime)) {
       this.#heard = clusterTime
@@ -137,8 +137,8 @@ export class Users {
   }
 
   /**
-   * Reads what the majority has, and no less than what was heard: right after a failover, the new primary may not know yet
-   * that the majority has a change which the old one announced.
+   * Reads what the majority has, including every change heard so far: right after a failover, the new primary may not
+   * know yet that the majority has a change which the old one announced.
    */
   #runSettled<T>(read: (users: Collection<SessionOwner>, options: FindOptions) => Promise<T>): Promise<T> {
     const heard = this.#heard

@@ -2,9 +2,9 @@ import type { AuthenticationService } from '@feathersjs/authentication'
 import { ConfigurationError } from '../errors.js'
 
 /**
- * Checks the settings that name services and strategies, which can be registered in any order until the app is set up.
+ * Checks the settings that name services and strategies. Called at setup, since these can be registered in any order.
  *
- * @throws ConfigurationError for a name that nothing is registered under
+ * @throws ConfigurationError for a name that is not registered
  */
 export function requireRegistered(service: AuthenticationService): void {
   const { service: path, authStrategies, parseStrategies = [] } = service.configuration

@@ -111,7 +111,7 @@ const refreshTokenSchema = Type.Object(
   { additionalProperties: false, description: 'write an object with at least a secret' }
 )
 
-/** `authentication.oauth`: the providers, each by its name, with the settings of Grant, besides where sign-ins return to. */
+/** `authentication.oauth`: where sign-ins return to, and the providers by name, with Grant's settings. */
 const oauthSchema = Type.Object(
   {
     redirect: Type.Optional(text('write the address of a page, such as "https://app.example.com/signed-in"')),
@@ -178,7 +178,7 @@ const authentication = {
 }
 
 /**
- * `authentication`: the settings of Feathers, ours, and whatever the app keeps there, such as a block for a strategy.
+ * `authentication`: the settings of Feathers, ours, and any others of the app, such as those of a strategy.
  *
  * @internal
  */
@@ -191,11 +191,11 @@ export function authenticationSchema() {
   )
 }
 
-/** The setting that was probably meant by a name that is none; undefined for a name of the app's own. */
+/** The setting that a misspelt name probably means; undefined for a name of the app's own. */
 export const meantBy = (name: string): string | undefined =>
   settingNames.includes(name) ? undefined : settingNames.find((known) => isSimilar(name, known))
 
-/** Whether two names differ in their spelling alone, or in one letter of at least five. */
+/** Whether two names differ only in case and separators or, if they have at least five letters, in one letter. */
 function isSimilar(name: string, known: string): boolean {
   const [a, b] = [name, known].map((text) => text.toLowerCase().replaceAll(/[^a-z]/g, '')) as [string, string]
 

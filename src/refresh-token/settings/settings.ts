@@ -29,7 +29,7 @@ export interface Settings {
   accessLife: number
   /** How long a session lives without a refresh, ms. */
   idleLife: number
-  /** How long a session lives at all, ms. */
+  /** How long a session lives at most, ms. */
   absoluteLife: number
   /** How long a used refresh token may be repeated, ms. */
   leeway: number
@@ -51,7 +51,7 @@ export interface Settings {
   }
   /** The field of the user documents that holds the sessions. */
   sessionsField: string
-  /** Whether what the entity service answers depends on nothing but the document, and is kept with it. */
+  /** Whether the answers of the entity service depend on the document only, and are cached with it. */
   entityCache: boolean
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
@@ -159,7 +159,7 @@ export function readSettings(
   }
 }
 
-/** An app may have keys of its own there, but one that is nearly ours is a mistake. @throws ConfigurationError */
+/** Refuses misspelt settings. Others may be the app's own. @throws ConfigurationError */
 function requireNoNearMiss(configuration: object, configKey: string): void {
   const strategies = strategyNames(configuration)
 

@@ -7,14 +7,14 @@ import type { Expected, Requirements } from '../tokens/claims.js'
 import { toMilliseconds } from './duration.js'
 import type { Settings } from './settings.js'
 
-// By way of Feathers: the package depends on `jsonwebtoken`'s types, but an app may not
+// Taken from Feathers' types, because an app that uses the package may not have the types of `jsonwebtoken`
 type CreateArguments = Parameters<FeathersAuthenticationService['createAccessToken']>
 
 /** Feathers' options to sign an access token, and when its session ends. */
 export type SignOptions = NonNullable<CreateArguments[1]> & { [sessionEnd]?: number }
 export type Secret = NonNullable<CreateArguments[2]>
 
-/** What a caller of `verifyAccessToken` expects of a token. */
+/** What the caller of `verifyAccessToken` expects of a token. */
 export interface Expectations {
   /** An issuer and an audience in place of the configured ones. */
   expected: Partial<Expected>
@@ -69,7 +69,7 @@ function toSeconds(name: string, duration: unknown): number {
 
 const obeyed = ['subject', 'issuer', 'audience', 'jwtid', 'algorithm']
 
-/** @throws Error for the options of a token that would make it another kind of token */
+/** @throws Error for options that would make the token a different kind of token */
 function requireObeyable(options: Record<string | symbol, unknown>, algorithm: string): void {
   const given = Object.keys(options).filter((name) => options[name] !== undefined)
   const unknown = given.find((name) => !obeyed.includes(name))

@@ -15,7 +15,7 @@ interface WatchedToken {
   expiry: number
 }
 
-/** The state of a connection, beside what Feathers keeps on it. */
+/** The state of a connection, in addition to what Feathers stores on it. */
 interface Membership {
   /** Sign-ins under way. */
   signingIn: number
@@ -69,7 +69,7 @@ export class SessionConnections {
     this.#attempts.add(sid ?? '', attempt)
 
     try {
-      // An end of the session from here on marks the attempt; an earlier end shows in what is read
+      // If the session ends from here on, this attempt is marked; an earlier end shows in what is read
       const found = sid && (await this.#service.live.find(userId, sid))
 
       if (attempt.ended) {

@@ -59,7 +59,7 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
   }
 
   /**
-   * As the strategy of access tokens does, whose overrides hold here too.
+   * Finds the entity with the JWT strategy, so that its overrides apply here too.
    *
    * @throws Refused `revoked` when the service does not give it
    */

@@ -69,7 +69,7 @@ export class SessionJwtStrategy extends JWTStrategy {
     return sid === undefined ? live.findUser(userId) : live.find(userId, sid)
   }
 
-  /** As in Feathers, where text of any kind may be a token; but a scheme alone is none. Takes linear time. */
+  /** As in Feathers, where any text may be a token, except that a scheme alone isn't one. Takes linear time. */
   override async parse(req: IncomingMessage): Promise<{ strategy: string; accessToken: string } | null> {
     const { header, schemes } = this.configuration
     const value = String(req.headers?.[header.toLowerCase()] ?? '')

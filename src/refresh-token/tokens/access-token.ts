@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { checkClaims, type Claims, type Expected } from './claims.js'
 import { sign, verify, type TokenFormat, type Verified } from './jwt.js'
 
-/** The claims of an access token (RFC 9068), and whatever else the app put into it. */
+/** The claims of an access token (RFC 9068), and any others that the app added. */
 export interface AccessTokenClaims extends Claims {
   [claim: string]: unknown
 }
 
 const cacheSize = 5000 // tokens, about 1 kB each: those of the users who are active here
 
-/** Parses access tokens. A token comes with every call while it lives, and its signature is verified once. */
+/** Parses access tokens. A token comes with every call until it expires, but its signature is verified only once. */
 export class AccessTokens {
   readonly #format: TokenFormat
   readonly #verified = new LRUCache<string, Verified>({ max: cacheSize })

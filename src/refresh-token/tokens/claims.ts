@@ -49,7 +49,7 @@ export const names = (claim: unknown, expectation: Expectation): boolean =>
     .flat()
     .some((expected) => (typeof expected === 'string' ? expected === claim : expected.test(claim)))
 
-/** What a caller may require of a token beyond that, as of `verify` of jsonwebtoken. */
+/** What a caller may also require of a token, like the options of jsonwebtoken's `verify`. */
 export interface Requirements {
   subject?: string | undefined
   jwtid?: string | undefined

@@ -14,11 +14,11 @@ export interface TokenFormat {
   algorithm: Algorithm
   keyring: Keyring
   issuer: string
-  /** What is signed. */
+  /** The audience of new tokens. */
   audience: string
   /** Other audiences that are accepted. */
   acceptedToo?: string[]
-  /** When a new token begins to hold, s from now. */
+  /** When a new token becomes valid, s from now. */
   notBefore?: number
 }
 

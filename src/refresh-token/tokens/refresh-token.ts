@@ -26,8 +26,8 @@ export function parseRefreshToken(format: TokenFormat, raw: string, now: number)
 }
 
 /**
- * Signs a refresh token. The same claims and key give the same token, byte for byte: so a session that keeps its token
- * (`rotation: false`) answers it again without storing it.
+ * Signs a refresh token. The same claims and key give the same token, byte for byte, so a session that keeps its token
+ * (`rotation: false`) can answer it again without storing it.
  *
  * @param kid The key to sign with; the newest when left out. It has to be on the keyring.
  */

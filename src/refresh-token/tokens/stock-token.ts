@@ -36,7 +36,7 @@ export function isStockToken(raw: string): boolean {
 }
 
 /**
- * Parses an access token of stock Feathers. It belongs to no session, whatever its claims say.
+ * Parses an access token of stock Feathers. It belongs to no session, even if its claims name one.
  *
  * @param now ms since 1970
  * @param expected Another issuer or audience than those of the settings

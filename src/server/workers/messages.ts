@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import type { Configuration } from '../../configuration.js'
 import { ConfigurationError } from '../../refresh-token/index.js'
 
-/** Sent by the primary to a new worker. It holds the secrets, so it is not in the environment, which others can read. */
+/** Sent by the primary to a new worker. Contains the secrets, so the environment, which others can read, won't do. */
 export interface Start {
   settings: Configuration
   /** The folder of the pipes between the workers. */
@@ -15,7 +15,7 @@ export interface Start {
 /** The first message of a worker: it is ready to be started. */
 export const loaded = 'loaded'
 
-/** The second: where it listens, or why it doesn't. */
+/** The second message: where it listens, or why it doesn't. */
 export type Started = { address: string } | { failure: string; expected: boolean }
 
 export type FromWorker = typeof loaded | Started

@@ -5,7 +5,7 @@ import { isStarted } from './messages.js'
 
 type Figures = MetricObjectWithValues<MetricValue<string>>[]
 
-/** Sent to a worker: what have you counted? Sent to the primary: what have all workers counted? */
+/** Sent to a worker, asks for its metrics. Sent to the primary, asks for those of all workers. */
 interface Question {
   metrics: 'of one' | 'of all'
   id: number

@@ -66,7 +66,7 @@ export const reportAttempts =
 export const signInStrategies = ({ strategies, strategyNames }: AuthenticationService): string[] =>
   strategyNames.filter((name) => kindOfStrategy(strategies[name]!) === 'sign-in')
 
-/** Undefined for `jwt`, which is neither: it only verifies a signature, which can't be guessed. */
+/** Undefined for `jwt`, which is neither a sign-in nor a refresh: it verifies a signature, which can't be guessed. */
 export function kindOf({ service, data }: HookContext<AuthenticationService>): Attempt['kind'] | undefined {
   const name: unknown = data?.strategy
   const strategy =

@@ -80,7 +80,7 @@ const payload = Type.Object({
   aud: Type.String()
 })
 
-/** Without session and refresh token in answers of `jwt`, which opens no session. */
+/** The schema of a login. Answers of `jwt`, which opens no session, have no session and no refresh token. */
 function loginSchema({ settings, configuration }: AuthenticationService) {
   return Type.Object({
     accessToken: Type.String(),

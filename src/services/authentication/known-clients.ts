@@ -9,9 +9,8 @@ import { onAttempt } from './attempts.js'
 const remembered = 50_000 // addresses and devices: about 10 MB
 
 /**
- * Where somebody has signed in, or refreshed a session, lately: addresses and ids of devices. They get a place in the queue
- * for password hashes that strangers can't take. Which account it was doesn't matter, so that a place tells nothing of
- * accounts.
+ * The addresses and device ids that have recently signed in or refreshed a session. Part of the queue for password
+ * hashes is reserved for them. The account doesn't matter, so that a place in the queue reveals nothing about accounts.
  */
 export class KnownClients {
   readonly #seen = new LRUCache<string, true>({ max: remembered })
@@ -27,7 +26,7 @@ export class KnownClients {
     })
   }
 
-  /** The client that makes a call; undefined for one that the app makes. */
+  /** The client that makes a call; undefined for calls of the app itself. */
   clientOf(params: Params, deviceId?: unknown): Client | undefined {
     return params.provider
       ? {

@@ -14,8 +14,8 @@ const { email } = userSchema.properties
 const checkEmail = checkedBy(Type.Object({ email }))
 
 /**
- * Signs in with an OAuth provider: a user with the provider's id in `identities`, or else a new one. With mail, an account
- * with the same email is linked if both sides have verified it; any other is not, since nobody has proved whose email it is.
+ * Signs in with an OAuth provider: the user with the provider's id in `identities`, or else a new one. With mail, an
+ * account with the same email is linked if both sides have verified it; otherwise nobody has proved whose email it is.
  */
 export class AccountStrategy extends OAuthStrategy {
   declare app: Application
@@ -42,7 +42,7 @@ export class AccountStrategy extends OAuthStrategy {
   async #signUp(profile: OAuthProfile): Promise<SessionOwner> {
     const user = this.#newUser(profile)
 
-    // Its former owner may still take that address back
+    // The former owner may still take this address back
     if (await this.app.get('accountsByMail')?.users.isKept(String(user.email))) {
       throw emailTaken()
     }

@@ -47,7 +47,7 @@ export const emailVerifications = (app: Application) => {
   })
 }
 
-/** Guesses are limited like those of `currentPassword`. @throws TooManyRequests */
+/** Verifies a password. Guesses are limited like those of `currentPassword`. @throws TooManyRequests */
 async function verifyPassword(app: Application, user: AccountUser, password: string): Promise<boolean> {
   const users = app.get('database').collection('users')
   const { account } = app.get('rateLimits').currentPassword

@@ -43,7 +43,7 @@ function ownerOf({ user, query }: EventParams): string {
   return asked
 }
 
-/** Hides the device of an admin who changed an account from its user. */
+/** Hides the device of an admin who changed somebody else's account. */
 function withoutOthersDevice(event: AuditEvent): AuditEvent {
   const { userId, by = userId, type } = event
 

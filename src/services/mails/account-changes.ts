@@ -3,7 +3,7 @@ import type { Application } from '../../declarations.js'
 
 const event = 'account changed'
 
-/** Listens to changes of accounts by links in mails. */
+/** Listens to changes of accounts through links in mails. */
 export function onAccountChange(app: Application, listener: (change: AccountChange) => void): void {
   app.on(event, listener)
 }

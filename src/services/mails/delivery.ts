@@ -4,7 +4,7 @@ import type { Application } from '../../declarations.js'
 import { ConfigurationError } from '../../refresh-token/index.js'
 import type { MailSettings } from './settings.js'
 
-/** How mails leave: by the function of the app, by SMTP, or in development to the terminal. @throws ConfigurationError */
+/** Delivers mail with the app's function, by SMTP, or in development to the terminal. @throws ConfigurationError */
 export function deliveryOf(app: Application, { smtp: url }: MailSettings): SmtpDelivery {
   const deliver = app.get('deliver')
 

@@ -7,5 +7,5 @@ const ofSome = (field: string): NeededIndex => ({
   partialFilterExpression: { [field]: { $exists: true } }
 })
 
-/** By which the users of links are found, and the few users about whom a mail is to be sent. */
+/** The indexes that find the users of links, and the few users with mails to send. */
 export const mailIndexes: NeededIndex[] = indexedFields.map(ofSome)

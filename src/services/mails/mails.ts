@@ -58,7 +58,7 @@ export const mails = (app: Application) => {
   })
 }
 
-/** Mails users who signed in from a new device, as far as there is an audit trail to tell which are new. */
+/** Mails users about sign-ins from new devices. Needs the audit trail, which tells which devices are new. */
 function tellOfNewDevices(app: Application, accounts: AccountsByMail): void {
   if (!app.get('events')) {
     return
@@ -78,8 +78,8 @@ function tellOfNewDevices(app: Application, accounts: AccountsByMail): void {
 }
 
 /**
- * Whether a mailbox may get another mail. Whoever asked is not told, since that would tell that there is an account. Those
- * who are signed in have a limit of their own, so that strangers can't use it up.
+ * Whether a mailbox may get another mail. The requester doesn't learn the answer, which would reveal that there is an
+ * account. Signed-in users have a limit of their own, so that strangers can't use it up.
  */
 async function mayMail(app: Application, mailbox: string): Promise<boolean> {
   try {

@@ -2,7 +2,7 @@ import { Type, type Static } from '@feathersjs/typebox'
 import { ConfigurationError } from '../../refresh-token/index.js'
 import { switchable } from '../../settings/switchable.js'
 
-/** `mail`: whom mails are from, and how they are sent; `false` turns accounts by mail off. */
+/** `mail`: the sender of mails, and how they are sent; `false` turns accounts by mail off. */
 export const mailSetting = switchable(
   {
     from: Type.String({

@@ -6,7 +6,7 @@ import type { UserPatch } from './users.schema.js'
 
 /**
  * Before `patch` and `remove` of a user by a client, as the last hook: checks the caller's rights again, since the call may
- * have waited for its turn to hash a password, and has the service make them a condition of the write.
+ * have waited for its turn to hash a password. The service then makes them a condition of the write.
  *
  * @throws Refused `revoked`, `expired`, `disabled`; Forbidden, NotFound
  */

@@ -6,8 +6,8 @@ import type { UserService } from './users.class.js'
 import type { UserPatch } from './users.schema.js'
 
 /**
- * Before a client patches a user, with mail: the address that a user wants becomes pending, until it is verified; one that
- * an admin sets counts at once, and the old one is told. A new password is told, too.
+ * Before a client patches a user, with mail: a new address becomes pending until it is verified. One that an admin sets
+ * takes effect at once, and the old address is notified. So is the user of a new password.
  */
 export const mailChanges = () => async (context: HookContext<UserService>) => {
   const { app, params, id, service } = context
@@ -61,8 +61,8 @@ function updateOf(
 }
 
 /**
- * After that: mails a link to the pending address, or to a user whose password an admin has set, so that the user chooses
- * one that nobody else knows.
+ * After the patch: mails a link to the pending address; also to a user whose password an admin has set, to choose one
+ * that nobody else knows.
  */
 export const mailLinks =
   () =>

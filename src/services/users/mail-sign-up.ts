@@ -7,10 +7,10 @@ import { emailTaken } from '../../hooks/convert-errors.js'
 import type { UserService } from './users.class.js'
 import type { User, UserData } from './users.schema.js'
 
-/** What is stored of a new user. */
+/** A new user as it is stored. */
 type NewUser = User & { password?: string; sessions?: unknown; notices: Notice[] }
 
-/** Before a user is created, with mail: stores the mail that verifies the address, together with the user. */
+/** Before a user is created, with mail: adds the mail that verifies the address to the stored user. */
 export const askToVerify = () => async (context: HookContext<UserService>) => {
   const accounts = context.app.get('accountsByMail')
 
@@ -23,9 +23,9 @@ export const askToVerify = () => async (context: HookContext<UserService>) => {
 }
 
 /**
- * Around the creation of a user, with mail: an address that its former owner may still take back is taken. With
- * `accounts.verified: "sign-in"`, a client's sign-up with a taken address is answered as any other, and only the owner of
- * the address learns of it, by mail.
+ * Around the creation of a user, with mail: an address that its former owner may still take back counts as taken. With
+ * `accounts.verified: "sign-in"`, a client's sign-up with a taken address gets the same answer as any other, and only
+ * the owner of the address learns of it, by mail.
  *
  * @throws Conflict
  */
@@ -73,10 +73,10 @@ export const hideTaken = () => async (context: HookContext<UserService>, next: N
   }
 }
 
-// ms: a user that is stored takes a millisecond longer than one that is not, and both much less than this
+// ms: storing a user takes a millisecond longer than not storing it, and both take much less than this
 const tick = 100
 
-/** Waits until a multiple of 100 ms has gone by, so that the time an answer takes tells nothing of the work. */
+/** Waits until a multiple of 100 ms has passed, so that the time of an answer doesn't reveal what was done. */
 async function nextTick(start: number): Promise<void> {
   const elapsed = performance.now() - start
 

@@ -5,8 +5,8 @@ import type { UserService } from './users.class.js'
 import type { UserPatch } from './users.schema.js'
 
 /**
- * Before `create` and `patch` of a user, before the password is hashed: refuses the passwords that are guessed first,
- * which are the most common ones and the user's own email (NIST SP 800-63B §5.1.1.2).
+ * Before `create` and `patch` of a user, before the password is hashed: refuses the passwords that attackers try first,
+ * the most common ones and the user's own email (NIST SP 800-63B §5.1.1.2).
  */
 export const refuseWeakPassword = () => async (context: HookContext<UserService>) => {
   const { password, email = await storedEmail(context) } = context.data as UserPatch
@@ -16,7 +16,7 @@ export const refuseWeakPassword = () => async (context: HookContext<UserService>
   }
 }
 
-/** @throws BadRequest for one of the passwords that are guessed first */
+/** @throws BadRequest for one of the passwords that attackers try first */
 export async function requireStrongPassword(password: string, email: string | undefined): Promise<void> {
   if (await isCommonPassword(password)) {
     throw invalidData([{ field: 'password', message: 'must not be one of the most common' }])

@@ -2,11 +2,11 @@ import { NotAuthenticated } from '@feathersjs/errors'
 import type { HookContext } from '../../declarations.js'
 import type { UserService } from './users.class.js'
 
-const within = 10 * 60 // s: who walks up to an open session hasn't signed in just now
+const within = 10 * 60 // s: somebody who finds an unattended session can't have signed in recently
 
 /**
- * Before `remove` of a user by a client: deleting one's own account takes a recent sign-in, as the access token tells it
- * (`auth_time`). The refusal asks for one (RFC 9470 §3).
+ * Before `remove` of a user by a client: deleting one's own account requires a recent sign-in, according to `auth_time`
+ * in the access token. The refusal asks for one (RFC 9470 §3).
  *
  * @throws NotAuthenticated `step-up`
  */

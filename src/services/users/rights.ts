@@ -13,17 +13,17 @@ export interface Change {
   data?: UserPatch
 }
 
-/** Who changes a user, and what must hold when the change is written. */
+/** The user who makes a change, and the conditions for writing it. */
 export interface Caller {
   id: string
   sessionId: string | undefined
-  /** What the document of the caller must still be. */
+  /** What the caller's document must still match. */
   filter: Document
   /** Checks the caller's rights again. @throws Refused, Forbidden or NotFound */
   recheck: () => Promise<void>
 }
 
-/** Whether only an admin may make a change: one of another user, or of what users don't change about themselves. */
+/** Whether only an admin may make a change: of another user, or of fields that users can't change themselves. */
 export const needsAdmin = (callerId: string, { id, data }: Change): boolean =>
   id !== callerId || forbiddenIn(data) !== undefined
 

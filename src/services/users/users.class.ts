@@ -30,7 +30,7 @@ const collated = (params: UserParams): UserParams => ({
   mongodb: { collation: caseInsensitive, ...params.mongodb }
 })
 
-/** Users without passwords and sessions, which are not even read. */
+/** Users without passwords and sessions, which aren't even read from the database. */
 export class UserService extends MongoDBService<User, UserData, UserParams, UserPatch> {
   private readonly sessions: SessionStore
   private readonly database: Database
@@ -158,8 +158,8 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
   }
 
   /**
-   * Writes to another user in a transaction with the caller's document: it is changed too, so that whatever takes the
-   * caller's rights away comes before the transaction, which then fails, or after it.
+   * Writes to another user in a transaction that also writes to the caller's document. So a change of the caller's
+   * rights comes either before the transaction, which then fails, or after it.
    */
   private async within<T>(
     id: AdapterId,
@@ -185,7 +185,7 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
 
       const written = await write(session)
 
-      // Nothing happened, and nothing shall have
+      // Nothing was written, so the transaction is rolled back
       if (!written) {
         await session?.abortTransaction()
       }
@@ -194,7 +194,7 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
     })
   }
 
-  /** With what must hold of the user when it is written. */
+  /** Adds the conditions that the user must meet when it is written. */
   private conditional(id: AdapterId, params: UserParams): UserParams {
     const { query, unchanged = {}, caller } = params
     const conditions = [unchanged, this.isOwn(id, caller) ? caller!.filter : {}]
@@ -207,7 +207,7 @@ export class UserService extends MongoDBService<User, UserData, UserParams, User
   }
 }
 
-/** The update of a patch, in which other code may use operators. */
+/** The update for a patch, in which server code may use operators. */
 function toUpdate(data: UserPatch): Document {
   const [operators, fields] = [true, false].map((isOperator) =>
     Object.fromEntries(Object.entries(data).filter(([name]) => name.startsWith('$') === isOperator))

@@ -35,7 +35,7 @@ export type User = Static<typeof userSchema>
 
 type HiddenField = (typeof hiddenFields)[number]
 
-/** Removes hidden fields, whatever other hooks do. */
+/** Removes hidden fields, even if a hook adds them. */
 export const userExternalResolver = resolve<
   User & { password: string; sessions: unknown; identities: unknown } & Record<HiddenField, unknown>,
   HookContext
@@ -111,7 +111,7 @@ export const userQuerySchema = Type.Partial(
 export type UserQuery = Static<typeof userQuerySchema>
 export const userQueryValidator = getQueryValidator(userQuerySchema)
 export const userQueryResolver = resolve<UserQuery, HookContext>({
-  // All but admins are alone in the world
+  // Users other than admins only see themselves
   _id: async (value, _query, { params }) => (params.user && !isAdmin(params.user) ? params.user._id : value),
   email: async (value) => (typeof value === 'string' ? value.toLowerCase() : value)
 })

@@ -7,15 +7,15 @@ const minute = 60_000 // ms
 const window = 15 * minute // the default window of the limit of failed sign-ins
 
 /**
- * Bounds how many events are noted, so that nobody can flood the trail. Counts per process.
+ * Limits how many events are noted, so that nobody can flood the trail. Counts per process.
  *
- * Of refused sign-ins beyond the rate limit, the first of each account; of those to one account, 20 in 15 minutes, unless
- * the rate limit comes first; of those to no existing account, one a minute per address. Of the first and the last kind,
- * 100 a minute at most.
+ * Refused sign-ins: beyond the rate limit, only the first for each account; for one account, 20 in 15 minutes, unless
+ * the rate limit is reached first; for accounts that don't exist, one a minute per address. The first and the last kind
+ * are also limited to 100 a minute in total.
  *
- * Of all else the first of its kind for each user; then, in 15 minutes, 20 of a kind by user and address, 200 of a kind by
- * user, and 600 by address. So whoever floods the own trail, or that of an account whose password is known, still shows
- * wherever else the account is used.
+ * All other events: always the first of each type for a user; then, in 15 minutes, 20 of a type per user and address,
+ * 200 of a type per user, and 600 per address. So even if somebody who knows the password floods the trail of an
+ * account, its use from elsewhere still shows.
  */
 export class FloodBounds {
   readonly #counts = new LRUCache<string, { count: number }>({ max: remembered })
@@ -54,7 +54,7 @@ export class FloodBounds {
     )
   }
 
-  /** @param time ms until the count starts anew */
+  /** @param time ms until the count is reset */
   #take(key: string, most: number, time: number): boolean {
     const taken = this.#counts.get(key)
 

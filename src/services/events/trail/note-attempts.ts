@@ -6,7 +6,7 @@ import { accountName, isAccountName } from '../../users/account-name.js'
 import { deviceKey } from './device-key.js'
 import type { Noted } from './event.js'
 
-/** Notes sign-ins, also refused ones, and the reuse of refresh tokens. */
+/** Notes sign-ins, including refused ones, and the reuse of refresh tokens. */
 export function noteAttempts(app: Application, note: (event: Noted) => void): void {
   onAttempt(app, (attempt) => {
     const event = attempt.kind === 'sign-in' ? ofSignIn(attempt) : ofRefresh(attempt)
@@ -62,7 +62,7 @@ function ofRefresh({ outcome, context }: Attempt): Noted | undefined {
   const { service, data, params } = context
   const token = parsed(service, data![service.settings.field])
 
-  // A token that another package issued can't be parsed; the end of its session is noted all the same
+  // A token that another package issued can't be parsed; the end of its session is noted anyway
   return (
     token && {
       type: 'token-reused',

@@ -37,7 +37,7 @@ export function noteChanges(app: Application, note: (event: Noted) => void): voi
   })
 }
 
-/** Notes changes of accounts by links in mails. */
+/** Notes changes of accounts through links in mails. */
 export function noteAccountChanges(app: Application, note: (event: Noted) => void): void {
   onAccountChange(app, ({ type, userId, params }) =>
     note({ type, userId, by: userId, device: deviceOf(undefined, params) })

@@ -12,7 +12,7 @@ export class TrailWriter {
   readonly #app: Application
   readonly #store: EventStore
   readonly #bounds = new FloodBounds()
-  // Events of drafts that could not be stored, so that a second attempt doesn't count them again
+  // The events of drafts that could not be stored, so that a second attempt doesn't count them again
   readonly #made = new WeakMap<EventDraft, StoredEvent[]>()
 
   constructor(app: Application, store: EventStore) {
