@@ -143,7 +143,7 @@ function requireJson(variable = '{}'): void {
   try {
     JSON.parse(variable)
   } catch {
-    throw new ConfigurationError('NODE_CONFIG is no JSON: write an object, such as {"port": 3030}')
+    throw new ConfigurationError('NODE_CONFIG is not JSON: write an object, such as {"port": 3030}')
   }
 }
 

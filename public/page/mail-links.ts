@@ -39,7 +39,7 @@ interface Words {
 const words: Record<Purpose, Words> = {
   'password-reset': {
     title: 'Choose a new password',
-    text: 'It signs all your devices out. Then sign in with it.',
+    text: 'This signs out all your devices. Then sign in with the new password.',
     button: 'Set the password',
     password: 'New password',
     done: 'Your password is set. Please sign in with it.'
@@ -54,16 +54,16 @@ const words: Record<Purpose, Words> = {
   'keep-email': {
     title: 'Keep the old address',
     text:
-      'This takes the change of your address back, signs all devices out and removes the password. Then choose a new ' +
-      'one by “Forgotten your password?”.',
+      'This restores your old address, signs out all devices and removes the password. Then choose a new one with ' +
+      '“Forgotten your password?”.',
     button: 'Keep the old address',
-    done: 'Your old address is back. Now choose a new password by “Forgotten your password?”.'
+    done: 'Your old address is back. Now choose a new password with “Forgotten your password?”.'
   }
 }
 
 const refusals: Record<string, string> = {
-  invalid: 'This link is not valid any more: it has been used, or a newer one has been mailed.',
-  expired: 'This link has expired. Please ask for another mail.'
+  invalid: 'This link is no longer valid: it has been used, or a newer one has been mailed.',
+  expired: 'This link has expired. Please request another mail.'
 }
 
 /** The forms that links in mails open. A link isn't used until the user presses the button. */

@@ -16,20 +16,20 @@ const farewells: Record<string, string> = {
   password: 'Your password was changed on another device. That signs out all the others.',
   disabled: 'Your account is disabled. An administrator can enable it again.',
   deleted: 'Your account has been deleted.',
-  reused: 'A token of this device was used twice, as by a thief. To be safe, its session was ended.',
-  replaced: 'This browser signed in once more, and the new session took the place of this one.',
-  evicted: 'You are signed in on very many devices. The one unused for longest had to make room.',
+  reused: 'A token of this device was used twice, which can mean theft. To be safe, its session was ended.',
+  replaced: 'This browser signed in again, and the new session replaced this one.',
+  evicted: 'You are signed in on very many devices. The least recently used one had to make room.',
   expired: 'You were away for too long. Please sign in again.'
 }
 
 export const farewell = (reason = ''): string =>
-  farewells[reason] ?? 'This session is not valid any more. Please sign in again.'
+  farewells[reason] ?? 'This session is no longer valid. Please sign in again.'
 
 // Why the session of another device ended, in the user's list
 const departures: Record<string, string> = {
   logout: 'has signed out',
   reused: 'was signed out: one of its tokens was used twice',
-  replaced: 'has signed in anew',
+  replaced: 'has signed in again',
   evicted: 'was signed out to make room',
   expired: 'was away for too long'
 }
@@ -52,7 +52,7 @@ export function explain({ code, message, data }: ServiceError): string {
     return farewell(data.reason)
   }
   if (code === undefined || code === 408) {
-    return 'The service does not answer. Is the network there? Try again in a moment.'
+    return 'The service does not answer. Check your network, and try again in a moment.'
   }
   if (code >= 500) {
     return 'Something went wrong in the service. Try again in a moment.'
@@ -63,7 +63,7 @@ export function explain({ code, message, data }: ServiceError): string {
 
 // Plain words for technical messages of the service about a field
 const fieldWords: Record<string, string> = {
-  'must be an email address, such as ada@example.com': 'That is no complete email address',
+  'must be an email address, such as ada@example.com': 'That is not a complete email address',
   'is taken': 'There is an account with this email already',
   'must not be empty': 'Please fill this in'
 }

@@ -65,6 +65,6 @@ function decoded(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new CommandError('What came on standard input is no UTF-8')
+    throw new CommandError('The standard input is not UTF-8')
   }
 }

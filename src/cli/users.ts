@@ -156,14 +156,14 @@ async function reset(email: string, { link: wantsLink = false }: { link?: boolea
     if (mail.smtp !== undefined && !wantsLink) {
       await accounts.passwordResets.ask(user.email)
       return {
-        text: `${user.email} gets a mail with a link, good for 30 minutes`,
+        text: `${user.email} gets a mail with a link that is valid for 30 minutes`,
         data: { email: user.email }
       }
     }
 
     const link = await accounts.passwordResets.link((await accounts.users.byId(String(user._id)))!)
 
-    return { text: `${link}\nis good for 30 minutes, and once`, data: { email: user.email, link } }
+    return { text: `${link}\nis valid for 30 minutes, and works once`, data: { email: user.email, link } }
   })
 }
 

@@ -14,7 +14,7 @@ import { existingManifest } from './manifest.js'
 export async function withApp<T>(work: (app: Application) => Promise<T>): Promise<T> {
   if (existingManifest()) {
     throw new CommandError(
-      'This command needs a Moult service: users and events of this app are looked after by the app itself'
+      'This command needs a Moult service: users and events of this app are managed by the app itself'
     )
   }
 

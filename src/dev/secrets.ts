@@ -46,7 +46,7 @@ function parseSecrets(text: string, file: string): DevelopmentSecrets {
     // not JSON: the sentence below says what to do
   }
   throw new DevelopmentError(
-    `${file} does not hold two secrets. Remove it, and new ones are made; who is signed in has to sign in again.`
+    `${file} does not hold two secrets. Remove it to generate new ones; all users then have to sign in again.`
   )
 }
 

@@ -26,7 +26,7 @@ export const keyRecord = (app: Application) => {
     void work().catch((error: Error) => {
       // Without the database nothing is signed either
       if (!isUnreachable(error)) {
-        app.get('logger').warn(`The signing keys can not be noted: ${error.message}`)
+        app.get('logger').warn(`The signing keys can not be recorded: ${error.message}`)
       }
     })
 
@@ -124,7 +124,7 @@ async function warnOfMissing(app: Application): Promise<void> {
       app
         .get('logger')
         .warn(
-          `The key ${kid}, which signed ${kind} tokens that live till ${new Date(neededTill!).toISOString()}, is gone: ` +
+          `The key ${kid}, which signed ${kind} tokens that are valid until ${new Date(neededTill!).toISOString()}, is gone: ` +
             'they are refused unless it is put back, behind the newest'
         )
     }

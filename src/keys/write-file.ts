@@ -73,7 +73,7 @@ function openDraft(draft: string): number {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
       throw new ConfigurationError(
-        `${draft} is there already: another rotation is under way, or one broke off; in that case remove it`
+        `${draft} already exists: another rotation is in progress, or one was interrupted; in that case, remove it`
       )
     }
 

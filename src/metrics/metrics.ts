@@ -61,7 +61,7 @@ export const publishedMetrics = (): Middleware<Application> => async (ctx, next)
 
 function requireToken(ctx: Parameters<Middleware>[0], token: string | undefined): void {
   if (!hasToken(ctx.get('Authorization'), token)) {
-    throw new NotAuthenticated('The metrics are for those who have their token')
+    throw new NotAuthenticated('Reading the metrics requires their token')
   }
 }
 

@@ -119,7 +119,7 @@ function watchCache(app: Application, registry: Registry): void {
   registry.registerMetric(
     new Counter({
       name: 'moult_cache_lookups_total',
-      help: 'Sessions looked for in memory; those that are not found there are read from the database',
+      help: 'Look-ups of sessions in the cache; on a miss, the database is queried',
       labelNames: ['result'],
       registers: [],
       collect() {
@@ -129,15 +129,15 @@ function watchCache(app: Application, registry: Registry): void {
       }
     })
   )
-  gauge('moult_cache_users', 'Users in memory', registry, () => cache.size.users)
-  gauge('moult_cache_bytes', 'What they take, about', registry, () => cache.size.bytes)
+  gauge('moult_cache_users', 'Cached users', registry, () => cache.size.users)
+  gauge('moult_cache_bytes', 'Memory of the cached users, approximately', registry, () => cache.size.bytes)
 }
 
 function watchStream(app: Application, registry: Registry): void {
   const { changes } = app.service('authentication').live
   const lag = new Histogram({
     name: 'moult_change_stream_lag_seconds',
-    help: 'From a change in the database to hearing of it, by the clocks of both',
+    help: 'From a change in the database to its arrival, by the clocks of both',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry]
   })
@@ -150,7 +150,7 @@ function watchStream(app: Application, registry: Registry): void {
   gauge('moult_change_stream_fresh', '1 while what is in memory is believed', registry, () =>
     Number(changes.isFresh)
   )
-  gauge('moult_change_stream_silence_seconds', 'Since the change stream was last heard', registry, () =>
+  gauge('moult_change_stream_silence_seconds', 'Time since the change stream last responded', registry, () =>
     Math.min(changes.silence / 1000, process.uptime())
   )
 }
@@ -161,7 +161,7 @@ function watchHasher(app: Application, registry: Registry): void {
   registry.registerMetric(
     new Gauge({
       name: 'moult_password_hashes',
-      help: 'Passwords that are being hashed, and requests that wait for that',
+      help: 'Passwords being hashed, and requests waiting to hash one',
       labelNames: ['state'],
       registers: [],
       collect() {
@@ -183,11 +183,11 @@ function watchTrail(app: Application, registry: Registry): void {
 
   const queue = app.get('eventQueue')
 
-  gauge('moult_events_waiting', 'Events to be noted in the audit trail', registry, () => queue.length)
+  gauge('moult_events_waiting', 'Events not yet written to the audit trail', registry, () => queue.length)
   registry.registerMetric(
     new Counter({
       name: 'moult_events_dropped_total',
-      help: 'Events that could not be noted',
+      help: 'Events that could not be written to the audit trail',
       registers: [],
       collect() {
         this.reset()
@@ -206,7 +206,7 @@ function watchMail(app: Application, registry: Registry): void {
 
   const mails = new Counter({
     name: 'moult_mails_total',
-    help: 'Attempts of this process to send a mail, by outcome; dropped: nobody was to get it',
+    help: 'Attempts of this process to send a mail, by outcome; dropped: there was nobody to send it to',
     labelNames: ['outcome'],
     registers: [registry]
   })
@@ -217,7 +217,7 @@ function watchMail(app: Application, registry: Registry): void {
   registry.registerMetric(
     new Gauge({
       name: 'moult_mails_waiting',
-      help: 'Mails to be sent, by all instances',
+      help: 'Mails waiting to be sent, of all instances',
       registers: [],
       async collect() {
         this.set((await outboxState(outbox)).waiting)

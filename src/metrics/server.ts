@@ -60,7 +60,7 @@ async function answer(
   } else if (method !== 'GET' && method !== 'HEAD') {
     end(405, '', { Allow: 'GET, HEAD' })
   } else if (!hasToken(headers.authorization, token)) {
-    end(401, 'The metrics are for those who have their token\n', { 'WWW-Authenticate': 'Bearer' })
+    end(401, 'Reading the metrics requires their token\n', { 'WWW-Authenticate': 'Bearer' })
   } else {
     await scrape().then(
       (text) => end(200, text),

@@ -46,18 +46,18 @@ const errors: Record<ErrorStatus, ErrorDocs> = {
     }
   },
   403: { name: 'Forbidden', description: 'The caller may not do that' },
-  404: { name: 'NotFound', description: 'There is no such thing, or not for the caller' },
+  404: { name: 'NotFound', description: 'There is no such entry, or the caller may not see it' },
   405: {
     name: 'MethodNotAllowed',
-    description: 'The path is not called by this method',
-    headers: { Allow: header('What it is called by', true, { type: 'string' }) }
+    description: 'The path does not support this method',
+    headers: { Allow: header('The methods that it supports', true, { type: 'string' }) }
   },
   409: {
     name: 'Conflict',
-    description: 'The email is taken, or the password has been changed meanwhile',
+    description: 'The email is taken, or the password has been changed in the meantime',
     fields: { errors: Type.Optional(fieldErrors) }
   },
-  413: { name: 'PayloadTooLarge', description: 'The body is larger than the service takes' },
+  413: { name: 'PayloadTooLarge', description: 'The body is larger than the service accepts' },
   429: {
     name: 'TooManyRequests',
     description: 'Too many attempts',

@@ -15,7 +15,9 @@ export const publishedFiles = (named: Named) => ({
 })
 
 function file(summary: string, type: string, schema: Json): Record<string, Json> {
-  const headers = { 'Cache-Control': { description: 'How long it may be kept', schema: { type: 'string' } } }
+  const headers = {
+    'Cache-Control': { description: 'How long it may be cached', schema: { type: 'string' } }
+  }
 
   return {
     get: {

@@ -64,7 +64,7 @@ const sentences: Record<string, (host: string, port: number) => string> = {
   EADDRINUSE: (_host, port) => `port ${port} is taken by another program: set PORT to a free one`,
   EACCES: (_host, port) => `port ${port} may not be used by this user: set PORT to one above 1023`,
   EADDRNOTAVAIL: (host) =>
-    `host "${host}" is no address of this machine: set HOSTNAME to one, such as localhost`,
+    `host "${host}" is not an address of this machine: set HOSTNAME to one, such as localhost`,
   ENOTFOUND: (host) => `host "${host}" can not be resolved: set HOSTNAME to one that can, such as localhost`
 }
 

@@ -188,7 +188,7 @@ describe('ids of other kinds', () => {
       'documents without the field',
       { settings: { entityId: 'id' } },
       {},
-      /^Users have no field id, which is to hold their id: write the name of the field that holds it in authentication\.entityId/
+      /^Users have no field id, which should hold their id: write the name of the field that holds it in authentication\.entityId/
     ],
     [
       'a field sessions of another kind',

@@ -188,7 +188,7 @@ describe('moult check, of a database', () => {
     assert.deepEqual(await indexFindings(), [
       ['wrong', 'users has no index on email'],
       ['wrong', 'users has no index on identities.$**'],
-      ['wrong', 'the index on expire of rateLimits is another than the service makes']
+      ['wrong', 'the index on expire of rateLimits differs from the one that the service makes']
     ])
 
     await t.db.collection('users').insertMany([{ email: 'ada@example.com' }, { email: 'ADA@example.com' }])

@@ -200,7 +200,10 @@ describe('moult keys show, from the environment', () => {
         () => poll(() => warnings[0], 'the warning')
       )
 
-      assert.match(warnings[0]!, /^The key \S{16}, which signed access tokens that live till \S+Z, is gone/)
+      assert.match(
+        warnings[0]!,
+        /^The key \S{16}, which signed access tokens that are valid until \S+Z, is gone/
+      )
     }))
 })
 

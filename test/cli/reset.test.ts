@@ -43,7 +43,7 @@ describe('moult users reset', () => {
 
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
     t.clock.now = Date.now() // the command has a clock of its own
-    assert.equal(stdout, `${email} gets a mail with a link, good for 30 minutes`)
+    assert.equal(stdout, `${email} gets a mail with a link that is valid for 30 minutes`)
     assert.equal((await use(linkIn(await mailbox.next(email)))).status, 200)
     assert.equal((await client.signIn(email, { password: newPassword })).status, 201)
   })

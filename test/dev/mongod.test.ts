@@ -253,7 +253,7 @@ describe('without a MongoDB on the machine', () => {
     )
     assert.match(
       sentences.join('\n'),
-      /^MongoDB could not be had from the official download: .*ECONNREFUSED/m
+      /^MongoDB could not be downloaded from the official download: .*ECONNREFUSED/m
     )
   })
 
@@ -265,7 +265,7 @@ describe('without a MongoDB on the machine', () => {
     await chmod(old, 0o755)
     const { error, sentences } = await start(offline())
 
-    assert.ok(sentences.includes(`${old} is MongoDB 4.4.29, too old; 6.0 or newer will do`))
+    assert.ok(sentences.includes(`${old} is MongoDB 4.4.29, which is too old: 6.0 or newer is needed`))
     assert.match(error ?? '', /^There is no MongoDB/)
   })
 })

@@ -65,7 +65,7 @@ describe('the development secrets', () => {
       await assert.rejects(developmentSecrets(folder), (error) => {
         assert.ok(error instanceof DevelopmentError)
         assert.ok(
-          error.message.startsWith(`${file} does not hold two secrets. Remove it, and new ones are made`)
+          error.message.startsWith(`${file} does not hold two secrets. Remove it to generate new ones`)
         )
         return true
       })

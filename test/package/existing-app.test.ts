@@ -318,10 +318,7 @@ for (const kind of kinds) {
           assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
           assert.match(unknown.stderr, /^There is no member with the email nobody@example\.com$/m)
           assert.deepEqual([users.code, users.stdout], [1, ''])
-          assert.match(
-            users.stderr,
-            /^This command needs a Moult service: .* looked after by the app itself$/
-          )
+          assert.match(users.stderr, /^This command needs a Moult service: .* managed by the app itself$/)
           assert.equal((await moult(endAll!)).stdout, '0 sessions have ended')
         })
 

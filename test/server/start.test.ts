@@ -168,6 +168,6 @@ describe('the start', () => {
 
     assert.equal(code, 1)
     // node-config has a line of its own before it
-    assert.match(stderr.split('\n').at(-1)!, /^NODE_CONFIG is no JSON: write an object/)
+    assert.match(stderr.split('\n').at(-1)!, /^NODE_CONFIG is not JSON: write an object/)
   })
 })

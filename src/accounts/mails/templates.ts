@@ -2,7 +2,7 @@ import { write } from './layout.js'
 import type { MailTemplates } from './mail.js'
 
 const unasked =
-  'If you did not ask for this, you can ignore this mail: nothing changes unless the link is used.'
+  'If you did not request this, you can ignore this mail: nothing changes unless the link is used.'
 
 /** The default templates, in English. An app can replace any of them. */
 export const templates = {
@@ -12,7 +12,7 @@ export const templates = {
       subject: 'Confirm your email address',
       lines: [`Please confirm that ${email} is your address.`],
       action: { label: 'Confirm this address', link },
-      notes: [`The link is good for ${duration(minutes)}.`, unasked]
+      notes: [`The link is valid for ${duration(minutes)}.`, unasked]
     }),
 
   'password-reset': ({ sender, email, link, minutes }) =>
@@ -21,7 +21,7 @@ export const templates = {
       subject: 'Choose a new password',
       lines: [`Somebody, probably you, wants to choose a new password for the account of ${email}.`],
       action: { label: 'Choose a new password', link },
-      notes: [`The link is good for ${duration(minutes)}, and once.`, unasked]
+      notes: [`The link is valid for ${duration(minutes)}, and works once.`, unasked]
     }),
 
   'password-changed': ({ sender, email, url }) =>
@@ -56,7 +56,7 @@ export const templates = {
         minutes !== undefined && {
           action: { label: 'It was not me: keep the old address', link },
           notes: [
-            `The link is good for ${duration(minutes)}. It restores the old address, signs all devices out and removes ` +
+            `The link is valid for ${duration(minutes)}. It restores the old address, signs out all devices and removes ` +
               'the password, so that you can choose a new one.'
           ]
         })
@@ -65,9 +65,9 @@ export const templates = {
   'already-registered': ({ sender, email, url }) =>
     write({
       sender,
-      subject: 'You have an account already',
+      subject: 'You already have an account',
       lines: [
-        `Somebody, probably you, gave ${email} as the address of an account. It belongs to yours already.`
+        `Somebody, probably you, gave ${email} as the address of an account. It already belongs to yours.`
       ],
       notes: [
         `To sign in, or to choose a new password if you have forgotten yours, open ${url}`,
@@ -82,8 +82,8 @@ export const templates = {
       lines: [`This code signs you in as ${email}:`],
       code,
       notes: [
-        `It is good for ${duration(minutes)}, and once, on the page that asked for it.`,
-        'Never tell it to anybody. If you did not ask for it, you can ignore this mail.'
+        `It is valid for ${duration(minutes)}, and works once, on the page that requested it.`,
+        'Never tell it to anybody. If you did not request it, you can ignore this mail.'
       ]
     }),
 

@@ -103,7 +103,7 @@ export class Outbox extends EventEmitter<OutboxEvents> {
     const { store, now } = this.#options
 
     if (job.expiresAt.getTime() <= now()) {
-      return this.#giveUp(job, 'its time is over')
+      return this.#giveUp(job, 'it has expired')
     }
 
     try {

@@ -99,7 +99,7 @@ async function duplicateEmail(db: Db): Promise<string | undefined> {
 function different({ collection, key }: NeededIndex, { name }: IndexDescriptionInfo): Finding {
   return wrong(
     'indexes',
-    `the index on ${Object.keys(key).join(', ')} of ${collection} is another than the service makes`,
+    `the index on ${Object.keys(key).join(', ')} of ${collection} differs from the one that the service makes`,
     `drop it (db.${collection}.dropIndex('${name}')) and start a service again, which makes it`
   )
 }

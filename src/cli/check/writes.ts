@@ -51,7 +51,7 @@ export async function checkChangeStream(db: Db): Promise<Finding> {
         ? ok('change stream', `tells of a write after ${since(start)} ms`)
         : wrong(
             'change stream',
-            `says nothing of a write within ${timeout / 1000} s`,
+            `reports no write within ${timeout / 1000} s`,
             'start the members of the replica set that are down or behind'
           )
     } catch (error) {

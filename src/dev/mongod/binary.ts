@@ -31,7 +31,7 @@ async function onPath(log: (sentence: string) => void): Promise<MongodBinary | u
     const path = join(folder, executable)
     const version = await versionOf(path)
     if (version && isRecent(version)) return { path, version, origin: `${path} from the PATH` }
-    if (version) log(`${path} is MongoDB ${version}, too old; ${oldest}.0 or newer will do`)
+    if (version) log(`${path} is MongoDB ${version}, which is too old: ${oldest}.0 or newer is needed`)
   }
   return undefined
 }

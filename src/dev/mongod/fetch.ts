@@ -55,7 +55,7 @@ async function fetchInto(
     await rename(fetched, path)
     return { path, version, origin: `from ${source}` }
   } catch (error) {
-    log(`MongoDB could not be had from ${source}: ${reason(error)}`)
+    log(`MongoDB could not be downloaded from ${source}: ${reason(error)}`)
     return undefined
   } finally {
     if (folder) await rm(folder, { recursive: true, force: true })

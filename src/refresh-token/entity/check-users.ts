@@ -29,7 +29,7 @@ export async function checkUsers(
 
   if (user && user[entity.idField] === undefined) {
     warn(
-      `Users have no field ${entity.idField}, which is to hold their id: ` +
+      `Users have no field ${entity.idField}, which should hold their id: ` +
         `write the name of the field that holds it in ${key}.entityId, such as "_id"`
     )
   } else if (user && !(await isFound(entity, user[entity.idField]))) {

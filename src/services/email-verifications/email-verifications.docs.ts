@@ -5,13 +5,13 @@ import { emailVerificationDataSchema, emailVerificationPatchSchema } from './ema
 const nothing = Type.Object({}, { additionalProperties: false })
 
 export const emailVerificationDocs: ServiceDocs = {
-  description: 'Proofs that an address is its owner’s',
+  description: 'Verification of email addresses',
   methods: {
     create: {
       summary: 'A link is mailed, if there is anything to verify',
       description:
-        'Without `email` to the own unverified or pending address. With one the answer is the same, whatever account has ' +
-        'it.',
+        'Without `email`, to the caller’s own unverified or pending address. With one, the answer is the same whether or ' +
+        'not an account has it.',
       data: emailVerificationDataSchema,
       example: { email: 'ada@example.com' },
       answer: nothing,
@@ -19,11 +19,11 @@ export const emailVerificationDocs: ServiceDocs = {
       access: 'anyone, and more with a token'
     },
     patch: {
-      summary: 'The address is verified, or takes the place of the old one',
+      summary: 'The address is verified, or replaces the old one',
       description:
-        'The id and the token are those of the link; it counts for who is signed in as that user, or gives the password. ' +
-        'With `keep`, the link in the mail to the old address, a change is taken back and all sessions end. A wrong, used ' +
-        'or replaced link is a 400 with `data.reason` `invalid`, a late one `expired`.',
+        'The id and the token are those of the link, which works for the user only, signed in or with the password. With ' +
+        '`keep`, for the link in the mail to the old address, a change is reverted and all sessions end. A wrong, used or ' +
+        'replaced link is a 400 with `data.reason` `invalid`, an expired one with `expired`.',
       data: emailVerificationPatchSchema,
       answer: nothing,
       errors: [401, 429],

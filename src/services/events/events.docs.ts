@@ -12,7 +12,7 @@ const eventSchema = Type.Object(
   {
     _id: userSchema.properties._id,
     type: StringEnum([...eventTypes]),
-    userId: Type.Optional(Type.String({ description: 'Whose account it is about' })),
+    userId: Type.Optional(Type.String({ description: 'The user concerned' })),
     sessionId: text,
     strategy: text,
     reason: Type.Optional(Type.String({ description: 'Why a session ended, or a sign-in was refused' })),
@@ -25,7 +25,7 @@ const eventSchema = Type.Object(
 )
 
 export const eventDocs: ServiceDocs = {
-  description: 'What happened to the account of the caller',
+  description: 'The audit trail of the caller’s account',
   methods: {
     find: {
       summary: 'A page of events, newest first',

@@ -2,7 +2,7 @@ import { Type } from '@feathersjs/typebox'
 import type { ServiceDocs } from '../../openapi/service-docs.js'
 
 export const healthDocs: ServiceDocs = {
-  description: 'Whether the service can do its work',
+  description: 'Whether the service can work',
   methods: {
     find: {
       summary: 'The database can be reached',

@@ -63,7 +63,7 @@ export function requireMail({ mail, accounts, authentication }: Settings): void 
   }
   if (mail && mail.smtp !== undefined && !URL.canParse(mail.smtp)) {
     throw new ConfigurationError(
-      'mail.smtp is no URL: write one such as smtps://user:password@smtp.example.com, with special characters percent-encoded'
+      'mail.smtp is not a URL: write one such as smtps://user:password@smtp.example.com, with special characters percent-encoded'
     )
   }
   if (mail && accounts.url === undefined && process.env.NODE_ENV === 'production') {

@@ -5,7 +5,7 @@ import { passwordResetDataSchema, passwordResetPatchSchema } from './password-re
 const nothing = Type.Object({}, { additionalProperties: false })
 
 export const passwordResetDocs: ServiceDocs = {
-  description: 'New passwords for those who forgot theirs',
+  description: 'Password resets by mail',
   methods: {
     create: {
       summary: 'A link is mailed, if there is such an account',
@@ -20,7 +20,7 @@ export const passwordResetDocs: ServiceDocs = {
       summary: 'The password is set, and all sessions have ended',
       description:
         'The id and the token are those of the link. A wrong, used or replaced one is a 400 with `data.reason` ' +
-        '`invalid`, a late one `expired`.',
+        '`invalid`, an expired one with `expired`.',
       data: passwordResetPatchSchema,
       answer: nothing,
       access: 'anyone'

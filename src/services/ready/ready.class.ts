@@ -30,7 +30,7 @@ export class ReadyService {
     const changes = this.changes.state
 
     if (changes === 'silent') {
-      throw new Unavailable('The change stream of the users is not heard')
+      throw new Unavailable('The change stream of the users is silent')
     }
 
     // Not a 503: another instance would not get it sent either

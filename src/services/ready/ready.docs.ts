@@ -2,12 +2,12 @@ import { StringEnum, Type } from '@feathersjs/typebox'
 import type { ServiceDocs } from '../../openapi/service-docs.js'
 
 export const readyDocs: ServiceDocs = {
-  description: 'Whether this instance is to be sent requests',
+  description: 'Whether this instance should get requests',
   methods: {
     find: {
-      summary: 'The database can be reached, and its change stream is heard',
+      summary: 'The database can be reached, and its change stream responds',
       description:
-        'Where there can be no change stream, none is needed. `mail` tells whether mail has been waiting for five minutes.',
+        'If there can be no change stream, none is needed. `mail` tells whether mail has been waiting for five minutes.',
       answer: Type.Object(
         {
           status: Type.Literal('ok'),

@@ -9,7 +9,7 @@ const date = Type.Unsafe<Date>({ type: 'string', format: 'date-time' })
 export const sessionSchema = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    current: Type.Boolean({ description: 'Whether it is the session that asks' }),
+    current: Type.Boolean({ description: 'Whether it is the session of the caller' }),
     device: Type.Partial(
       Type.Object({ id: Type.String(), name: Type.String(), userAgent: Type.String(), ip: Type.String() }),
       { additionalProperties: false }
@@ -34,7 +34,7 @@ export const sessionDocs: ServiceDocs = {
     },
     get: { summary: 'A session', query: sessionQuerySchema, answer: sessionSchema, errors: [403] },
     patch: {
-      summary: 'The session, its device renamed',
+      summary: 'The session with the renamed device',
       query: sessionQuerySchema,
       data: sessionPatchSchema,
       example: { device: { name: 'Laptop' } },
@@ -50,7 +50,7 @@ export const sessionDocs: ServiceDocs = {
   },
   removeWithoutId: {
     summary: 'The ended sessions',
-    description: 'All of them, with `current=false` all but the current one.',
+    description: 'All of them; with `current=false`, all but the current one.',
     query: sessionRemoveQuerySchema,
     answer: Type.Array(sessionSchema),
     errors: [403]

@@ -256,7 +256,7 @@ describe('email verifications', () => {
 
       assert.equal(status, 200)
       assert.equal(body.pendingEmail, grace.email)
-      assert.equal((await mailbox.next(grace.email)).subject, 'You have an account already')
+      assert.equal((await mailbox.next(grace.email)).subject, 'You already have an account')
     })
 
     it('are refused where somebody else took the address meanwhile', async () => {
@@ -538,7 +538,7 @@ describe('with accounts.verified: "sign-in"', () => {
 
     const subjects = [(await mailbox.next(email)).subject, (await mailbox.next(email)).subject]
 
-    assert.deepEqual(subjects.toSorted(), ['Confirm your email address', 'You have an account already'])
+    assert.deepEqual(subjects.toSorted(), ['Confirm your email address', 'You already have an account'])
   })
 
   it('is refused without mail', async () => {

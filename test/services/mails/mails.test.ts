@@ -54,7 +54,7 @@ describe('the settings of mail', () => {
         { mail: { from, smtp: 'http://user:hunter2@example.com' } },
         /^mail\.smtp can not be used: write the URL/
       ],
-      [{ mail: { from, smtp: 'smtp://a:b/c@d' } }, /^mail\.smtp is no URL: write one such as smtps/],
+      [{ mail: { from, smtp: 'smtp://a:b/c@d' } }, /^mail\.smtp is not a URL: write one such as smtps/],
       [{ accounts: { verified: 'yes' } }, /^accounts\.verified is "yes": write "no", or "sign-in"/],
       [{ accounts: { url: 'app.example.com' } }, /^accounts\.url is "app\.example\.com": write the address/],
       [{ accounts: { url: 'https://app.example.com/#x' } }, /^accounts\.url is /],

@@ -51,7 +51,7 @@ describe('GET /ready', () => {
 
     const { body } = await until(t, 503)
 
-    assert.equal(body.message, 'The change stream of the users is not heard')
+    assert.equal(body.message, 'The change stream of the users is silent')
     assert.equal((await restClient(t.address).ask('GET', '/health')).status, 200)
     proxy.thaw()
     await until(t, 200)
