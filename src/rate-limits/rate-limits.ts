@@ -12,15 +12,17 @@ export interface RateLimits {
   refresh: { address?: MemoryLimit }
   /** Mails that anybody can request, by mailbox and by requester; and guesses of the codes in them. */
   mail: { account?: RateLimit; address?: RateLimit; codes?: FailureLimit }
+  /** Guesses of codes that give a factor, by account. */
+  factor: { account?: FailureLimit }
   /** Guesses of `currentPassword`; the limit is that of sign-ins. */
   currentPassword: { account?: FailureLimit }
 }
 
-const off = { signIn: false, signUp: false, refresh: false, mail: false } as const
+const off = { signIn: false, signUp: false, refresh: false, mail: false, factor: false } as const
 
 /** `app.get('rateLimits')`: the counters of the hooks that limit attempts. */
 export const rateLimits = (app: Application) => {
-  const { signIn, signUp, refresh, mail } = app.get('rateLimit') || off
+  const { signIn, signUp, refresh, mail, factor } = app.get('rateLimit') || off
   // Kept outside the database, whose hashes therefore don't reveal which names (or passwords) were typed
   const { signKey } = app.service('authentication').settings.refreshTokens.keyring.newest
   const options = { database: app.get('database'), key: signKey! }
@@ -44,6 +46,7 @@ export const rateLimits = (app: Application) => {
       ...(mail && byAddress('mail.address', mail)),
       ...(mail && mail.codes && { codes: new FailureLimit('mail.codes', { ...options, ...mail.codes }) })
     },
+    factor: { ...(factor && byAccount('factor', factor)) },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })
 }
