@@ -1,0 +1,130 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto'
+import type { Collection } from 'mongodb'
+import { Refused } from '../refresh-token/index.js'
+import { durable, reach } from '../refresh-token/internal.js'
+
+/** What a passkey is asked for. */
+export const purposes = ['sign-in', 'sign-up', 'register', 'step-up', 'factor'] as const
+
+export type Purpose = (typeof purposes)[number]
+
+/** What a challenge was made for. */
+export interface Claims {
+  purpose: Purpose
+  /** The user it was made for; missing for a sign-in and a sign-up. */
+  userId?: string
+  /** The handle of the account that a sign-up creates. */
+  handle?: string
+  /** The challenge of the gate that it helps to answer. */
+  gate?: string
+}
+
+/** A challenge that was made here, with what the authenticator signs of it. */
+export interface Challenge extends Claims {
+  id: string
+  /** WebAuthn's challenge, which the id alone tells: base64url. */
+  challenge: string
+  /** ms since 1970 */
+  expiresAt: number
+}
+
+export interface ChallengesOptions {
+  /** The keys that sign, the newest first. */
+  keys: () => readonly KeyObject[]
+  /** Where uses are stored. */
+  collection: () => Promise<Collection<UsedChallenge>>
+  /** ms since 1970 */
+  now: () => number
+}
+
+/** A challenge that was used. */
+export interface UsedChallenge {
+  /** The hash of its id. */
+  _id: string
+  expiresAt: Date
+}
+
+export const usedChallenges = 'passkeyChallenges'
+
+/** s. Its clock and ours may differ, and a use that is forgotten too early could be repeated. */
+export const keptAfterExpiry = 60 * 60
+
+const life = 5 * 60_000 // ms
+const context = 'moult passkey challenge' // so that the keys may sign other things, too
+
+/** Challenges that passkeys sign. Each is signed and carries its purpose; nothing is stored of it but its use. */
+export class Challenges {
+  readonly #keys: ChallengesOptions['keys']
+  readonly #collection: ChallengesOptions['collection']
+  readonly #now: () => number
+
+  constructor({ keys, collection, now }: ChallengesOptions) {
+    this.#keys = keys
+    this.#collection = collection
+    this.#now = now
+  }
+
+  /** Makes a challenge, good for five minutes. */
+  issue(claims: Claims): Challenge {
+    const expiresAt = this.#now() + life
+    const payload = { ...claims, expiresAt, nonce: randomBytes(16).toString('base64url') }
+    const text = Buffer.from(JSON.stringify(payload)).toString('base64url')
+    const id = `${text}.${signature(this.#keys()[0]!, text).toString('base64url')}`
+
+    return { ...claims, id, challenge: hashOf(id), expiresAt }
+  }
+
+  /**
+   * Reads a challenge that came back.
+   *
+   * @param accepted The purposes that it may have been made for
+   * @throws Refused `invalid` if it was not made here; `expired` if it is late, or was made for something else
+   */
+  read(id: string, ...accepted: Purpose[]): Challenge {
+    const [text = '', mac = '', ...more] = id.split('.')
+    const isOurs = (key: KeyObject) => isSame(signature(key, text).toString('base64url'), mac)
+
+    if (more.length > 0 || !this.#keys().some(isOurs)) {
+      throw new Refused('invalid')
+    }
+
+    const { nonce: _nonce, ...claims } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Claims & {
+      nonce: string
+      expiresAt: number
+    }
+
+    if (claims.expiresAt <= this.#now() || !accepted.includes(claims.purpose)) {
+      throw new Refused('expired')
+    }
+
+    return { ...claims, id, challenge: hashOf(id) }
+  }
+
+  /**
+   * Uses a challenge. Of many uses at once, on any number of processes, one succeeds.
+   *
+   * @throws Refused `expired` if it was used before
+   */
+  async use({ id, expiresAt }: Challenge): Promise<void> {
+    await reach(async () => {
+      const used = await this.#collection()
+
+      await used.insertOne({ _id: hashOf(id), expiresAt: new Date(expiresAt) }, durable)
+    }).catch((error: unknown) => {
+      throw (error as { code?: unknown }).code === duplicateKey ? new Refused('expired') : error
+    })
+  }
+}
+
+const duplicateKey = 11000 // MongoDB's error code
+
+const signature = (key: KeyObject, text: string): Buffer =>
+  createHmac('sha256', key).update(`${context} ${text}`).digest()
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
+
+function isSame(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)]
+
+  return a.length === b.length && timingSafeEqual(a, b)
+}
