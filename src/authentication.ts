@@ -1,4 +1,5 @@
 import { EmailCodeStrategy } from './accounts/internal.js'
+import { PasskeyStrategy } from './passkeys/internal.js'
 import { reportAttempts } from './services/authentication/attempts.js'
 import type { Application, HookContext } from './declarations.js'
 import { limitSignIns } from './services/authentication/limit-sign-ins.js'
@@ -30,6 +31,10 @@ export const authentication = (app: Application) => {
 
   if (service.configuration.authStrategies.includes('email-code')) {
     service.register('email-code', new EmailCodeStrategy(() => app.get('accountsByMail')!.signInCodes))
+  }
+
+  if (service.configuration.authStrategies.includes('passkey')) {
+    service.register('passkey', new PasskeyStrategy(() => app.get('passkeys')!))
   }
 
   for (const provider of oauthProviders(service.configuration.oauth)) {

@@ -192,7 +192,7 @@ export function verifyAssertion(
   challenge: string,
   response: AssertionResponse,
   { credentialId, publicKey, transports, backupEligible }: Credential,
-  { handle, isByItself }: { handle: string; isByItself: boolean }
+  { handle, isByItself }: { handle: string | undefined; isByItself: boolean }
 ): Promise<Assertion | undefined> {
   return unlessRefused(async () => {
     const { userHandle } = response.response
@@ -213,7 +213,7 @@ export function verifyAssertion(
       }
     })
     const { newCounter, userVerified, credentialDeviceType } = authenticationInfo
-    const isOwners = userHandle === handle || (userHandle === undefined && !isByItself)
+    const isOwners = userHandle === undefined ? !isByItself : userHandle === handle
     const isAsBefore = backupEligible === (credentialDeviceType === 'multiDevice')
 
     return verified && isOwners && isAsBefore ? { counter: newCounter, userVerified } : undefined

@@ -12,6 +12,8 @@ export interface RateLimits {
   refresh: { address?: MemoryLimit }
   /** Mails that anybody may ask for: by the mailbox, and by whoever asks; and guesses of the codes in them. */
   mail: { account?: RateLimit; address?: RateLimit; codes?: FailureLimit }
+  /** Challenges for passkeys, which cost little; the limit is that of sign-ins. */
+  passkeyChallenges: { address?: MemoryLimit }
   /** Guesses of `currentPassword`; the limit is that of sign-ins. */
   currentPassword: { account?: FailureLimit }
 }
@@ -44,6 +46,7 @@ export const rateLimits = (app: Application) => {
       ...(mail && byAddress('mail.address', mail)),
       ...(mail && mail.codes && { codes: new FailureLimit('mail.codes', { ...options, ...mail.codes }) })
     },
+    passkeyChallenges: { ...(signIn && signIn.address && { address: new MemoryLimit(signIn.address) }) },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })
 }

@@ -1,0 +1,50 @@
+import {
+  AuthenticationBaseStrategy,
+  type AuthenticationRequest,
+  type AuthenticationResult
+} from '@feathersjs/authentication'
+import type { Params } from '@feathersjs/feathers'
+import { Type, type TObject } from '@feathersjs/typebox'
+import { checkedBy, type AuthenticationService } from '../refresh-token/index.js'
+import { deviceSchema } from '../refresh-token/internal.js'
+import type { Passkeys } from './passkeys.js'
+import { assertionResponseSchema, type AssertionResponse } from './webauthn.js'
+
+const requestSchema = Type.Object(
+  {
+    strategy: Type.String(),
+    challenge: Type.String({ minLength: 1, maxLength: 1024 }),
+    response: assertionResponseSchema,
+    device: Type.Optional(deviceSchema)
+  },
+  { additionalProperties: false }
+)
+const checkRequest = checkedBy(requestSchema)
+
+/** Signs in with a passkey: `{ strategy: 'passkey', challenge, response }`. */
+export class PasskeyStrategy extends AuthenticationBaseStrategy {
+  declare authentication: AuthenticationService
+  /** The schema of its requests. */
+  readonly requestSchema: TObject = requestSchema
+  readonly #passkeys: () => Passkeys
+
+  /** @param passkeys Asked for at a sign-in, since they need the authentication service that this is registered at */
+  constructor(passkeys: () => Passkeys) {
+    super()
+    this.#passkeys = passkeys
+  }
+
+  /**
+   * @throws BadRequest for a malformed request
+   * @throws Refused `invalid`, `expired`, `disabled`
+   */
+  async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
+    const { challenge, response } = checkRequest(request)
+    const { user } = await this.#passkeys().assert(challenge, response as AssertionResponse, 'sign-in')
+
+    return {
+      authentication: { strategy: this.name },
+      [this.authentication.configuration.entity!]: await this.authentication.presentEntity(user, params)
+    }
+  }
+}
