@@ -209,7 +209,7 @@ export function verifyAssertion(
         id: credentialId,
         publicKey: isoBase64URL.toBuffer(publicKey),
         counter: 0, // the caller's to judge: a synced passkey may well count wrong
-        transports: transports as AuthenticatorTransport[]
+        transports
       }
     })
     const { newCounter, userVerified, credentialDeviceType } = authenticationInfo
