@@ -8,7 +8,7 @@ import { Type, type TObject } from '@feathersjs/typebox'
 import { checkedBy, type AuthenticationService } from '../refresh-token/index.js'
 import { deviceSchema } from '../refresh-token/internal.js'
 import type { Passkeys } from './passkeys.js'
-import { assertionResponseSchema, type AssertionResponse } from './webauthn.js'
+import { assertionResponseSchema } from './webauthn.js'
 
 const requestSchema = Type.Object(
   {
@@ -40,7 +40,7 @@ export class PasskeyStrategy extends AuthenticationBaseStrategy {
    */
   async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
     const { challenge, response } = checkRequest(request)
-    const { user } = await this.#passkeys().assert(challenge, response as AssertionResponse, 'sign-in')
+    const { user } = await this.#passkeys().assert(challenge, response, 'sign-in')
 
     return {
       authentication: { strategy: this.name },

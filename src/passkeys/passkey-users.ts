@@ -171,7 +171,8 @@ function found<T>(value: T | null | undefined): T {
 /** The same for an unknown passkey and another's. */
 const notFound = () => new NotFound('There is no such passkey')
 
-const known = () => new Conflict('The passkey is known already')
+/** Whoever has it: the account itself, or another. */
+export const known = (): Conflict => new Conflict('The passkey is known already')
 
 const duplicateKey = 11000 // MongoDB's error code
 

@@ -27,6 +27,7 @@ import {
   type Assertion,
   type AssertionResponse,
   type CreationOptions,
+  type Registration,
   type RegistrationResponse,
   type RequestOptions
 } from './webauthn.js'
@@ -47,10 +48,10 @@ export interface Ceremony {
   options: CreationOptions | RequestOptions
 }
 
-/** A registration: the response to a challenge. */
-export interface Registration {
-  challenge: string
-  response: RegistrationResponse
+/** What is stored of an account that signs up with a passkey. */
+export interface PasskeyAccount {
+  passkeyHandle: string
+  factors: StoredPasskey[]
 }
 
 /** An assertion that was verified. */
@@ -152,7 +153,7 @@ export class Passkeys {
    * @returns What is to be stored of it on the user document
    * @throws RegistrationRefused
    */
-  async verifySignUp({ challenge: id, response }: Registration): Promise<PasskeyUser> {
+  async verifySignUp({ challenge: id, response }: Registration): Promise<PasskeyAccount> {
     const challenge = this.#read(id, 'sign-up')
     const passkey = await this.#verified(challenge, response, { isOnlyWayIn: true, name: nameless })
 

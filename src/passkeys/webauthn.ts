@@ -3,11 +3,9 @@ import {
   generateRegistrationOptions,
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
-  type AuthenticationResponseJSON,
   type AuthenticatorTransport,
   type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON
+  type PublicKeyCredentialRequestOptionsJSON
 } from '@simplewebauthn/server'
 import {
   COSEALG,
@@ -15,7 +13,7 @@ import {
   decodeClientDataJSON,
   isoBase64URL
 } from '@simplewebauthn/server/helpers'
-import { Type } from '@feathersjs/typebox'
+import { Type, type Static } from '@feathersjs/typebox'
 import type { PasskeySettings } from './settings.js'
 
 /** What an authenticator told of a passkey when it made it. */
@@ -47,8 +45,6 @@ export interface Owner {
 
 export type CreationOptions = PublicKeyCredentialCreationOptionsJSON
 export type RequestOptions = PublicKeyCredentialRequestOptionsJSON
-export type RegistrationResponse = RegistrationResponseJSON
-export type AssertionResponse = AuthenticationResponseJSON
 
 type KnownCredential = Pick<Credential, 'credentialId' | 'transports'>
 
@@ -64,7 +60,7 @@ const credentialFields = {
 }
 
 /** What `navigator.credentials.create()` gave, as JSON; browsers add more to it. */
-export const registrationResponseSchema = Type.Object({
+const registrationResponseSchema = Type.Object({
   ...credentialFields,
   response: Type.Object({
     clientDataJSON: bytes(4096),
@@ -72,6 +68,18 @@ export const registrationResponseSchema = Type.Object({
     transports: Type.Optional(Type.Array(Type.String({ maxLength: 32 }), { maxItems: 16 }))
   })
 })
+
+export type RegistrationResponse = Static<typeof registrationResponseSchema>
+
+/** A registration: the response to a challenge, with the id of that. */
+export const registrationSchema = Type.Object(
+  {
+    challenge: Type.String({ minLength: 1, maxLength: 1024, description: 'The id of the challenge' }),
+    response: registrationResponseSchema
+  },
+  { additionalProperties: false }
+)
+export type Registration = Static<typeof registrationSchema>
 
 /** What `navigator.credentials.get()` gave, as JSON. */
 export const assertionResponseSchema = Type.Object({
@@ -83,6 +91,8 @@ export const assertionResponseSchema = Type.Object({
     userHandle: Type.Optional(Type.String({ maxLength: 128 }))
   })
 })
+
+export type AssertionResponse = Static<typeof assertionResponseSchema>
 
 /**
  * The options of `navigator.credentials.create()`.
@@ -155,7 +165,7 @@ export function verifyRegistration(
     requireNoCertificates(response.response.attestationObject)
 
     const { registrationInfo } = await verifyRegistrationResponse({
-      response,
+      response: { ...response, clientExtensionResults: {} },
       expectedChallenge: challenge,
       expectedOrigin: origins,
       expectedRPID: rpId,
@@ -200,7 +210,7 @@ export function verifyAssertion(
     requireSameOrigin(response.response.clientDataJSON)
 
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
-      response,
+      response: { ...response, clientExtensionResults: {} },
       expectedChallenge: challenge,
       expectedOrigin: origins,
       expectedRPID: rpId,

@@ -1,7 +1,7 @@
 import { isoCBOR } from '@simplewebauthn/server/helpers'
-import type { RegistrationResponseJSON } from '@simplewebauthn/server'
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
-import type { AssertionResponse, CreationOptions, RequestOptions } from '../../src/passkeys/webauthn.js'
+import type { CreationOptions, RequestOptions } from '../../src/passkeys/webauthn.js'
 
 /** What a browser and an authenticator would never do, or a foreign page. */
 export interface Oddities {
@@ -107,7 +107,7 @@ export function authenticator(origin: string, settings: Oddities = {}) {
       }
     },
     /** `navigator.credentials.get()`, with the passkey that was made last, or one that the options name. */
-    get(options: RequestOptions, oddities: Oddities = {}): AssertionResponse {
+    get(options: RequestOptions, oddities: Oddities = {}): AuthenticationResponseJSON {
       const allowed = options.allowCredentials?.map(({ id }) => id)
       const passkey = passkeys.findLast(({ credentialId }) => allowed?.includes(credentialId) ?? true)!
       const odd = {

@@ -1,6 +1,7 @@
 import type { Params } from '@feathersjs/feathers'
 import { shown, passkeysOf, type Passkey } from '../passkey-users.js'
-import type { Passkeys, Registration } from '../passkeys.js'
+import type { Passkeys } from '../passkeys.js'
+import type { Registration } from '../webauthn.js'
 
 export interface PasskeyServiceOptions {
   passkeys: Passkeys

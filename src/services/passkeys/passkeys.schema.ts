@@ -1,17 +1,8 @@
 import { Type } from '@feathersjs/typebox'
-import { registrationResponseSchema } from '../../passkeys/internal.js'
+import { registrationSchema } from '../../passkeys/internal.js'
 import { getDataValidator } from '../../validators.js'
 
 const name = Type.String({ minLength: 1, maxLength: 100 })
-
-/** A registration: the response to a challenge. */
-export const registrationSchema = Type.Object(
-  {
-    challenge: Type.String({ minLength: 1, maxLength: 1024, description: 'The id of the challenge' }),
-    response: registrationResponseSchema
-  },
-  { additionalProperties: false }
-)
 
 /** A passkey, as its owner sees it. */
 export const passkeySchema = Type.Object(
