@@ -5,6 +5,7 @@ import type { Application, HookContext } from './declarations.js'
 import { limitSignIns } from './services/authentication/limit-sign-ins.js'
 import { KnownClients } from './services/authentication/known-clients.js'
 import { takeTurn } from './hooks/take-turn.js'
+import { requireVerified } from './services/authentication/require-verified.js'
 import { Argon2Strategy } from './services/authentication/local-strategy.js'
 import { AccountStrategy } from './services/authentication/oauth-strategy.js'
 import { authenticationDocs } from './services/authentication/authentication.docs.js'
@@ -34,7 +35,13 @@ export const authentication = (app: Application) => {
   }
 
   if (service.configuration.authStrategies.includes('passkey')) {
-    service.register('passkey', new PasskeyStrategy(() => app.get('passkeys')!))
+    service.register(
+      'passkey',
+      new PasskeyStrategy(
+        () => app.get('passkeys')!,
+        (user) => requireVerified(app, user)
+      )
+    )
   }
 
   for (const provider of oauthProviders(service.configuration.oauth)) {

@@ -7,14 +7,14 @@ import type { Params } from '@feathersjs/feathers'
 import { Type, type TObject } from '@feathersjs/typebox'
 import { checkedBy, type AuthenticationService } from '../refresh-token/index.js'
 import { deviceSchema } from '../refresh-token/internal.js'
+import type { PasskeyUser } from './passkey-users.js'
 import type { Passkeys } from './passkeys.js'
-import { assertionResponseSchema } from './webauthn.js'
+import { assertionSchema } from './webauthn.js'
 
 const requestSchema = Type.Object(
   {
     strategy: Type.String(),
-    challenge: Type.String({ minLength: 1, maxLength: 1024 }),
-    response: assertionResponseSchema,
+    ...assertionSchema.properties,
     device: Type.Optional(deviceSchema)
   },
   { additionalProperties: false }
@@ -27,11 +27,16 @@ export class PasskeyStrategy extends AuthenticationBaseStrategy {
   /** The schema of its requests. */
   readonly requestSchema: TObject = requestSchema
   readonly #passkeys: () => Passkeys
+  readonly #requireWelcome: (user: PasskeyUser) => void
 
-  /** @param passkeys Asked for at a sign-in, since they need the authentication service that this is registered at */
-  constructor(passkeys: () => Passkeys) {
+  /**
+   * @param passkeys Asked for at a sign-in, since they need the authentication service that this is registered at
+   * @param requireWelcome Throws for a user who may not sign in
+   */
+  constructor(passkeys: () => Passkeys, requireWelcome: (user: PasskeyUser) => void = () => undefined) {
     super()
     this.#passkeys = passkeys
+    this.#requireWelcome = requireWelcome
   }
 
   /**
@@ -40,7 +45,9 @@ export class PasskeyStrategy extends AuthenticationBaseStrategy {
    */
   async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
     const { challenge, response } = checkRequest(request)
-    const { user } = await this.#passkeys().assert(challenge, response, 'sign-in')
+    const { user } = await this.#passkeys().assert({ challenge, response }, 'sign-in')
+
+    this.#requireWelcome(user)
 
     return {
       authentication: { strategy: this.name },

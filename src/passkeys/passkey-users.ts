@@ -25,6 +25,7 @@ export interface Passkey {
 
 /** A stored user, as far as passkeys are concerned. */
 export interface PasskeyUser extends SessionOwner {
+  emailVerified?: boolean
   factors?: { id: string; kind: string }[]
   /** 64 random bytes, base64url: what authenticators know the account by. */
   passkeyHandle?: string

@@ -24,8 +24,8 @@ import {
   requestOptions,
   verifyAssertion,
   verifyRegistration,
+  type Asserted,
   type Assertion,
-  type AssertionResponse,
   type CreationOptions,
   type Registration,
   type RegistrationResponse,
@@ -55,7 +55,7 @@ export interface PasskeyAccount {
 }
 
 /** An assertion that was verified. */
-export interface VerifiedAssertion extends Assertion {
+export interface VerifiedAssertion extends Asserted {
   user: PasskeyUser
   passkey: StoredPasskey
   purpose: Purpose
@@ -184,7 +184,7 @@ export class Passkeys {
    * @param purposes What the challenge may have been made for
    * @throws Refused `invalid`, `expired`, `disabled`
    */
-  async assert(id: string, response: AssertionResponse, ...purposes: Purpose[]): Promise<VerifiedAssertion> {
+  async assert({ challenge: id, response }: Assertion, ...purposes: Purpose[]): Promise<VerifiedAssertion> {
     const challenge = this.challenges.read(id, ...purposes)
     const user = await this.users.byCredential(response.id)
     const passkey = user && passkeysOf(user).find((own) => own.credentialId === response.id)

@@ -30,7 +30,7 @@ export interface Credential {
 }
 
 /** What an assertion told. */
-export interface Assertion {
+export interface Asserted {
   counter: number
   userVerified: boolean
 }
@@ -52,6 +52,7 @@ type KnownCredential = Pick<Credential, 'credentialId' | 'transports'>
 const algorithms = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256]
 const timeout = 5 * 60_000 // ms: as long as the challenge
 
+const challengeId = Type.String({ minLength: 1, maxLength: 4096, description: 'The id of the challenge' })
 const bytes = (maxLength: number) => Type.String({ minLength: 1, maxLength })
 const credentialFields = {
   id: bytes(1364), // 1023 bytes (WebAuthn §4, credential ID)
@@ -74,7 +75,7 @@ export type RegistrationResponse = Static<typeof registrationResponseSchema>
 /** A registration: the response to a challenge, with the id of that. */
 export const registrationSchema = Type.Object(
   {
-    challenge: Type.String({ minLength: 1, maxLength: 1024, description: 'The id of the challenge' }),
+    challenge: challengeId,
     response: registrationResponseSchema
   },
   { additionalProperties: false }
@@ -93,6 +94,13 @@ export const assertionResponseSchema = Type.Object({
 })
 
 export type AssertionResponse = Static<typeof assertionResponseSchema>
+
+/** An assertion: the response to a challenge, with the id of that. */
+export const assertionSchema = Type.Object(
+  { challenge: challengeId, response: assertionResponseSchema },
+  { additionalProperties: false }
+)
+export type Assertion = Static<typeof assertionSchema>
 
 /**
  * The options of `navigator.credentials.create()`.
@@ -203,7 +211,7 @@ export function verifyAssertion(
   response: AssertionResponse,
   { credentialId, publicKey, transports, backupEligible }: Credential,
   { handle, isByItself }: { handle: string | undefined; isByItself: boolean }
-): Promise<Assertion | undefined> {
+): Promise<Asserted | undefined> {
   return unlessRefused(async () => {
     const { userHandle } = response.response
 

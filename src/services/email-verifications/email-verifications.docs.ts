@@ -21,7 +21,8 @@ export const emailVerificationDocs: ServiceDocs = {
     patch: {
       summary: 'The address is verified, or takes the place of the old one',
       description:
-        'The id and the token are those of the link; it counts for who is signed in as that user, or gives the password. ' +
+        'The id and the token are those of the link; it counts for who is signed in as that user, or gives the password, or ' +
+        'the response of a passkey to a challenge for a sign-in. ' +
         'With `keep`, the link in the mail to the old address, a change is taken back and all sessions end. A wrong, used ' +
         'or replaced link is a 400 with `data.reason` `invalid`, a late one `expired`.',
       data: emailVerificationPatchSchema,

@@ -7,6 +7,8 @@ import { authenticateIfAsked } from '../../hooks/authenticate-if-asked.js'
 import { oneOnly } from '../../hooks/one-only.js'
 import { takeTurn } from '../../hooks/take-turn.js'
 import { withoutEvent } from '../../hooks/without-event.js'
+import type { Assertion } from '../../passkeys/internal.js'
+import { Refused } from '../../refresh-token/index.js'
 import { verifyStoredPassword } from '../../passwords/verify.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { reportAccountChange } from '../mails/account-changes.js'
@@ -29,6 +31,7 @@ export const emailVerifications = (app: Application) => {
     accounts,
     userId: ({ user }) => user && String(user._id),
     verifyPassword: (password, user) => verifyPassword(app, user, password),
+    verifyPasskey: (assertion, user) => verifyPasskey(app, user, assertion as Assertion),
     report: (change) => reportAccountChange(app, change)
   })
 
@@ -69,6 +72,19 @@ async function verifyPassword(app: Application, user: AccountUser, password: str
   }
 
   return account ? account.attempt(String(user._id), verify) : verify()
+}
+
+async function verifyPasskey(app: Application, { _id }: AccountUser, assertion: Assertion): Promise<boolean> {
+  const verified = await app
+    .get('passkeys')
+    ?.assert(assertion, 'sign-in')
+    .catch((error: unknown) => {
+      if (!(error instanceof Refused)) {
+        throw error
+      }
+    })
+
+  return String(verified?.user._id) === String(_id)
 }
 
 declare module '../../declarations.js' {
