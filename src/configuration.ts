@@ -8,7 +8,7 @@ import { rateLimitSetting } from './rate-limits/settings.js'
 import { passwordsSchema } from './passwords/settings.js'
 import { readPasskeySettings } from './passkeys/internal.js'
 import { ConfigurationError } from './refresh-token/index.js'
-import { checkConfiguration, readSettings } from './refresh-token/internal.js'
+import { checkConfiguration, ourFactorStrategies, readSettings } from './refresh-token/internal.js'
 
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -165,6 +165,10 @@ export function checkedConfiguration(settings: Unchecked): Configuration {
   if (authentication.keys === undefined && isObject(refreshToken)) {
     requireSecret(authentication, 'authentication', 'ACCESS_TOKEN_SECRET')
     requireSecret(refreshToken, 'authentication.refresh-token', 'REFRESH_TOKEN_SECRET')
+
+    if (needsFactorKey(authentication) && isObject(authentication.factors ?? {})) {
+      requireSecret((authentication.factors ?? {}) as Unchecked, 'authentication.factors', 'FACTOR_SECRET')
+    }
   }
 
   requireGuarded(metrics)
@@ -183,6 +187,10 @@ function requirePasskeys({ authStrategies, passkey }: Unchecked): void {
     readPasskeySettings(passkey, 'authentication.passkey')
   }
 }
+
+/** Whether a strategy of ours needs the key of factors. */
+export const needsFactorKey = ({ authStrategies }: Unchecked): boolean =>
+  Array.isArray(authStrategies) && authStrategies.some((name) => ourFactorStrategies.includes(name as string))
 
 /** In production, an embedded MongoDB has to be asked for: one machine, and one disk, keep the data. */
 function requireDatabase({ mongodb, data }: Unchecked): void {

@@ -3,7 +3,7 @@ import { readConfiguration } from '../configuration.js'
 import { keyReports } from '../keys/record.js'
 import { ConfigurationError, type Settings } from '../refresh-token/index.js'
 import { tokenKinds, type TokenKind, readSettings } from '../refresh-token/internal.js'
-import { reportKeys, stoppedByFile, tokenLife, type KeyReport } from '../keys/report.js'
+import { keyringOf, reportKeys, stoppedByFile, tokenLife, type KeyReport } from '../keys/report.js'
 import { makeKeyFile, rotateKeys } from '../keys/rotation.js'
 import { keyFileOf, loadSettings } from '../settings/load.js'
 import { CommandError, answers, type Answer } from './answer.js'
@@ -49,17 +49,17 @@ async function show(): Promise<Answer> {
 }
 
 function reportsOf(settings: Settings): Record<TokenKind, KeyReport[]> {
-  const report = (kind: TokenKind, { keys }: Settings['accessTokens']['keyring']) =>
-    reportKeys(keys, {
+  const report = (kind: TokenKind) => {
+    const keys = keyringOf(kind, settings)?.keys ?? []
+
+    return reportKeys(keys, {
       life: tokenLife(kind, settings),
       now: Date.now(),
       stopped: (key) => stoppedByFile(keys, key)
     })
-
-  return {
-    access: report('access', settings.accessTokens.keyring),
-    refresh: report('refresh', settings.refreshTokens.keyring)
   }
+
+  return { access: report('access'), refresh: report('refresh'), factor: report('factor') }
 }
 
 async function rotate(kinds: readonly TokenKind[]): Promise<Answer> {

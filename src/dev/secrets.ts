@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { renameSync, writeFileSync } from 'node:fs'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DevelopmentError, reason } from './development-error.js'
@@ -7,6 +8,7 @@ import { DevelopmentError, reason } from './development-error.js'
 export interface DevelopmentSecrets {
   accessToken: string
   refreshToken: string
+  factor: string
 }
 
 const length = 48 // bytes: more than the 32 that HS256 needs, and without padding in base64url
@@ -40,14 +42,33 @@ async function readSecrets(file: string): Promise<DevelopmentSecrets | undefined
 
 function parseSecrets(text: string, file: string): DevelopmentSecrets {
   try {
-    const { accessToken, refreshToken } = JSON.parse(text) as Partial<Record<string, unknown>>
-    if (isSecret(accessToken) && isSecret(refreshToken)) return { accessToken, refreshToken }
-  } catch {
+    const kept = JSON.parse(text) as Partial<Record<string, unknown>>
+    const { accessToken, refreshToken, factor } = kept
+    if (isSecret(accessToken) && isSecret(refreshToken)) {
+      return { accessToken, refreshToken, factor: isSecret(factor) ? factor : addFactor(kept, file) }
+    }
+  } catch (error) {
+    if (error instanceof DevelopmentError) throw error
     // not JSON: the sentence below says what to do
   }
   throw new DevelopmentError(
     `${file} does not hold two secrets. Remove it, and new ones are made; who is signed in has to sign in again.`
   )
+}
+
+/** Files from before there were factors hold two. */
+function addFactor(kept: object, file: string): string {
+  const factor = randomSecret()
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  try {
+    writeFileSync(draft, `${JSON.stringify({ ...kept, factor }, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+    renameSync(draft, file)
+    return factor
+  } catch (error) {
+    throw new DevelopmentError(`The development secrets can't be kept in ${file} (${reason(error)}).`, {
+      cause: error
+    })
+  }
 }
 
 function isSecret(value: unknown): value is string {
@@ -56,7 +77,7 @@ function isSecret(value: unknown): value is string {
 
 /** Links a complete file into place, which is atomic and never replaces the file of another process. */
 async function makeSecrets(folder: string, file: string): Promise<DevelopmentSecrets> {
-  const secrets = { accessToken: randomSecret(), refreshToken: randomSecret() }
+  const secrets = { accessToken: randomSecret(), refreshToken: randomSecret(), factor: randomSecret() }
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
     await mkdir(folder, { recursive: true })

@@ -2,7 +2,7 @@ import type { Collection } from 'mongodb'
 import type { Application } from '../declarations.js'
 import type { Settings } from '../refresh-token/index.js'
 import { isUnreachable, tokenKinds, type TokenKind, type SigningKey } from '../refresh-token/internal.js'
-import { neededTill, reportKeys, stoppedByFile, tokenLife, type KeyReport } from './report.js'
+import { keyringOf, neededTill, reportKeys, stoppedByFile, tokenLife, type KeyReport } from './report.js'
 
 /** When a key was used to sign, as noted by all instances. Never the key itself. */
 interface SigningTime {
@@ -59,11 +59,11 @@ export async function keyReports(app: Application): Promise<Record<TokenKind, Ke
   const { settings } = app.service('authentication')
   const report = (kind: TokenKind) => reportOf(kind, settings, records, app.get('now')())
 
-  return { access: report('access'), refresh: report('refresh') }
+  return { access: report('access'), refresh: report('refresh'), factor: report('factor') }
 }
 
 function reportOf(kind: TokenKind, settings: Settings, all: SigningTime[], now: number): KeyReport[] {
-  const { keys } = keyringOf(kind, settings)
+  const keys = keyringOf(kind, settings)?.keys ?? []
   const records = all.filter((record) => record.kind === kind)
   const life = tokenLife(kind, settings)
   const recordOf = ({ kid }: { kid: string }) => records.find(({ _id }) => _id === kid)
@@ -80,7 +80,8 @@ function reportOf(kind: TokenKind, settings: Settings, all: SigningTime[], now: 
     }
   })
   const missing = records
-    .filter(({ _id }) => keys.every(({ kid }) => kid !== _id))
+    // What is stored tells whether a key of factors is missing, and stops the start
+    .filter(({ _id }) => kind !== 'factor' && keys.every(({ kid }) => kid !== _id))
     .map((record): KeyReport => {
       const till = neededTill(lastSigned(record)!, life)
 
@@ -108,11 +109,15 @@ async function noteSigners(app: Application): Promise<void> {
   const now = new Date(app.get('now')())
 
   for (const kind of tokenKinds) {
-    await recordsIn(app).updateOne(
-      { _id: keyringOf(kind, settings).newest.kid, kind },
-      { $min: { firstSigned: now }, $max: { lastSigned: now } },
-      { upsert: true }
-    )
+    const keyring = keyringOf(kind, settings)
+
+    if (keyring) {
+      await recordsIn(app).updateOne(
+        { _id: keyring.newest.kid, kind },
+        { $min: { firstSigned: now }, $max: { lastSigned: now } },
+        { upsert: true }
+      )
+    }
   }
 }
 
@@ -130,9 +135,6 @@ async function warnOfMissing(app: Application): Promise<void> {
     }
   }
 }
-
-const keyringOf = (kind: TokenKind, { accessTokens, refreshTokens }: Settings) =>
-  (kind === 'access' ? accessTokens : refreshTokens).keyring
 
 function recordsIn(app: Application): Collection<SigningTime> {
   return app.get('database').collection('signingKeys') as unknown as Collection<SigningTime>

@@ -1,5 +1,5 @@
 import type { Settings } from '../refresh-token/index.js'
-import { signerOf, type SigningKey, type TokenKind } from '../refresh-token/internal.js'
+import { signerOf, type Keyring, type SigningKey, type TokenKind } from '../refresh-token/internal.js'
 
 /**
  * The state of a key. `next`: verifies, and will sign; `signs`: signs and verifies; `verifies`: has signed tokens that
@@ -18,8 +18,12 @@ export interface KeyReport {
 
 const skew = 60_000 // ms: how far the clocks of two instances may differ
 
-/** The longest life of a token of that kind, ms. */
+/** The longest life of a token of that kind, ms. What is stored of factors, a key is needed for until it is gone. */
 export function tokenLife(kind: TokenKind, { accessLife, idleLife, absoluteLife }: Settings): number {
+  if (kind === 'factor') {
+    return Infinity
+  }
+
   // With `rotation: false` too: the token of a session is signed with its first key until the session expires
   return kind === 'access' ? accessLife : Math.min(idleLife, absoluteLife)
 }
@@ -33,6 +37,13 @@ export function tokenLife(kind: TokenKind, { accessLife, idleLife, absoluteLife 
 export function neededTill(stopped: number, life: number): number {
   return stopped + life + skew
 }
+
+/** The keyring of a kind of token; undefined if it has no keys. */
+export const keyringOf = (
+  kind: TokenKind,
+  { accessTokens, refreshTokens, factors }: Settings
+): Keyring | undefined =>
+  ({ access: accessTokens, refresh: refreshTokens, factor: factors?.challenges })[kind]?.keyring
 
 /** When a key stopped signing, according to the times in a key file: when a newer one began. */
 export function stoppedByFile(keys: readonly SigningKey[], { kid }: SigningKey): number | undefined {
@@ -61,7 +72,7 @@ export function reportKeys(
   return keys.map((key, index) => {
     const { kid, signsFrom } = key
     const last = lastSignature(key, index > signer)
-    const till = last === undefined ? undefined : neededTill(last, life)
+    const till = last === undefined || life === Infinity ? undefined : neededTill(last, life)
     const state =
       index === signer
         ? 'signs'

@@ -17,7 +17,7 @@ import { reportKeys, stoppedByFile } from './report.js'
 // ms: longer than caches keep the published keys (5 min) and than any instance takes to read the file
 export const lead = 10 * 60_000
 
-const fields = { access: 'accessToken', refresh: 'refreshToken' } as const satisfies Record<
+const fields = { access: 'accessToken', refresh: 'refreshToken', factor: 'factor' } as const satisfies Record<
   TokenKind,
   keyof KeyFileContent
 >
@@ -25,8 +25,8 @@ const fields = { access: 'accessToken', refresh: 'refreshToken' } as const satis
 export interface Rotation {
   /** The algorithm of access tokens. */
   algorithm: Algorithm
-  /** The longest life of a token of each kind, ms. */
-  life: Record<TokenKind, number>
+  /** The longest life of a token of each kind, ms. Keys of factors are never dropped: what they encrypted stays. */
+  life: Record<Exclude<TokenKind, 'factor'>, number>
   /** The kinds of tokens that get a new key. */
   kinds?: readonly TokenKind[]
   /** ms since 1970 */
@@ -73,9 +73,10 @@ export function rotateKeys(
       const own = algorithmOf(kind, algorithm)
       const toKid = (text: string) => toSigningKey(text, own, file).kid
       const text = generateKey(own)
-      const key = { kind, kid: toKid(text), signsFrom: now + leadTime }
+      const before = content[fields[kind]]
+      const key = { kind, kid: toKid(text), signsFrom: now + (before === undefined ? 0 : leadTime) }
       const spent = reportKeys(keys[kind], {
-        life: life[kind],
+        life: kind === 'factor' ? Infinity : life[kind],
         now,
         stopped: (older) => stoppedByFile(keys[kind], older)
       }).filter(({ state }) => state === 'spent')
@@ -83,7 +84,7 @@ export function rotateKeys(
 
       after[fields[kind]] = [
         text,
-        ...splitKeys(content[fields[kind]]).filter((old) => isKept(toKid(old)))
+        ...(before === undefined ? [] : splitKeys(before)).filter((old) => isKept(toKid(old)))
       ].join()
       after.signsFrom![key.kid] = new Date(key.signsFrom).toISOString()
       spent.forEach(({ kid }) => delete after.signsFrom![kid])
@@ -115,7 +116,13 @@ export function makeKeyFile(file: string, algorithm: unknown): boolean {
     )
   }
 
-  replaceFile(file, () => format({ accessToken: generateKey(supported), refreshToken: generateKey('HS256') }))
+  replaceFile(file, () =>
+    format({
+      accessToken: generateKey(supported),
+      refreshToken: generateKey('HS256'),
+      factor: generateKey('HS256')
+    })
+  )
   return true
 }
 

@@ -20,6 +20,7 @@ const endReasons = {
   revoked: 0,
   admin: 0,
   password: 0,
+  factor: 0,
   disabled: 0,
   deleted: 0,
   reused: 0,

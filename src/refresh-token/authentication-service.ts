@@ -1,5 +1,6 @@
 import {
   AuthenticationService as FeathersAuthenticationService,
+  JWTStrategy,
   type AuthenticationParams,
   type AuthenticationRequest,
   type AuthenticationResult,
@@ -20,28 +21,39 @@ import {
 } from './entity/entity-service.js'
 import { forgetEntity } from './entity/forget-entity.js'
 import { hideSessions, withoutSessions } from './entity/hide-sessions.js'
-import { ConfigurationError, Refused } from './errors.js'
+import { ConfigurationError, FactorNeeded, Refused, StepUpNeeded } from './errors.js'
 import { LiveSessions, type FoundUser } from './live/live-sessions.js'
+import { Challenges } from './sessions/challenges.js'
 import { copyOf, isPlain } from './sessions/copy.js'
 import { deviceSchema } from './sessions/device.js'
+import { GateClosed, factorFields, factorKinds, factorsOf, type UsedFactor } from './sessions/gate.js'
+import type { Credentials } from './sessions/opening.js'
 import { PreviousTokens } from './sessions/previous-tokens.js'
-import { newSessionId, type Device, type SessionRecord } from './sessions/session.js'
+import { authenticatedAt, newSessionId, type Device, type SessionRecord } from './sessions/session.js'
 import { SessionStore } from './sessions/store.js'
 import type { OwnerFilter, SessionOwner } from './sessions/users.js'
 import { requireRegistered } from './settings/registered.js'
-import { readSettings, type Settings } from './settings/settings.js'
+import { oauthProviders, readSettings, type Settings } from './settings/settings.js'
 import {
   readSignOptions,
   readVerifyOptions,
   type Secret,
   type SignOptions
 } from './settings/token-options.js'
+import {
+  mintChallenge,
+  parseChallenge,
+  requireState,
+  type Challenge,
+  type FirstStep,
+  type State
+} from './tokens/challenge.js'
 import { AccessTokens, sessionEnd, signAccessToken } from './tokens/access-token.js'
 import { requireMatch } from './tokens/claims.js'
 import { algorithmOf, payloadOf } from './tokens/jwt.js'
 import { mintRefreshToken, parseRefreshToken, type RefreshToken } from './tokens/refresh-token.js'
 import { isStockToken, parseStockToken } from './tokens/stock-token.js'
-import { checkedBy } from './validation.js'
+import { checkedBy, invalidData } from './validation.js'
 
 /** Beside these, settings to merge into the configuration, as in Feathers. */
 export interface AuthenticationServiceOptions {
@@ -57,24 +69,62 @@ type Configuration = FeathersAuthenticationService['configuration']
 /** A session that the access token of a login is signed for, before it is opened. */
 interface OpenableSession {
   id: string
-  /** When its user signed in, ms since 1970: the claim `auth_time` (OpenID Connect Core §2), which a refresh keeps. */
+  /** When its user last gave credentials, ms since 1970: `auth_time` (OpenID Connect Core §2), which a refresh keeps. */
   signedInAt: number
+  /** How: the methods of RFC 8176, which a refresh keeps, too. */
+  amr: string[]
   /** ms since 1970 */
   end: number
 }
 
+/** In the result of a strategy: the factor that it has verified. */
+export const givenFactor: unique symbol = Symbol('given factor')
+
+export interface GivenFactor {
+  /** The login that it completes; missing at a step-up. */
+  first?: Challenge
+  /** What it is: the methods of RFC 8176. */
+  amr: string[]
+  /** What it uses up. */
+  used: UsedFactor
+}
+
+/** A login, as its strategy has verified it. */
+export interface Login extends Credentials {
+  amr: string[]
+  hasFactor: boolean
+  /** The first step that it completes. */
+  first?: Challenge
+}
+
+/** Whom a factor is asked of. */
+export interface AskedFactor {
+  user: SessionOwner
+  /** The login that it is to complete; missing at a step-up. */
+  first?: Challenge
+}
+
+const recent = 10 * 60 // s: as recent as a step-up is meant to be, where no call says so
+
 // What the session of `openSession` has for a strategy. No request can name it: none is registered
 const serverStrategy = 'server'
 const signedIn = Symbol('signed in')
+const steppingUp = Symbol('stepping up')
 
 interface ServerParams extends AuthenticationParams {
   /** The user to sign in from server code. */
   [signedIn]?: Id | Document
+  /** The user who is signed in, and gives credentials again. */
+  [steppingUp]?: { userId: string; sessionId: string }
 }
 
 // Each strategy checks the rest of its request
 const checkRequest = checkedBy(
-  Type.Object({ strategy: Type.Optional(Type.String()), device: Type.Optional(deviceSchema) })
+  Type.Object({
+    strategy: Type.Optional(Type.String()),
+    device: Type.Optional(deviceSchema),
+    stepUp: Type.Optional(Type.Boolean())
+  })
 )
 
 /**
@@ -87,12 +137,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
   readonly sessions: SessionStore
   readonly live: LiveSessions
   readonly previousTokens: PreviousTokens
+  readonly challenges: Challenges
   readonly now: () => number
   private readonly warn: (sentence: string) => void
   private readonly entity: Entity
   private readonly accessTokens: AccessTokens
   private readonly derivedSecret: string
-  private readonly issued = new WeakSet<object>()
+  private readonly issued = new WeakMap<object, Login>()
   private merged?: { from: unknown; configuration: Configuration }
 
   /**
@@ -119,9 +170,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
     this.derivedSecret = createHmac('sha256', this.settings.refreshTokens.keyring.newest.signKey!)
       .update('authentication.secret')
       .digest('base64url')
-    this.entity = new Entity(this, this.settings.sessionsField)
 
     const { settings } = this
+    // Without a key for factors, an app may have such fields of its own
+    const hidden = settings.factors ? factorFields : []
+
+    this.entity = new Entity(this, settings.sessionsField, hidden)
+
     const { users, collection } = this.entity
     const idField = () => this.entity.idField
 
@@ -142,15 +197,20 @@ export class AuthenticationService extends FeathersAuthenticationService {
       now
     })
 
+    this.challenges = new Challenges(collection, now)
+
     const forget = forgetEntity((userId) => this.live.cache.forget(userId), idField)
 
     // Not at the setup, which an app may do without
     whenRegistered(app, this.configuration.service!, (service) => {
       answerReadDocument(service, idField)
       service.hooks({
-        around: { all: [hideSessions(settings.sessionsField)], get: [this.entity.keepVerified] },
+        around: {
+          all: [hideSessions(settings.sessionsField, hidden)],
+          get: [this.entity.keepVerified]
+        },
         after: {
-          all: [withoutSessions(settings.sessionsField)],
+          all: [withoutSessions(settings.sessionsField, hidden)],
           update: [forget],
           patch: [forget],
           remove: [forget]
@@ -216,6 +276,8 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   /**
+   * Signs in or, with `stepUp: true`, has the user who is signed in give credentials again, for the same session.
+   *
    * @throws BadRequest for a malformed request
    * @throws NotAuthenticated, as `Refused` with a reason when a token or an account was refused
    */
@@ -223,28 +285,96 @@ export class AuthenticationService extends FeathersAuthenticationService {
     data: AuthenticationRequest,
     params: ServerParams = {}
   ): Promise<AuthenticationResult> {
-    const request = withDevice(data)
+    const checked = withDevice(data)
 
-    checkRequest(request)
+    checkRequest(checked)
 
-    const authResult = await this.signIn(request, params)
+    const { stepUp = false, ...request } = checked
+    const authResult = stepUp ? await this.stepUp(request, params) : await this.signIn(request, params)
 
     if (authResult.accessToken) {
       return authResult
     }
 
-    const session = params.secret === undefined ? await this.sessionOf(authResult) : undefined
+    const login = this.loginOf(authResult, request)
+    const session = params.secret === undefined ? await this.sessionOf(authResult, login) : undefined
     const [payload, options] = await Promise.all([
       this.getPayload(authResult, params),
       this.getTokenOptions(authResult, params)
     ])
     const accessToken = await this.createAccessToken(
-      { ...payload, ...(session && { sid: session.id, auth_time: Math.floor(session.signedInAt / 1000) }) },
+      {
+        ...payload,
+        ...(session && { sid: session.id, auth_time: Math.floor(session.signedInAt / 1000) }),
+        ...(session && session.amr.length > 0 && { amr: session.amr })
+      },
       { ...options, [sessionEnd]: session?.end ?? Infinity },
       params.secret
     )
 
-    return this.signed(authResult, accessToken, session !== undefined)
+    return this.signed(authResult, accessToken, session && login)
+  }
+
+  /**
+   * Verifies the credentials of the user who is signed in, and notes it in the session.
+   *
+   * @throws Refused `invalid` for nobody, or for another user; StepUpNeeded for a user who has a factor, and gave none
+   */
+  private async stepUp(request: AuthenticationRequest, params: ServerParams): Promise<AuthenticationResult> {
+    const strategy = this.getStrategy(request.strategy!)
+
+    if (strategy instanceof JWTStrategy || (strategy && 'renews' in strategy)) {
+      throw invalidData([{ field: 'strategy', message: 'is none that a step-up can be made with' }])
+    }
+
+    const current = await this.currentSession(params)
+    const authResult = await this.signIn(request, { ...params, [steppingUp]: current })
+
+    if (this.userIdOf(authResult) !== current.userId) {
+      throw new Refused('invalid')
+    }
+
+    const session = await this.sessions
+      .stepUp(current.userId, current.sessionId, {
+        ...this.loginOf(authResult, request),
+        unchanged: this.unchangedSince(authResult[this.configuration.entity!])
+      })
+      .catch((error: unknown) => {
+        throw error instanceof GateClosed ? new StepUpNeeded(recent, factorKinds(error.user)) : error
+      })
+
+    return { ...authResult, session }
+  }
+
+  /** The session of the access token that a call brings. @throws Refused */
+  private async currentSession({ authentication, ...params }: ServerParams) {
+    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)
+    const isToken = authentication?.accessToken !== undefined && authentication.strategy === jwt?.name
+    const result = isToken ? await jwt!.authenticate(authentication, params) : {}
+    const userId = this.userIdOf(result as AuthenticationResult)
+
+    if (userId === undefined || !(result as AuthenticationResult).session) {
+      throw new Refused('invalid')
+    }
+
+    return { userId, sessionId: (result as AuthenticationResult).session.id as string }
+  }
+
+  /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
+  private loginOf(authResult: AuthenticationResult, request: AuthenticationRequest): Login {
+    const given: GivenFactor | undefined = (authResult as { [givenFactor]?: GivenFactor })[givenFactor]
+    const strategy = this.getStrategy(request.strategy!) as { amr?: string[] } | undefined
+    const isLocal = strategy !== undefined && 'comparePassword' in strategy
+    const own: string[] =
+      given?.amr ?? authResult.authentication?.amr ?? strategy?.amr ?? (isLocal ? ['pwd'] : [])
+    const amr = given?.first ? [...new Set([...given.first.amr, ...own, 'mfa'])] : own
+
+    return {
+      amr,
+      hasFactor: given !== undefined || own.includes('mfa'),
+      ...(given && { used: given.used }),
+      ...(given?.first && { first: given.first })
+    }
   }
 
   private async signIn(
@@ -267,39 +397,147 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   /** The session that a strategy found, or else the one to open; undefined for an entity that can have none. */
-  private async sessionOf(authResult: AuthenticationResult): Promise<OpenableSession | undefined> {
+  private async sessionOf(
+    authResult: AuthenticationResult,
+    { first, amr }: Login
+  ): Promise<OpenableSession | undefined> {
     const session: SessionRecord | undefined = authResult.session
     const entity: Document | undefined = authResult[this.configuration.entity!]
 
     if (session) {
-      return { id: session.id, signedInAt: session.createdAt.getTime(), end: session.expiresAt.getTime() }
+      return {
+        id: session.id,
+        signedInAt: authenticatedAt(session),
+        amr: session.amr ?? [],
+        end: session.expiresAt.getTime()
+      }
     }
 
     const now = this.now()
     const { idleLife, absoluteLife } = this.settings
 
     return entity && (await this.entity.isStored(entity))
-      ? { id: newSessionId(now), signedInAt: now, end: now + Math.min(idleLife, absoluteLife) }
+      ? {
+          id: first?.sid ?? newSessionId(now),
+          signedInAt: now,
+          amr,
+          end: now + Math.min(idleLife, absoluteLife)
+        }
       : undefined
   }
 
   private signed(
     { authentication, ...authResult }: AuthenticationResult,
     accessToken: string,
-    isOfSession: boolean
+    login: Login | undefined
   ): AuthenticationResult {
     const payload = payloadOf(accessToken)
+    const { amr: _amr, ...shown } = authentication ?? {}
 
-    if (isOfSession) {
-      this.issued.add(payload)
+    if (login) {
+      this.issued.set(payload, login)
     }
 
-    return { accessToken, ...authResult, authentication: { ...authentication, payload } }
+    return {
+      accessToken,
+      ...authResult,
+      [givenFactor]: undefined,
+      authentication: { ...shown, payload }
+    } as AuthenticationResult
   }
 
-  /** Whether `create` has just signed the access token of a result for a session, which may not be open yet. */
-  isOfSession({ authentication }: AuthenticationResult): boolean {
-    return this.issued.has(authentication?.payload ?? this)
+  /** The login whose access token `create` has just signed for a session, which may not be open yet. */
+  issuedLogin({ authentication }: AuthenticationResult): Login | undefined {
+    return this.issued.get(authentication?.payload ?? this)
+  }
+
+  /**
+   * Refuses a login at the gate, with a challenge that a factor answers.
+   *
+   * @param user As it is stored
+   */
+  factorNeeded(user: SessionOwner, first: FirstStep): FactorNeeded {
+    const { factors } = this.settings
+    const names = factorKinds(user).filter((name) => name !== first.strategy)
+
+    return new FactorNeeded(
+      names,
+      factors &&
+        mintChallenge(factors.challenges, first, {
+          jti: randomUUID(),
+          state: this.stateOf(user),
+          now: this.now()
+        })
+    )
+  }
+
+  /** @throws Refused `invalid` or `expired` */
+  parseChallenge(challenge: string): Challenge {
+    const { factors } = this.settings
+
+    if (!factors) {
+      throw new Refused('invalid')
+    }
+
+    return parseChallenge(factors.challenges, challenge, this.now())
+  }
+
+  /**
+   * Whom a strategy asks for a factor: the user of the challenge or, at a step-up, the one who is signed in. A challenge
+   * counts one more try.
+   *
+   * @param strategy The one that asks
+   * @throws Refused `invalid`, `expired`, `disabled`; BadRequest
+   */
+  async askedFactor(
+    strategy: string,
+    { challenge, device }: { challenge?: string | undefined; device?: Device | undefined },
+    params: Params
+  ): Promise<AskedFactor> {
+    const { [steppingUp]: current } = params as ServerParams
+
+    if ((challenge === undefined) === (current === undefined)) {
+      throw invalidData([
+        { field: 'challenge', message: current ? 'has no place in a step-up' : 'is required' }
+      ])
+    }
+    if (current) {
+      return { user: await this.ownerOf(current.userId) }
+    }
+
+    const first = this.parseChallenge(challenge!)
+
+    if (first.device.id !== device?.id || first.strategy === strategy) {
+      throw new Refused('invalid')
+    }
+
+    const user = await this.ownerOf(first.sub)
+
+    requireState(this.settings.factors!.challenges, first, this.stateOf(user))
+    await this.challenges.try(first)
+    return { user, first }
+  }
+
+  /** @throws Refused `revoked`, `disabled` */
+  private async ownerOf(userId: string): Promise<SessionOwner> {
+    const user = await this.entity.find(this.entity.users.is(userId))
+
+    if (!user) {
+      throw new Refused('revoked')
+    }
+
+    return user
+  }
+
+  private stateOf(user: SessionOwner): State {
+    const password = this.entity.passwordOf(user)
+
+    return [
+      password === undefined ? null : String(password),
+      ...factorsOf(user)
+        .map(({ id }) => id)
+        .sort()
+    ]
   }
 
   /** A result whose access token is of this session instead: the login reuses it. */
@@ -322,7 +560,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       this.now()
     )
 
-    return this.signed(result, accessToken, true)
+    return this.signed(result, accessToken, this.issuedLogin(result))
   }
 
   /** @throws NotAuthenticated, as `Refused` with a reason when a token was refused */
@@ -509,6 +747,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
       { strategy: serverStrategy, ...(device !== undefined && { device }) },
       { ...params, query: {}, [signedIn]: user }
     )
+  }
+
+  /** Whether the page that a strategy's logins return to gets their refresh token in a cookie. */
+  handsOverInCookie(strategy: string): boolean {
+    return this.settings.cookie !== undefined && oauthProviders(this.configuration.oauth).includes(strategy)
   }
 
   /** Whether the logins of a strategy get a refresh token. */

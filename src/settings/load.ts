@@ -1,10 +1,18 @@
-import { checkedConfiguration, isObject, readConfiguration, type Configuration } from '../configuration.js'
+import {
+  checkedConfiguration,
+  isObject,
+  needsFactorKey,
+  readConfiguration,
+  type Configuration
+} from '../configuration.js'
 import { developmentSecrets, secretsFile } from '../dev/secrets.js'
 
 type Unchecked = ReturnType<typeof readConfiguration>
 
-/** The settings that have a secret: `authentication` and `authentication.refresh-token`. */
+/** The settings that have a secret: `authentication`, `authentication.refresh-token` and `authentication.factors`. */
 type Holder = { secret?: string | undefined; keys?: string }
+
+const names = ['accessToken', 'refreshToken', 'factor'] as const
 
 /**
  * The settings from config/ and the environment; in development, with generated secrets that are kept on disk.
@@ -38,7 +46,7 @@ export function keyFileOf(settings: Unchecked): string | undefined {
 }
 
 async function addSecrets(holders: Holder[], data: string): Promise<void> {
-  const { accessToken, refreshToken } = await developmentSecrets(data)
+  const secrets = await developmentSecrets(data)
 
   if (holders.every(lacksSecret)) {
     holders.forEach((holder) => delete holder.secret)
@@ -48,7 +56,7 @@ async function addSecrets(holders: Holder[], data: string): Promise<void> {
 
   holders.forEach((holder, index) => {
     if (lacksSecret(holder)) {
-      holder.secret = [accessToken, refreshToken][index]
+      holder.secret = secrets[names[index]!]
     }
   })
 }
@@ -60,11 +68,20 @@ function mayLackSecrets({ authentication }: Unchecked): boolean {
   )
 }
 
-/** Both holders; none if one is not an object, which is reported when the settings are validated. */
+/** The holders; none if one is not an object, which is reported when the settings are validated. */
 function holdersOf({ authentication }: Unchecked): Holder[] {
-  const refreshToken = isObject(authentication) ? authentication['refresh-token'] : undefined
+  if (!isObject(authentication) || !isObject(authentication['refresh-token'])) {
+    return []
+  }
 
-  return isObject(authentication) && isObject(refreshToken) ? [authentication, refreshToken] : []
+  const { 'refresh-token': refreshToken, factors = {} } = authentication
+
+  if (!needsFactorKey(authentication) || !isObject(factors)) {
+    return [authentication, refreshToken as Holder]
+  }
+
+  authentication.factors = factors
+  return [authentication, refreshToken as Holder, factors]
 }
 
 const lacksSecret = ({ secret }: Holder): boolean => secret === undefined || secret === ''

@@ -57,6 +57,7 @@ export function types(): void {
       | 'logout'
       | 'admin'
       | 'password'
+      | 'factor'
       | 'deleted'
       | 'replaced'
       | 'evicted'

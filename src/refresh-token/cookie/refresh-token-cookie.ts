@@ -7,11 +7,19 @@ import { clearCookie, setCookie, tokensInCookies } from './cookie.js'
 import { Refused } from '../errors.js'
 import { isCrossSite } from './origin.js'
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
+import type { Challenge } from '../tokens/challenge.js'
 import { checkedBy, invalidData } from '../validation.js'
 
 const checkRequest = checkedBy(
   Type.Object({ strategy: Type.Optional(Type.String()), cookie: Type.Optional(Type.Boolean()) })
 )
+
+/** On the context of a login: whether it asked for its refresh token in a cookie. */
+export const cookieAsked = Symbol('cookie asked')
+
+export interface CookieContext extends HookContext {
+  [cookieAsked]?: boolean
+}
 
 /**
  * Around `create` of the authentication service, for browsers. A sign-in with `cookie: true` gets its refresh token in a
@@ -21,7 +29,7 @@ const checkRequest = checkedBy(
  *
  * @throws BadRequest when a cookie is impossible; Forbidden from another site; NotAuthenticated without a token
  */
-export const refreshTokenCookie = () => async (context: HookContext, next: NextFunction) => {
+export const refreshTokenCookie = () => async (context: CookieContext, next: NextFunction) => {
   const service = serviceOf(context)
   const { cookie } = service.settings
 
@@ -33,10 +41,14 @@ export const refreshTokenCookie = () => async (context: HookContext, next: NextF
 
   context.data = request
 
-  if (asked) {
-    requireSignIn(context, service)
+  const first = firstStep(context, service)
+  const isAsked = first ? first.cookie : asked
+
+  if (isAsked) {
+    requireSignIn(context, service, first?.strategy)
+    context[cookieAsked] = true
   }
-  if (cookie && asked) {
+  if (cookie && isAsked) {
     await signIn(context, cookie, next)
   } else if (cookie && lacksToken(context, service)) {
     await refresh(context, cookie, next)
@@ -82,6 +94,15 @@ function lacksToken({ data }: HookContext, service: AuthenticationService): bool
   )
 }
 
+/** The first step of a login that this completes. The strategy says what is wrong with its challenge. */
+function firstStep({ data }: HookContext, service: AuthenticationService): Challenge | undefined {
+  try {
+    return typeof data.challenge === 'string' ? service.parseChallenge(data.challenge) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const isHttp = ({ params }: HookContext) => params.provider === 'rest'
 
 /** Only over HTTP: a socket's handshake may carry the cookie too, but its answer could not set the next one. */
@@ -109,13 +130,17 @@ function newestOf(tokens: string[], service: AuthenticationService): string | un
   return newest ? newest.raw : tokens[0]
 }
 
-function requireSignIn(context: HookContext, { settings }: AuthenticationService): void {
+function requireSignIn(
+  context: HookContext,
+  { settings }: AuthenticationService,
+  strategy = context.data.strategy as string
+): void {
   const { cookie, strategies } = settings
   const mistake = !cookie
     ? 'is not possible: the service is not set up to use cookies'
     : !isHttp(context)
       ? 'is not possible here: only an answer over HTTP can set a cookie'
-      : !strategies.includes(context.data.strategy)
+      : context.data.stepUp || !strategies.includes(strategy)
         ? `is for signing in (${strategies.join(', ')}): a refresh is answered by cookie if its token came in one`
         : undefined
 

@@ -35,15 +35,18 @@ export class Entity {
   readonly users: Users
   readonly #service: FeathersAuthenticationService
   readonly #sessionsField: string
+  readonly #hiddenFields: readonly string[]
   readonly #origins = new WeakMap<object, Origin>()
   readonly #given = new WeakSet<object>()
 
-  constructor(service: FeathersAuthenticationService, sessionsField: string) {
+  /** @param hidden Names of fields that nobody is shown, besides sessions and password */
+  constructor(service: FeathersAuthenticationService, sessionsField: string, hidden: readonly string[]) {
     const idField = () => this.idField
     const passwordField = () => this.#passwordField
 
     this.#service = service
     this.#sessionsField = sessionsField
+    this.#hiddenFields = [sessionsField, ...hidden]
     this.users = new Users({
       // Known as soon as the entity service is registered
       get idField() {
@@ -199,6 +202,11 @@ export class Entity {
     )
   }
 
+  /** The password's hash of a stored document. */
+  passwordOf(document: Document): unknown {
+    return valueAt(document, this.#passwordField)
+  }
+
   /** Matches the entity while its password is the one that was verified. */
   unchangedSince(entity: Document): OwnerFilter {
     // Feathers' own strategies answer the stored document
@@ -246,7 +254,7 @@ export class Entity {
       return entity
     }
 
-    const shown = without(without(entity, this.#sessionsField), this.#passwordField)
+    const shown = [...this.#hiddenFields, this.#passwordField].reduce<Document>(without, entity)
 
     return withView(shown, this.withoutSecrets(getDispatch(entity))) as T
   }

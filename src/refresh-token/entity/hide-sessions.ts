@@ -9,19 +9,22 @@ const standardMethods = ['find', 'get', 'create', 'update', 'patch', 'remove']
 const maxDepth = 100 // nested operators: more than any query needs
 
 /**
- * Around all methods of the entity service, and of any other on its collection: removes the sessions from answers and
- * events, and refuses calls of clients that filter, sort or select by them, or write them.
+ * Around all methods of the entity service, and of any other on its collection: removes the sessions and the factors from
+ * answers and events, and refuses calls of clients that filter, sort or select by them, or write them.
  *
  * @param field The name of the field that holds the sessions
+ * @param others The names of those that hold what belongs to factors
  * @throws BadRequest
  */
 export const hideSessions =
-  (field = 'sessions') =>
+  (field = 'sessions', others: readonly string[] = []) =>
   async (context: HookContext, next: NextFunction) => {
     const { params, data } = context
 
     const refused = params.provider
-      ? [params.query, data as unknown].flatMap((value) => touching(value, field))
+      ? [params.query, data as unknown].flatMap((value) =>
+          [field, ...others].flatMap((name) => touching(value, name))
+        )
       : []
 
     if (refused.length > 0) {
@@ -29,23 +32,32 @@ export const hideSessions =
     }
 
     await next()
-    hide(context, field)
+    hide(context, field, others)
   }
 
 /** After all methods, first: so that no hook of the app sees the sessions either. */
-export const withoutSessions = (field: string) => async (context: HookContext) => hide(context, field)
+export const withoutSessions =
+  (field: string, others: readonly string[] = []) =>
+  async (context: HookContext) =>
+    hide(context, field, others)
 
-function hide({ method, result, dispatch }: HookContext, field: string): void {
+function hide({ method, result, dispatch }: HookContext, field: string, others: readonly string[]): void {
   const isStandard = standardMethods.includes(method)
 
   for (const entity of [...entitiesOf(result), ...entitiesOf(dispatch)]) {
     for (const view of [entity, getDispatchValue(entity) as Json]) {
       if (isStandard || areSessions(view[field])) {
-        delete view[field]
-        hideInJson(view, field)
+        hideField(view, field)
       }
+
+      others.forEach((name) => hideField(view, name))
     }
   }
+}
+
+function hideField(view: Json, field: string): void {
+  delete view[field]
+  hideInJson(view, field)
 }
 
 /** A document of Mongoose keeps its fields elsewhere, and shows them as JSON. */

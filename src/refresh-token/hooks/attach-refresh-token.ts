@@ -1,28 +1,38 @@
 import { JWTStrategy } from '@feathersjs/authentication'
 import type { HookContext } from '@feathersjs/feathers'
-import type { AuthenticationService } from '../authentication-service.js'
+import type { AuthenticationService, Login } from '../authentication-service.js'
+import { cookieAsked } from '../cookie/refresh-token-cookie.js'
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
 import { deviceOf } from '../sessions/device.js'
-import { present, type SessionRecord } from '../sessions/session.js'
+import { GateClosed } from '../sessions/gate.js'
+import { present, type Device, type SessionRecord } from '../sessions/session.js'
 import { openedSession, type LoginContext } from './undo-login.js'
 
 /**
  * After `create` of the authentication service: opens the session of a login and attaches its refresh token to the
  * answer, or the stored one that the login may reuse. A refresh gets the successor of the token it used. The `jwt`
  * strategy gets none: a short-lived credential must not be traded for a long-lived one. As in Feathers, a strategy may
- * sign in without a user, whose login has no session.
+ * sign in without a user, whose login has no session. A step-up keeps its session, and the refresh token of that.
+ *
+ * @throws FactorNeeded for a user with a factor, who has not given it
  */
 export const attachRefreshToken = () => async (context: LoginContext) => {
   const service = context.service as unknown as AuthenticationService
   const strategy = service.getStrategy(context.data.strategy)
 
+  const login = service.issuedLogin(context.result)
+
   if (strategy instanceof JWTStrategy) {
     const { session: _session, ...result } = context.result
 
     context.result = result
-  } else if (service.isOfSession(context.result)) {
+  } else if (login && context.data.stepUp) {
+    context.result = answer(service, context, context.result.session, false)
+  } else if (login) {
     const session: SessionRecord =
-      strategy instanceof RefreshTokenStrategy ? context.result.session : await openSession(service, context)
+      strategy instanceof RefreshTokenStrategy
+        ? context.result.session
+        : await openSession(service, context, login)
 
     context.result = answer(service, context, session)
   }
@@ -32,17 +42,37 @@ export const attachRefreshToken = () => async (context: LoginContext) => {
 
 const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } // RFC 6749 §5.1
 
-async function openSession(service: AuthenticationService, context: LoginContext): Promise<SessionRecord> {
+async function openSession(
+  service: AuthenticationService,
+  context: LoginContext,
+  { first, ...credentials }: Login
+): Promise<SessionRecord> {
   const { data, params, result } = context
   const { payload } = result.authentication
   const userId = service.userIdOf(result)!
-  const session = await service.sessions.open(userId, {
-    id: payload.sid,
-    strategy: data.strategy,
-    device: deviceOf(data.device, params),
-    unchanged: service.unchangedSince(result[service.configuration.entity!]),
-    ...(!service.getsRefreshToken(data.strategy) && { expiresAt: new Date(payload.exp * 1000) })
-  })
+  const strategy = first?.strategy ?? data.strategy
+  const device = deviceOf(first?.device ?? data.device, params)
+  const session = await service.sessions
+    .open(userId, {
+      ...credentials,
+      id: payload.sid,
+      strategy,
+      device,
+      unchanged: service.unchangedSince(result[service.configuration.entity!]),
+      ...(!service.getsRefreshToken(strategy) && { expiresAt: new Date(payload.exp * 1000) })
+    })
+    .catch((error: unknown) => {
+      throw error instanceof GateClosed
+        ? service.factorNeeded(error.user, {
+            sub: userId,
+            sid: payload.sid,
+            strategy,
+            device: named(device),
+            amr: credentials.amr,
+            cookie: context[cookieAsked] ?? service.handsOverInCookie(strategy)
+          })
+        : error
+    })
 
   if (session.id === payload.sid) {
     context[openedSession] = { userId, session }
@@ -53,14 +83,25 @@ async function openSession(service: AuthenticationService, context: LoginContext
   return session
 }
 
-function answer(service: AuthenticationService, { result }: HookContext, session: SessionRecord) {
+/** What a device says of itself. The rest is observed of each call. */
+const named = ({ id, name }: Device) => ({
+  ...(id !== undefined && { id }),
+  ...(name !== undefined && { name })
+})
+
+function answer(
+  service: AuthenticationService,
+  { result }: HookContext,
+  session: SessionRecord,
+  isRenewable = session.renewable
+) {
   const entity = service.configuration.entity!
   const { accessToken, [entity]: user, ...rest } = result
   const userId = service.userIdOf(result)!
 
   return {
     accessToken,
-    ...(session.renewable && { [service.settings.field]: service.mintRefreshToken(userId, session) }),
+    ...(isRenewable && { [service.settings.field]: service.mintRefreshToken(userId, session) }),
     ...rest,
     // Feathers' local strategy answers the password's hash, which the app may not hide
     [entity]: service.withoutSecrets(user),

@@ -1,11 +1,12 @@
-import type { HookContext, NextFunction } from '@feathersjs/feathers'
+import type { NextFunction } from '@feathersjs/feathers'
 import type { AuthenticationService } from '../authentication-service.js'
+import type { CookieContext } from '../cookie/refresh-token-cookie.js'
 import type { SessionRecord } from '../sessions/session.js'
 
 /** On the context of a login: the session that it opened. */
 export const openedSession = Symbol('opened session')
 
-export interface LoginContext extends HookContext {
+export interface LoginContext extends CookieContext {
   [openedSession]?: { userId: string; session: SessionRecord }
 }
 

@@ -7,6 +7,8 @@ import type { SigningKey } from './signing-key.js'
 export interface KeyFileContent {
   accessToken: string
   refreshToken: string
+  /** Only with factors. */
+  factor?: string
   /** ISO 8601 times by `kid`. A key that is not listed signs as soon as it is the newest. */
   signsFrom?: Record<string, string>
 }
@@ -35,10 +37,10 @@ export function readKeyFile(path: string): KeyFileContent {
 function parseContent(text: string, path: string): KeyFileContent {
   try {
     const content = JSON.parse(text) as KeyFileContent
-    const { accessToken, refreshToken, signsFrom = {} } = content
+    const { accessToken, refreshToken, factor, signsFrom = {} } = content
     const times = Object.values(signsFrom).map((time) => Date.parse(time))
 
-    if (isKey(accessToken) && isKey(refreshToken) && times.every(Number.isFinite)) {
+    if ([accessToken, refreshToken, factor ?? accessToken].every(isKey) && times.every(Number.isFinite)) {
       return content
     }
   } catch {

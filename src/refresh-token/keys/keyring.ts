@@ -1,7 +1,7 @@
 import type { SigningKey } from './signing-key.js'
 
-/** The kinds of token, each with keys of its own. */
-export const tokenKinds = ['access', 'refresh'] as const
+/** The kinds of token, each with keys of its own. Those of `factor` sign challenges and encrypt factors, too. */
+export const tokenKinds = ['access', 'refresh', 'factor'] as const
 
 export type TokenKind = (typeof tokenKinds)[number]
 

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js'
 import { KeyFile, type KeyFileContent, type KeysByKind } from './key-file.js'
-import { Keyring, signerOf, type TokenKind } from './keyring.js'
+import { Keyring, signerOf, tokenKinds, type KeySource, type TokenKind } from './keyring.js'
 import { isHmac, splitKeys, toSigningKey, type Algorithm, type SigningKey } from './signing-key.js'
 
 export const minSecretLength = 32 // bytes: the size of the hash of HS256 (RFC 7518 §3.2)
@@ -11,6 +11,7 @@ const advice = `write at least ${minSecretLength} random bytes, such as \`openss
 export interface KeySettings {
   secret?: string | undefined
   refreshSecret?: string | undefined
+  factorSecret?: string | undefined
   /** Path of a key file. */
   file?: string | undefined
   /** The algorithm of access tokens. Refresh tokens are verified by this service alone, with HS256. */
@@ -32,36 +33,48 @@ export interface KeyContext {
 interface KeySetting {
   /** Where it stands, for error messages. */
   name: string
-  setting: string
+  /** Missing where there are none. */
+  setting: string | undefined
   algorithm: Algorithm
 }
 
+/** The keyrings by kind; that of factors only if it has keys. */
+export type Keyrings = Record<Exclude<TokenKind, 'factor'>, Keyring> & { factor?: Keyring }
+
 /**
- * Reads the two keyrings.
+ * Reads the keyrings.
  *
  * @throws ConfigurationError
  */
-export function readKeyrings(settings: KeySettings, context: KeyContext): Record<TokenKind, Keyring> {
-  const { secret, refreshSecret, file, algorithm } = settings
+export function readKeyrings(settings: KeySettings, context: KeyContext): Keyrings {
+  const { secret, refreshSecret, factorSecret, file, algorithm } = settings
   const { configKey, production, now, warn } = context
 
   if (file === undefined) {
     const keys = checkKeys(
       {
-        access: { name: `${configKey}.secret`, setting: secret!, algorithm },
-        refresh: { name: `${configKey}.refresh-token.secret`, setting: refreshSecret!, algorithm: 'HS256' }
+        access: { name: `${configKey}.secret`, setting: secret, algorithm },
+        refresh: { name: `${configKey}.refresh-token.secret`, setting: refreshSecret, algorithm: 'HS256' },
+        factor: { name: `${configKey}.factors.secret`, setting: factorSecret, algorithm: 'HS256' }
       },
       production
     )
 
-    return { access: new Keyring(() => keys.access, now), refresh: new Keyring(() => keys.refresh, now) }
+    return keyringsOf(keys, (kind) => () => keys[kind], now)
   }
 
   const keyFile = new KeyFile(file, (content) => keysIn(content, { file, algorithm, production }), warn)
 
+  const keys = Object.fromEntries(tokenKinds.map((kind) => [kind, keyFile.source(kind)()]))
+
+  return keyringsOf(keys as KeysByKind, (kind) => keyFile.source(kind), now)
+}
+
+function keyringsOf(keys: KeysByKind, source: (kind: TokenKind) => KeySource, now: () => number): Keyrings {
   return {
-    access: new Keyring(keyFile.source('access'), now),
-    refresh: new Keyring(keyFile.source('refresh'), now)
+    access: new Keyring(source('access'), now),
+    refresh: new Keyring(source('refresh'), now),
+    ...(keys.factor.length > 0 && { factor: new Keyring(source('factor'), now) })
   }
 }
 
@@ -71,13 +84,14 @@ export function readKeyrings(settings: KeySettings, context: KeyContext): Record
  * @throws ConfigurationError
  */
 export function keysIn(
-  { accessToken, refreshToken, signsFrom = {} }: KeyFileContent,
+  { accessToken, refreshToken, factor, signsFrom = {} }: KeyFileContent,
   { file, algorithm, production }: { file: string; algorithm: Algorithm; production: boolean }
 ): KeysByKind {
-  const { access, refresh } = checkKeys(
+  const keys = checkKeys(
     {
       access: { name: `accessToken in ${file}`, setting: accessToken, algorithm },
-      refresh: { name: `refreshToken in ${file}`, setting: refreshToken, algorithm: 'HS256' }
+      refresh: { name: `refreshToken in ${file}`, setting: refreshToken, algorithm: 'HS256' },
+      factor: { name: `factor in ${file}`, setting: factor, algorithm: 'HS256' }
     },
     production
   )
@@ -87,23 +101,40 @@ export function keysIn(
     return time === undefined ? key : { ...key, signsFrom: Date.parse(time) }
   }
 
-  return { access: access.map(timed), refresh: refresh.map(timed) }
+  return {
+    access: keys.access.map(timed),
+    refresh: keys.refresh.map(timed),
+    factor: keys.factor.map(timed)
+  }
 }
 
 function checkKeys(settings: Record<TokenKind, KeySetting>, production: boolean): KeysByKind {
   const access = checkedKeys(settings.access, production)
   const refresh = checkedKeys(settings.refresh, production)
+  const factor = checkedKeys(settings.factor, production)
+  const shares = (a: SigningKey[], b: SigningKey[]) =>
+    a.some(({ kid }) => b.some((other) => other.kid === kid))
 
-  if (access.some(({ kid }) => refresh.some((other) => other.kid === kid))) {
-    throw new ConfigurationError(
-      `${settings.refresh.name} shares a secret with ${settings.access.name}: ${advice} for each of them`
-    )
+  for (const [one, other] of [
+    [settings.refresh, shares(refresh, access) && settings.access],
+    [settings.factor, shares(factor, access) && settings.access],
+    [settings.factor, shares(factor, refresh) && settings.refresh]
+  ] as const) {
+    if (other) {
+      throw new ConfigurationError(
+        `${one.name} shares a secret with ${other.name}: ${advice} for each of them`
+      )
+    }
   }
 
-  return { access, refresh }
+  return { access, refresh, factor }
 }
 
 function checkedKeys({ name, setting, algorithm }: KeySetting, production: boolean): SigningKey[] {
+  if (setting === undefined) {
+    return []
+  }
+
   const texts = splitKeys(setting)
 
   if (texts.includes('')) {

@@ -7,7 +7,7 @@ import { OAuthStrategy as FeathersOAuthStrategy, type OAuthProfile } from '@feat
 import { NotAuthenticated } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
 import { requireMoult, type AuthenticationService } from '../authentication-service.js'
-import { ConfigurationError } from '../errors.js'
+import { ConfigurationError, FactorNeeded } from '../errors.js'
 
 const here = 'http://here.invalid' // resolves addresses without an origin
 const redirectLife = 120 // s: how long the refresh token in a redirect is valid; the page uses it within seconds
@@ -18,6 +18,8 @@ const redirectLife = 120 // s: how long the refresh token in a redirect is valid
  */
 export class OAuthStrategy extends FeathersOAuthStrategy {
   declare authentication: AuthenticationService
+  /** How its logins are authenticated: by another service (OpenID Connect's enhanced profile has `fed`). */
+  readonly amr = ['fed']
 
   override setAuthentication(service: AuthenticationBase): void {
     requireMoult(service, 'The OAuth strategy needs')
@@ -76,6 +78,10 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
       throw new NotAuthenticated('Invalid redirect path.')
     }
 
+    if (location && data instanceof FactorNeeded) {
+      return withFactor(location, data)
+    }
+
     return location && 'accessToken' in data ? this.#withTokens(location, data) : location
   }
 
@@ -96,6 +102,14 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
 
     return `${page}${page.includes('#') ? '?' : '#'}${tokens.toString()}`
   }
+}
+
+/** To a page that asks for the factor, in place of Feathers' `error`. */
+function withFactor(location: string, { data }: FactorNeeded): string {
+  const page = location.slice(0, location.lastIndexOf('error=')).replace(/[?#]$/, '')
+  const asked = new URLSearchParams({ factor: data.challenge ?? '', factors: data.factors.join() })
+
+  return `${page}${page.includes('#') ? '?' : '#'}${asked.toString()}`
 }
 
 const originOf = (address: string): string | undefined =>

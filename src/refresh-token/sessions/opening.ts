@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import type { Document } from 'mongodb'
 import { unavailable } from '../database-errors.js'
 import { Refused } from '../errors.js'
-import { maxAttempts, type SessionRecords, type SessionUpdate } from './records.js'
+import { GateClosed, factorsOf, usable, useUp, withoutFactor, type UsedFactor } from './gate.js'
+import { maxAttempts, type OwnedSession, type SessionRecords, type SessionUpdate } from './records.js'
 import {
   expiryOf,
   isExpired,
@@ -15,15 +16,25 @@ import {
 } from './session.js'
 import { areForeign, foreignSessions, type OwnerFilter } from './users.js'
 
+/** What a user has shown, at a sign-in or a step-up. */
+export interface Credentials {
+  /** They count only while the user document still has these values: the verified password, say. */
+  unchanged?: OwnerFilter
+  /** The methods of RFC 8176. */
+  amr?: string[]
+  /** Whether they do for users with a factor, too: one has been given, or the strategy is itself two. */
+  hasFactor?: boolean
+  /** The factor that was given. */
+  used?: UsedFactor
+}
+
 /** What a login asks for. */
-export interface NewSession {
+export interface NewSession extends Credentials {
   id: string
   strategy: string
   device: Device
   /** When the session of a login without a refresh token expires; with one, the settings decide. */
   expiresAt?: Date
-  /** The session opens only while the user document still has these values: the verified password, say. */
-  unchanged?: OwnerFilter
 }
 
 /** Which sessions a new one displaces: those of its device, and the oldest beyond `maxSessions`. */
@@ -36,7 +47,8 @@ interface Room {
 /**
  * Opens a session and ends those that it displaces, or returns the stored one that the login may reuse.
  *
- * @throws Refused `disabled`; NotAuthenticated when the user is gone, or `unchanged` did not hold
+ * @throws Refused `disabled`, or `invalid` for a factor that was used meanwhile; GateClosed for a user with a factor;
+ *   NotAuthenticated when the user is gone, or `unchanged` did not hold
  */
 export async function openSession(
   records: SessionRecords,
@@ -81,7 +93,10 @@ async function reuse(
   reusable: Document
 ): Promise<SessionRecord | undefined> {
   const device = records.settings.reuse === 'device' ? login.device : {}
-  const owned = await records.update(userId, reopened(reusable, device, records.now()), openable(login))
+  const update = reopened(reusable, device, { ...login, now: records.now() })
+  const owned = login.used
+    ? await reuseWithFactor(records, userId, login, update)
+    : await records.update(userId, update, openable(login))
 
   if (owned) {
     records.changed({ userId, renamed: owned.session })
@@ -90,11 +105,44 @@ async function reuse(
   return owned?.session
 }
 
-/** A login that is answered the token its session keeps; `device` is what the login shows of it now. */
-export function reopened(match: Document, device: Device, now: number): SessionUpdate {
-  const seen = Object.entries(device).map(([key, value]) => [`device.${key}`, value])
+/** Which session it is has to be known first: the factor is used up by a pipeline, which can't update what matched. */
+async function reuseWithFactor(
+  records: SessionRecords,
+  userId: string,
+  login: NewSession,
+  { match, update }: SessionUpdate
+): Promise<OwnedSession | undefined> {
+  const { users } = records
+  const found = await users.find(
+    { ...users.is(userId), [users.field]: { $elemMatch: match } },
+    { projection: users.withSession(match) }
+  )
 
-  return { match, update: { $set: { refreshedAt: new Date(now), ...Object.fromEntries(seen) } } }
+  return found
+    ? records.replace(
+        userId,
+        { match: { ...match, id: users.sessionsOf(found)[0]!.id }, update },
+        openable(login),
+        useUp(login.used!)
+      )
+    : undefined
+}
+
+/** A login that is answered the token its session keeps; `device` is what the login shows of it now. */
+export function reopened(
+  match: Document,
+  device: Device,
+  { amr, now }: { amr?: string[] | undefined; now: number }
+): SessionUpdate {
+  const seen = Object.entries(device).map(([key, value]) => [`device.${key}`, value])
+  const time = new Date(now)
+
+  return {
+    match,
+    update: {
+      $set: { refreshedAt: time, authenticatedAt: time, ...(amr && { amr }), ...Object.fromEntries(seen) }
+    }
+  }
 }
 
 async function insert(
@@ -116,7 +164,7 @@ async function insert(
       ...(reusable && { [field]: { $not: { $elemMatch: reusable } } }),
       $nor: [foreignSessions(field)] // which would be lost
     },
-    insertion(opened, room, field),
+    insertion(opened, room, field, login.used),
     { returnDocument: 'before', projection: { [field]: 1 } }
   )
 
@@ -128,11 +176,17 @@ async function insert(
   return opened
 }
 
-const openable = ({ unchanged }: NewSession): OwnerFilter => ({ ...unchanged, disabled: { $ne: true } })
+/** Matches users for whom a login opens or raises a session. */
+export const openable = ({ unchanged, hasFactor, used }: Credentials): OwnerFilter => ({
+  ...unchanged,
+  ...(!hasFactor && withoutFactor),
+  ...(used && usable(used)),
+  disabled: { $ne: true }
+})
 
 function newRecord(
   { settings }: SessionRecords,
-  { id, strategy, device, expiresAt }: NewSession,
+  { id, strategy, device, expiresAt, amr }: NewSession,
   now: number
 ): SessionRecord {
   const { rotation, refreshTokens } = settings
@@ -147,19 +201,19 @@ function newRecord(
     keys: [],
     ...(renewable && !rotation && { token: newKeptToken(refreshTokens.keyring.newest.kid, now) }),
     createdAt: new Date(now),
+    ...(amr && { amr }),
     refreshedAt: new Date(now),
     expiresAt: expiresAt ?? expiryOf(id, settings, now)
   }
 }
 
-/** Explains why no session could be opened; returns when it was only another login that was faster. */
-async function requireOpenable(
+/** Explains why no session could be opened or raised; returns when it was only another login that was faster. */
+export async function requireOpenable(
   { users }: SessionRecords,
   userId: string,
-  { unchanged }: NewSession
+  { unchanged, hasFactor, used }: Credentials
 ): Promise<void> {
-  const projection = { disabled: 1, [users.field]: 1 }
-  const user = await users.find({ ...users.is(userId), ...unchanged }, { projection })
+  const user = await users.find({ ...users.is(userId), ...unchanged })
 
   if (!user) {
     throw new NotAuthenticated('Invalid login')
@@ -173,13 +227,20 @@ async function requireOpenable(
         'write the name of another field in refresh-token.sessionsField'
     )
   }
+  if (!hasFactor && factorsOf(user).length > 0) {
+    throw new GateClosed(user)
+  }
+  if (used && !(await users.find({ ...users.is(userId), ...usable(used) }))) {
+    throw new Refused('invalid')
+  }
 }
 
 /** Adds a session and removes those that it displaces. The pipeline and `displaced` must say the same. */
 export function insertion(
   session: SessionRecord,
   { deviceId, maxSessions, now }: Room,
-  field: string
+  field: string,
+  used: UsedFactor = {}
 ): Document[] {
   const stays = [
     { $gt: ['$$this.expiresAt', new Date(now)] },
@@ -190,7 +251,10 @@ export function insertion(
 
   return [
     {
-      $set: { [field]: { $concatArrays: [{ $slice: [sorted, 1 - maxSessions] }, [{ $literal: session }]] } }
+      $set: {
+        [field]: { $concatArrays: [{ $slice: [sorted, 1 - maxSessions] }, [{ $literal: session }]] },
+        ...useUp(used)
+      }
     }
   ]
 }

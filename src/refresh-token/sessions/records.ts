@@ -2,6 +2,7 @@ import type { Document } from 'mongodb'
 import { Refused } from '../errors.js'
 import type { Settings } from '../settings/settings.js'
 import type { SessionChange } from './events.js'
+import { withElement } from './gate.js'
 import type { EndReason, SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner, Users } from './users.js'
 
@@ -82,6 +83,30 @@ export class SessionRecords {
     return { user: this.users.withoutSessions(found), session: this.users.sessionsOf(found)[0]! }
   }
 
+  /**
+   * Updates one session by its id, and sets other fields of the document, in one pipeline.
+   *
+   * @param fields Expressions by field
+   */
+  async replace(
+    userId: string,
+    { match, update: { $set: set } }: SessionUpdate,
+    condition: OwnerFilter,
+    fields: Document
+  ): Promise<OwnedSession | undefined> {
+    const { field } = this.users
+    const { id } = match
+    const found = await this.users.update(
+      { ...this.users.is(userId), ...condition, [field]: { $elemMatch: match } },
+      [{ $set: { [field]: withElement(`$${field}`, id, nested(set)), ...fields } }],
+      { returnDocument: 'after', projection: this.users.withSession({ id }) }
+    )
+
+    return found
+      ? { user: this.users.withoutSessions(found), session: this.users.sessionsOf(found)[0]! }
+      : undefined
+  }
+
   /** Removes a session that matches. Of many removals at once, one gets the session and the others null. */
   async remove(
     userId: string,
@@ -115,6 +140,19 @@ export function inField(update: Document, field: string): Document {
   return Object.fromEntries(
     Object.entries(update).map(([operator, fields]) => [operator, stored(fields as Document)])
   )
+}
+
+/** As `$mergeObjects` takes what `$set` writes as `device.name`. */
+function nested(fields: Document): Document {
+  const own = Object.entries(fields).filter(([name]) => !name.startsWith('device.'))
+  const ofDevice = Object.entries(fields)
+    .filter(([name]) => name.startsWith('device.'))
+    .map(([name, value]) => [name.slice('device.'.length), { $literal: value }])
+
+  return {
+    ...Object.fromEntries(own.map(([name, value]) => [name, { $literal: value }])),
+    ...(ofDevice.length > 0 && { device: { $mergeObjects: ['$$this.device', Object.fromEntries(ofDevice)] } })
+  }
 }
 
 /** @throws Refused `disabled`, `revoked` */

@@ -34,6 +34,10 @@ export interface SessionRecord {
   keys: string[]
   token?: KeptToken
   createdAt: Date
+  /** When its user last gave credentials, if that was after `createdAt`: a step-up, or a login that reused it. */
+  authenticatedAt?: Date
+  /** How: the methods of RFC 8176. */
+  amr?: string[]
   /** When `used` was used: the leeway counts from here. */
   refreshedAt: Date
   expiresAt: Date
@@ -64,6 +68,7 @@ export type EndReason =
   | 'revoked'
   | 'admin'
   | 'password'
+  | 'factor'
   | 'disabled'
   | 'deleted'
   | 'reused'
@@ -97,6 +102,10 @@ export function expiryOf(id: string, { idleLife, absoluteLife }: Settings, now: 
 export function newKeptToken(kid: string, now: number): KeptToken {
   return { jti: randomUUID(), iat: Math.floor(now / 1000), kid }
 }
+
+/** When its user last gave credentials: ms since 1970. */
+export const authenticatedAt = ({ createdAt, authenticatedAt = createdAt }: SessionRecord): number =>
+  authenticatedAt.getTime()
 
 export function isExpired(session: SessionRecord, now: number): boolean {
   return session.expiresAt.getTime() <= now

@@ -4,9 +4,10 @@ import { Refused } from '../errors.js'
 import type { Settings } from '../settings/settings.js'
 import type { RefreshToken } from '../tokens/refresh-token.js'
 import type { SessionChange, SessionEvents } from './events.js'
-import { openSession, type NewSession } from './opening.js'
+import { openSession, type Credentials, type NewSession } from './opening.js'
 import { SessionRecords, requireUser, type OwnedSession } from './records.js'
 import { useRefreshToken } from './rotation.js'
+import { stepUp } from './step-up.js'
 import { isExpired, live, type EndReason, type SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner, Users } from './users.js'
 
@@ -45,10 +46,16 @@ export class SessionStore extends EventEmitter<SessionEvents> {
    * Opens a session and ends those that it displaces. With `rotation: false` a login that may reuse a stored token gets
    * its session instead; of many such logins at once, one opens the session.
    *
-   * @throws Refused `disabled`; NotAuthenticated when the user is gone, or `unchanged` did not hold
+   * @throws Refused `disabled`, or `invalid` for a factor that was used meanwhile; GateClosed for a user with a factor;
+   *   NotAuthenticated when the user is gone, or `unchanged` did not hold
    */
   open(userId: string, login: NewSession): Promise<SessionRecord> {
     return openSession(this.#records, userId, login)
+  }
+
+  /** Notes in a session that its user has given credentials again. @throws as `open`; Refused `revoked` */
+  stepUp(userId: string, id: string, credentials: Credentials): Promise<SessionRecord> {
+    return stepUp(this.#records, userId, id, credentials)
   }
 
   /**

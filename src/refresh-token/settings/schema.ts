@@ -111,6 +111,20 @@ const refreshTokenSchema = Type.Object(
   { additionalProperties: false, description: 'write an object with at least a secret' }
 )
 
+/** `authentication.factors` */
+const factorsSchema = Type.Object(
+  {
+    secret: Type.Optional(secretSetting),
+    otherSessions: Type.Optional(
+      Type.Unsafe<'end' | 'keep'>({
+        enum: ['end', 'keep'],
+        description: 'write "end" to end the other sessions of a user with the first factor, or "keep"'
+      })
+    )
+  },
+  { additionalProperties: false, description: 'write an object with secret and otherSessions' }
+)
+
 /** `authentication.oauth`: the providers, each by its name, with the settings of Grant, besides where sign-ins return to. */
 const oauthSchema = Type.Object(
   {
@@ -147,7 +161,8 @@ export const settingNames = [
   'refresh-token',
   'jwt',
   'local',
-  'oauth'
+  'oauth',
+  'factors'
 ]
 
 const authentication = {
@@ -174,7 +189,8 @@ const authentication = {
   ),
   jwtOptions: Type.Optional(jwtOptionsSchema),
   'refresh-token': refreshTokenSchema,
-  oauth: Type.Optional(oauthSchema)
+  oauth: Type.Optional(oauthSchema),
+  factors: Type.Optional(factorsSchema)
 }
 
 /**

@@ -2,6 +2,7 @@ import { checkConfiguration } from './check.js'
 import { readCookieSettings, type CookieSettings } from './cookie-settings.js'
 import { toMilliseconds } from './duration.js'
 import { ConfigurationError } from '../errors.js'
+import type { Keyring } from '../keys/keyring.js'
 import { readKeyrings, type KeyContext } from '../keys/read-keyrings.js'
 import {
   authenticationSchema,
@@ -55,6 +56,13 @@ export interface Settings {
   entityCache: boolean
   accessTokens: TokenFormat
   refreshTokens: TokenFormat
+  /** Further factors; undefined where they have no key, and nobody can give one. */
+  factors?: {
+    /** How challenges are signed; its keyring encrypts what is stored, too. */
+    challenges: TokenFormat
+    /** What becomes of a user's other sessions with the first factor. */
+    otherSessions: 'end' | 'keep'
+  }
   /** Whether imported refresh tokens of another package are exchanged for sessions. */
   previousTokens: boolean
   /** How to verify access tokens of stock Feathers; undefined when they are refused. */
@@ -98,6 +106,7 @@ export function readSettings(
     {
       secret: checked.secret,
       refreshSecret: refreshToken.secret,
+      factorSecret: checked.factors?.secret,
       file: keyFile,
       algorithm
     },
@@ -105,6 +114,7 @@ export function readSettings(
   )
 
   checkNames(checked, strategies, key)
+  requireFactorKey(checked, keyrings.factor, configKey)
 
   if (reuse === 'user' && rotation) {
     throw new ConfigurationError(
@@ -151,6 +161,12 @@ export function readSettings(
       issuer,
       audience
     },
+    ...(keyrings.factor && {
+      factors: {
+        challenges: { typ: 'factor', algorithm: 'HS256', keyring: keyrings.factor, issuer, audience },
+        otherSessions: checked.factors?.otherSessions ?? 'end'
+      }
+    }),
     previousTokens: refreshToken.previousTokens ?? false,
     ...(refreshToken.stockTokens && {
       stockTokens: toStockTokens({ audience, ...refreshToken.stockTokens })
@@ -204,8 +220,32 @@ export function oauthProviders(setting: object = {}): string[] {
   return Object.keys(setting).filter((name) => !['redirect', 'origins', 'defaults'].includes(name))
 }
 
-/** Both kinds of keys come from the settings, or both from the key file. */
-function requireOneSource({ secret, keys, 'refresh-token': refreshToken }: Configuration, configKey: string) {
+/** @throws ConfigurationError if a strategy of ours needs the key of factors, and there is none */
+function requireFactorKey(
+  { authStrategies, keys }: Configuration,
+  keyring: Keyring | undefined,
+  configKey: string
+): void {
+  const name = authStrategies.find((strategy) => ourFactorStrategies.includes(strategy))
+
+  if (name !== undefined && !keyring) {
+    throw new ConfigurationError(
+      keys === undefined
+        ? `${configKey}.factors.secret is missing, which the strategy "${name}" needs: ${secretSetting.description}`
+        : `The key file ${keys} has no key of the kind factor, which the strategy "${name}" needs: ` +
+            'add one with `moult keys rotate factor`'
+    )
+  }
+}
+
+/** Our strategies that give a factor. */
+export const ourFactorStrategies = ['totp', 'recovery-code', 'passkey']
+
+/** All kinds of keys come from the settings, or all from the key file. */
+function requireOneSource(
+  { secret, keys, factors, 'refresh-token': refreshToken }: Configuration,
+  configKey: string
+) {
   const settings = [
     { key: `${configKey}.secret`, value: secret },
     { key: `${configKey}.refresh-token.secret`, value: refreshToken.secret }
@@ -216,6 +256,11 @@ function requireOneSource({ secret, keys, 'refresh-token': refreshToken }: Confi
     if (keys === undefined && !value) {
       throw new ConfigurationError(`${key} is missing: ${secretSetting.description}`)
     }
+  }
+  for (const { key, value } of [
+    ...settings,
+    { key: `${configKey}.factors.secret`, value: factors?.secret }
+  ]) {
     if (keys !== undefined && value) {
       throw new ConfigurationError(
         `${key} is set beside ${configKey}.keys, which names a key file: remove one`

@@ -22,6 +22,8 @@ import { checkedBy } from '../validation.js'
  */
 export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
   declare authentication: AuthenticationService
+  /** It renews a session, and is no sign-in. */
+  readonly renews = true
   /** The schema of its requests. */
   requestSchema!: TObject
   #check!: (data: unknown) => Record<string, string>

@@ -5,8 +5,8 @@ import { Refused } from '../errors.js'
 import type { Keyring } from '../keys/keyring.js'
 import type { Algorithm, SigningKey } from '../keys/signing-key.js'
 
-/** `typ` of an access token's header (RFC 9068 §2.1) and of a refresh token's. */
-export type TokenType = 'at+jwt' | 'refresh'
+/** `typ` of the headers of an access token (RFC 9068 §2.1), a refresh token, and a challenge for a further factor. */
+export type TokenType = 'at+jwt' | 'refresh' | 'factor'
 
 /** How tokens of one kind are signed and verified. */
 export interface TokenFormat {
