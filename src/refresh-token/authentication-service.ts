@@ -505,17 +505,28 @@ export class AuthenticationService extends FeathersAuthenticationService {
       return { user: await this.ownerOf(current.userId) }
     }
 
-    const first = this.parseChallenge(challenge!)
+    const { user, first } = await this.askedBy(challenge!)
 
     if (first.device.id !== device?.id || first.strategy === strategy) {
       throw new Refused('invalid')
     }
 
+    await this.challenges.try(first)
+    return { user, first }
+  }
+
+  /** The user and the login of a challenge. It counts no try. @throws Refused `invalid`, `expired`, `disabled` */
+  async askedBy(challenge: string): Promise<Required<AskedFactor>> {
+    const first = this.parseChallenge(challenge)
     const user = await this.ownerOf(first.sub)
 
     requireState(this.settings.factors!.challenges, first, this.stateOf(user))
-    await this.challenges.try(first)
     return { user, first }
+  }
+
+  /** Whether a call to a strategy is part of a step-up. */
+  isSteppingUp(params: Params): boolean {
+    return (params as ServerParams)[steppingUp] !== undefined
   }
 
   /** @throws Refused `revoked`, `disabled` */

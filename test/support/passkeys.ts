@@ -1,25 +1,29 @@
 import assert from 'node:assert/strict'
-import { startApp, type Settings, type TestApp, type TestOptions } from './app.js'
+import { merge, startApp, type Settings, type TestApp, type TestOptions } from './app.js'
 import { authenticator, type Authenticator, type Oddities } from './authenticator.js'
 import { newPerson, type Person } from './people.js'
 import { freePort } from './process.js'
 import { restClient, type Answer } from './rest.js'
 
 /** The settings of a service with passkeys, for pages of that origin. */
-export const withPasskeys = (origin: string, more: Settings = {}): Settings => ({
+export const withPasskeys = (origin: string): Settings => ({
   authentication: {
     authStrategies: ['jwt', 'local', 'refresh-token', 'passkey'],
     'refresh-token': { strategies: ['local', 'passkey'] },
     passkey: { rpId: 'localhost', rpName: 'Moult', origins: [origin] }
-  },
-  ...more
+  }
 })
 
 /** Starts a service with passkeys, for pages of its own. */
-export async function startPasskeyApp({ settings, ...options }: TestOptions = {}): Promise<TestApp> {
+export async function startPasskeyApp({ settings = {}, ...options }: TestOptions = {}): Promise<TestApp> {
   const port = await freePort()
 
-  return startApp({ settings: { ...withPasskeys(`http://localhost:${port}`, settings), port }, ...options })
+  const own = { port, authentication: { factors: { secret: 'not a secret: factors of the tests' } } }
+
+  return startApp({
+    settings: [withPasskeys(`http://localhost:${port}`), own, settings].reduce(merge),
+    ...options
+  })
 }
 
 /** What tests of passkeys do, with an authenticator in software. */

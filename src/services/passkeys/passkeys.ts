@@ -14,7 +14,6 @@ import { passkeyDataValidator, passkeyPatchValidator } from './passkeys.schema.j
 export const passkeys = (app: Application) => {
   const authentication = app.service('authentication')
   const { authStrategies, passkey } = authentication.configuration
-  const { keyring } = authentication.settings.refreshTokens
 
   if (!authStrategies.includes('passkey')) {
     return
@@ -25,7 +24,7 @@ export const passkeys = (app: Application) => {
     new Passkeys({
       authentication,
       settings: readPasskeySettings(passkey, 'authentication.passkey'),
-      keys: () => keyring.keys.map(({ verifyKey }) => verifyKey),
+      keyring: authentication.settings.factors!.challenges.keyring,
       now: app.get('now')
     })
   )
