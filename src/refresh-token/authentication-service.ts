@@ -109,6 +109,9 @@ export interface AskedFactor {
 
 const recent = 10 * 60 // s: as recent as a step-up is meant to be, where no call says so
 
+// RFC 8176: a one-time code, a key, or both and more
+const methodsOfFactors = ['otp', 'pop', 'mfa']
+
 // What the session of `openSession` has for a strategy. No request can name it: none is registered
 const serverStrategy = 'server'
 const signedIn = Symbol('signed in')
@@ -481,6 +484,26 @@ export class AuthenticationService extends FeathersAuthenticationService {
           now: this.now()
         })
     )
+  }
+
+  /**
+   * Checks that the claims of an access token tell of a recent sign-in or step-up; of a factor, for a user who has one.
+   *
+   * @param within How recent it has to be, s
+   * @param isFactorNeeded Whether users without a factor are refused, too
+   * @throws StepUpNeeded; Refused for a user who is disabled or gone
+   */
+  async requireRecent(
+    { sub, auth_time: time, amr }: Document,
+    { within = recent, isFactorNeeded = false } = {}
+  ): Promise<void> {
+    const kinds = sub === undefined ? [] : factorKinds((await this.live.findUser(String(sub))).user())
+    const isRecent = typeof time === 'number' && this.now() / 1000 - time <= within
+    const hasGiven = Array.isArray(amr) && methodsOfFactors.some((method) => amr.includes(method))
+
+    if (!isRecent || ((isFactorNeeded || kinds.length > 0) && !hasGiven)) {
+      throw new StepUpNeeded(within, kinds)
+    }
   }
 
   /** @throws Refused `invalid` or `expired` */
