@@ -1,4 +1,5 @@
 import { EmailCodeStrategy } from './accounts/internal.js'
+import { PasskeyStrategy } from './passkeys/internal.js'
 import { RecoveryCodeStrategy, TotpStrategy } from './factors/index.js'
 import { reportAttempts } from './services/authentication/attempts.js'
 import type { Application, HookContext } from './declarations.js'
@@ -6,6 +7,7 @@ import { limitSignIns } from './services/authentication/limit-sign-ins.js'
 import { KnownClients } from './services/authentication/known-clients.js'
 import { limitFactors } from './services/authentication/limit-factors.js'
 import { takeTurn } from './hooks/take-turn.js'
+import { requireVerified } from './services/authentication/require-verified.js'
 import { Argon2Strategy } from './services/authentication/local-strategy.js'
 import { AccountStrategy } from './services/authentication/oauth-strategy.js'
 import { authenticationDocs } from './services/authentication/authentication.docs.js'
@@ -34,6 +36,15 @@ export const authentication = (app: Application) => {
     service.register('email-code', new EmailCodeStrategy(() => app.get('accountsByMail')!.signInCodes))
   }
 
+  if (service.configuration.authStrategies.includes('passkey')) {
+    service.register(
+      'passkey',
+      new PasskeyStrategy(
+        () => app.get('passkeys')!,
+        (user) => requireVerified(app, user)
+      )
+    )
+  }
   if (service.configuration.authStrategies.includes('totp')) {
     service.register('totp', new TotpStrategy(() => app.get('factors')!, limitFactors(app)))
   }

@@ -6,6 +6,7 @@ import { accountsSetting, mailSetting, requireMail } from './services/mails/sett
 import { metricsSetting, requireGuarded } from './metrics/settings.js'
 import { rateLimitSetting } from './rate-limits/settings.js'
 import { passwordsSchema } from './passwords/settings.js'
+import { readPasskeySettings } from './passkeys/internal.js'
 import { ConfigurationError } from './refresh-token/index.js'
 import { checkConfiguration, ourFactorStrategies, readSettings } from './refresh-token/internal.js'
 
@@ -175,8 +176,16 @@ export function checkedConfiguration(settings: Unchecked): Configuration {
   requireDatabase(settings)
   requireMail(settings as unknown as Parameters<typeof requireMail>[0])
   readSettings(authentication, 'authentication', process.env.NODE_ENV === 'production')
+  requirePasskeys(authentication)
 
   return settings as Configuration
+}
+
+/** What passkeys need, if they are among the strategies. */
+function requirePasskeys({ authStrategies, passkey }: Unchecked): void {
+  if ((authStrategies as string[]).includes('passkey')) {
+    readPasskeySettings(passkey, 'authentication.passkey')
+  }
 }
 
 /** Whether a strategy of ours needs the key of factors. */

@@ -10,7 +10,7 @@ export const groupOf = ({ params }: Pick<HookContext, 'params'>) =>
 
 /** Around a method: limits the calls of clients by their address. @throws TooManyRequests */
 export const limitByAddress =
-  (name: 'signUp' | 'mail') => async (context: HookContext, next: NextFunction) => {
+  (name: 'signUp' | 'mail' | 'passkeyChallenges') => async (context: HookContext, next: NextFunction) => {
     if (context.params.provider) {
       await context.app.get('rateLimits')[name].address?.take(groupOf(context))
     }

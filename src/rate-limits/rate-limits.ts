@@ -12,6 +12,8 @@ export interface RateLimits {
   refresh: { address?: MemoryLimit }
   /** Mails that anybody can request, by mailbox and by requester; and guesses of the codes in them. */
   mail: { account?: RateLimit; address?: RateLimit; codes?: FailureLimit }
+  /** Challenges for passkeys, which cost little; the limit is that of sign-ins. */
+  passkeyChallenges: { address?: MemoryLimit }
   /** Guesses of codes that give a factor, by account. */
   factor: { account?: FailureLimit }
   /** Guesses of `currentPassword`; the limit is that of sign-ins. */
@@ -46,6 +48,7 @@ export const rateLimits = (app: Application) => {
       ...(mail && byAddress('mail.address', mail)),
       ...(mail && mail.codes && { codes: new FailureLimit('mail.codes', { ...options, ...mail.codes }) })
     },
+    passkeyChallenges: { ...(signIn && signIn.address && { address: new MemoryLimit(signIn.address) }) },
     factor: { ...(factor && byAccount('factor', factor)) },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })

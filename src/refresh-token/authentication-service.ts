@@ -540,20 +540,31 @@ export class AuthenticationService extends FeathersAuthenticationService {
       return { user: await this.storedUser(current.userId), client: current.sessionId }
     }
 
-    const first = this.parseChallenge(challenge!)
+    const { user, first } = await this.askedBy(challenge!)
 
     if (first.device.id !== device?.id || first.strategy === strategy) {
       throw new Refused('invalid')
     }
 
-    const user = await this.storedUser(first.sub)
-
-    requireState(this.settings.factors!.challenges, first, this.stateOf(user))
     await this.challenges.try(first)
 
     const client = await this.clientOf(first.sub, request[this.settings.field])
 
     return { user, first, ...(client !== undefined && { client }) }
+  }
+
+  /** The user and the login of a challenge. It counts no try. @throws Refused `invalid`, `expired`, `disabled` */
+  async askedBy(challenge: string): Promise<{ user: SessionOwner; first: Challenge }> {
+    const first = this.parseChallenge(challenge)
+    const user = await this.storedUser(first.sub)
+
+    requireState(this.settings.factors!.challenges, first, this.stateOf(user))
+    return { user, first }
+  }
+
+  /** Whether a call to a strategy is part of a step-up. */
+  isSteppingUp(params: Params): boolean {
+    return (params as ServerParams)[steppingUp] !== undefined
   }
 
   /** The live session of the user whose own refresh token a client has; undefined for any other client. */

@@ -5,6 +5,8 @@ import { events } from './events/events.js'
 import { factors } from './factors/factors.js'
 import { health } from './health/health.js'
 import { mails } from './mails/mails.js'
+import { passkeyChallenges } from './passkey-challenges/passkey-challenges.js'
+import { passkeys } from './passkeys/passkeys.js'
 import { passwordResets } from './password-resets/password-resets.js'
 import { ready } from './ready/ready.js'
 import { sessions } from './sessions/sessions.js'
@@ -19,6 +21,8 @@ export const services = (app: Application) => {
   app.configure(emailVerifications)
   app.configure(signInCodes)
   app.configure(factors)
+  app.configure(passkeys)
+  app.configure(passkeyChallenges)
   app.configure(content)
   app.configure(events)
   app.configure(health)

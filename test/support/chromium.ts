@@ -2,7 +2,7 @@ import { build } from 'esbuild'
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import type { Application } from '../../src/declarations.js'
 
 const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser']
@@ -33,20 +33,25 @@ export const startChromium = (): Promise<Browser> => {
 }
 
 /** Has the service serve a page, at `/tab.html`, that runs `tab-page.ts`. */
-export async function tabPage(): Promise<(app: Application) => void> {
+export const tabPage = (): Promise<(app: Application) => void> => pageOf('tab')
+
+/** Has the service serve a page, at `/passkey.html`, that runs `passkey-page.ts`. */
+export const passkeyPage = (): Promise<(app: Application) => void> => pageOf('passkey')
+
+async function pageOf(name: 'tab' | 'passkey'): Promise<(app: Application) => void> {
   const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, 'tab-page.ts')],
+    entryPoints: [join(import.meta.dirname, `${name}-page.ts`)],
     bundle: true,
     write: false,
     format: 'esm',
     logLevel: 'error'
   })
   const files: Record<string, [type: string, text: string]> = {
-    '/tab.html': [
+    [`/${name}.html`]: [
       'text/html',
-      '<!doctype html><title>Tab</title><script type="module" src="/tab.js"></script>'
+      `<!doctype html><title>Page</title><input autocomplete="username webauthn"><script type="module" src="/${name}.js"></script>`
     ],
-    '/tab.js': ['text/javascript', outputFiles[0]!.text]
+    [`/${name}.js`]: ['text/javascript', outputFiles[0]!.text]
   }
 
   return (app) =>
@@ -63,4 +68,39 @@ export async function tabPage(): Promise<(app: Application) => void> {
       ctx.remove('Content-Security-Policy')
       ;[ctx.type, ctx.body] = file
     })
+}
+
+/** What the virtual authenticator of a page is like: a phone or a laptop that knows its user, unless it says otherwise. */
+export interface VirtualAuthenticator {
+  protocol?: 'ctap2' | 'u2f'
+  transport?: 'internal' | 'usb'
+  hasResidentKey?: boolean
+  hasUserVerification?: boolean
+  isUserVerified?: boolean
+}
+
+/** Gives a page an authenticator of Chromium's own, whose user is there and says yes. Answers what can be told of it. */
+export async function addAuthenticator(page: Page, options: VirtualAuthenticator = {}) {
+  const cdp = await page.context().newCDPSession(page)
+
+  await cdp.send('WebAuthn.enable')
+
+  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+      ...options
+    }
+  })
+
+  return {
+    credentials: async () => (await cdp.send('WebAuthn.getCredentials', { authenticatorId })).credentials,
+    setUserVerified: (isUserVerified: boolean) =>
+      cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified }),
+    remove: () => cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId })
+  }
 }

@@ -10,8 +10,18 @@ export interface EmailVerificationOptions {
   userId: (params: Params) => string | undefined
   /** Verifies the password of a user. Throws a 429 after too many wrong ones. */
   verifyPassword: (password: string, user: AccountUser) => Promise<boolean>
+  /** Whether a passkey is that of a user, as its response to a challenge for a sign-in says. */
+  verifyPasskey?: (assertion: object, user: AccountUser, params: Params) => Promise<boolean>
   /** Called when an address has been verified, changed or restored. */
   report?: (change: AccountChange) => void
+}
+
+/** The token of a link with the proof of who uses it, unless the user is signed in; or `keep`, to revert the change. */
+interface LinkUse {
+  token: string
+  password?: string
+  passkey?: object
+  keep?: boolean
 }
 
 /** The service `email-verifications`: verifies addresses, and reverts changes of address. */
@@ -45,14 +55,10 @@ export class EmailVerificationService {
   /**
    * Uses the link.
    *
-   * @throws LinkRefused; NotAuthenticated unless the caller is the user or knows the password
+   * @throws LinkRefused; NotAuthenticated unless the caller is the user, or has the password or a passkey
    */
-  async patch(
-    id: string,
-    { token, password, keep }: { token: string; password?: string; keep?: boolean },
-    params: Params
-  ): Promise<object> {
-    const { accounts, userId, verifyPassword, report } = this.options
+  async patch(id: string, { token, password, passkey, keep }: LinkUse, params: Params): Promise<object> {
+    const { accounts, userId, verifyPassword, verifyPasskey, report } = this.options
     const { emailVerifications, emailChanges, users } = accounts
 
     if (keep) {
@@ -67,7 +73,10 @@ export class EmailVerificationService {
       token,
       async (owner) =>
         users.idOf(owner) === userId(params) ||
-        (password !== undefined && (await verifyPassword(password, owner)))
+        (password !== undefined && (await verifyPassword(password, owner))) ||
+        (passkey !== undefined &&
+          verifyPasskey !== undefined &&
+          (await verifyPasskey(passkey, owner, params)))
     )
 
     report?.({

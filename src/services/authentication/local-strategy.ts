@@ -5,12 +5,13 @@ import type { Params } from '@feathersjs/feathers'
 import type { MongoDBService } from '@feathersjs/mongodb'
 import { Type, type TObject } from '@feathersjs/typebox'
 import type { Collection, Document } from 'mongodb'
-import { Unverified } from '../../accounts/index.js'
+import type { Application } from '../../declarations.js'
 import { caseInsensitive } from '../../database/indexes.js'
 import { matchesBeginning, type PasswordHasher } from '../../passwords/hasher.js'
 import { type AuthenticationService, Refused, checkedBy } from '../../refresh-token/index.js'
 import { deviceSchema } from '../../refresh-token/internal.js'
 import { verifyStoredPassword } from '../../passwords/verify.js'
+import { requireVerified } from './require-verified.js'
 import { accountName, isAccountName } from '../users/account-name.js'
 
 /** The local strategy of Feathers with Argon2id. It accepts only strings, and any wrong credentials get the same answer. */
@@ -63,9 +64,7 @@ export class Argon2Strategy extends LocalStrategy {
     if (user.disabled) {
       throw new Refused('disabled')
     }
-    if (!user.emailVerified && this.app!.get('accounts').verified === 'sign-in') {
-      throw new Unverified()
-    }
+    requireVerified(this.app as Application, user)
 
     return {
       authentication: {

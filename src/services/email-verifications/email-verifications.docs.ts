@@ -21,8 +21,8 @@ export const emailVerificationDocs: ServiceDocs = {
     patch: {
       summary: 'The address is verified, or replaces the old one',
       description:
-        'The id and the token are those of the link, which works for the user only, signed in or with the password. With ' +
-        '`keep`, for the link in the mail to the old address, a change is reverted and all sessions end. A wrong, used or ' +
+        'The id and the token are those of the link, which works for the user only, signed in, with the password, or with ' +
+        'the response of a passkey to a challenge for a sign-in. With `keep`, for the link in the mail to the old address, a change is reverted and all sessions end. A wrong, used or ' +
         'replaced link is a 400 with `data.reason` `invalid`, an expired one with `expired`.',
       data: emailVerificationPatchSchema,
       answer: nothing,

@@ -1,4 +1,5 @@
 import { Type } from '@feathersjs/typebox'
+import { assertionSchema } from '../../passkeys/internal.js'
 import { getDataValidator } from '../../validators.js'
 import { token } from '../password-resets/password-resets.schema.js'
 import { userSchema } from '../users/users.schema.js'
@@ -10,7 +11,12 @@ export const emailVerificationDataSchema = Type.Object(
 export const emailVerificationDataValidator = getDataValidator(emailVerificationDataSchema)
 
 export const emailVerificationPatchSchema = Type.Object(
-  { token, password: Type.Optional(Type.String()), keep: Type.Optional(Type.Literal(true)) },
+  {
+    token,
+    password: Type.Optional(Type.String()),
+    passkey: Type.Optional(assertionSchema),
+    keep: Type.Optional(Type.Literal(true))
+  },
   { $id: 'EmailVerificationPatch', additionalProperties: false }
 )
 export const emailVerificationPatchValidator = getDataValidator(emailVerificationPatchSchema)

@@ -1,4 +1,5 @@
 import { NotAuthenticated } from '@feathersjs/errors'
+import type { Params } from '@feathersjs/feathers'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import { type AccountUser } from '../../accounts/index.js'
 import { EmailVerificationService } from '../../accounts/internal.js'
@@ -7,6 +8,8 @@ import { authenticateIfAsked } from '../../hooks/authenticate-if-asked.js'
 import { oneOnly } from '../../hooks/one-only.js'
 import { takeTurn } from '../../hooks/take-turn.js'
 import { withoutEvent } from '../../hooks/without-event.js'
+import type { Assertion } from '../../passkeys/internal.js'
+import { Refused } from '../../refresh-token/index.js'
 import { verifyStoredPassword } from '../../passwords/verify.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { reportAccountChange } from '../mails/account-changes.js'
@@ -29,6 +32,7 @@ export const emailVerifications = (app: Application) => {
     accounts,
     userId: ({ user }) => user && String(user._id),
     verifyPassword: (password, user) => verifyPassword(app, user, password),
+    verifyPasskey: (assertion, user, params) => verifyPasskey(app, user, assertion as Assertion, params),
     report: (change) => reportAccountChange(app, change)
   })
 
@@ -69,6 +73,24 @@ async function verifyPassword(app: Application, user: AccountUser, password: str
   }
 
   return account ? account.attempt(String(user._id), verify) : verify()
+}
+
+async function verifyPasskey(
+  app: Application,
+  user: AccountUser,
+  assertion: Assertion,
+  params: Params
+): Promise<boolean> {
+  const use = await app
+    .get('passkeys')
+    ?.use(assertion, user, ['sign-in'], params)
+    .catch((error: unknown) => {
+      if (!(error instanceof Refused)) {
+        throw error
+      }
+    })
+
+  return use !== undefined
 }
 
 declare module '../../declarations.js' {

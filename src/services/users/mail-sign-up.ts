@@ -4,11 +4,12 @@ import type { Notice } from '../../accounts/internal.js'
 import type { HookContext, NextFunction } from '../../declarations.js'
 import { isDuplicate } from '../../database/indexes.js'
 import { emailTaken } from '../../hooks/convert-errors.js'
+import type { PasskeyAccount } from '../../passkeys/internal.js'
 import type { UserService } from './users.class.js'
 import type { User, UserData } from './users.schema.js'
 
 /** A new user as it is stored. */
-type NewUser = User & { password?: string; sessions?: unknown; notices: Notice[] }
+type NewUser = User & Partial<PasskeyAccount> & { password?: string; sessions?: unknown; notices: Notice[] }
 
 /** Before a user is created, with mail: adds the mail that verifies the address to the stored user. */
 export const askToVerify = () => async (context: HookContext<UserService>) => {
@@ -63,7 +64,14 @@ export const hideTaken = () => async (context: HookContext<UserService>, next: N
   await accounts.emailVerifications.askForSignUp(user.email, user, isKept || isTaken)
 
   if (isKept || isTaken) {
-    const { password: _password, sessions: _sessions, notices: _notices, ...shown } = user
+    const {
+      password: _password,
+      sessions: _sessions,
+      notices: _notices,
+      factors: _factors,
+      passkeyHandle: _passkeyHandle,
+      ...shown
+    } = user
 
     context.result = shown
     context.event = null

@@ -1,6 +1,12 @@
 import { Type } from '@feathersjs/typebox'
 import type { ServiceDocs } from '../../openapi/service-docs.js'
-import { userDataSchema, userPatchSchema, userQuerySchema, userSchema } from './users.schema.js'
+import {
+  userDataSchema,
+  userPatchSchema,
+  userQuerySchema,
+  userSchema,
+  userWithPasskeySchema
+} from './users.schema.js'
 
 const selected = Type.Partial(userSchema, { $id: 'SelectedUser', additionalProperties: false })
 const page = Type.Object({
@@ -10,7 +16,8 @@ const page = Type.Object({
   data: Type.Array(selected)
 })
 
-export const userDocs: ServiceDocs = {
+/** @param hasPasskeys Whether accounts may have a passkey in place of a password */
+export const userDocs = (hasPasskeys: boolean): ServiceDocs => ({
   description: 'Accounts. All but admins see and change their own only',
   id: userSchema.properties._id,
   methods: {
@@ -19,7 +26,7 @@ export const userDocs: ServiceDocs = {
     create: {
       summary: 'The user that signed up',
       description: 'The most common passwords, and the email as a password, are refused with 400.',
-      data: userDataSchema,
+      data: hasPasskeys ? Type.Unsafe({ oneOf: [userDataSchema, userWithPasskeySchema] }) : userDataSchema,
       example: { email: 'grace@example.com', password: 'correct horse battery', name: 'Grace' },
       answer: userSchema,
       errors: [409, 429],
@@ -42,4 +49,4 @@ export const userDocs: ServiceDocs = {
       answer: userSchema
     }
   }
-}
+})

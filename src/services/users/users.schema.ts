@@ -3,6 +3,7 @@ import { StringEnum, Type, queryProperties, type Static } from '@feathersjs/type
 import type { ObjectId } from 'mongodb'
 import type { hiddenFields } from '../../accounts/internal.js'
 import type { HookContext } from '../../declarations.js'
+import { registrationSchema } from '../../passkeys/internal.js'
 import { isAdmin, roles, type Role } from './roles.js'
 import { getDataValidator, getQueryValidator } from '../../validators.js'
 
@@ -67,6 +68,14 @@ export const userDataResolver = resolve<User & { sessions: unknown[] }, HookCont
   sessions: async () => [],
   createdAt: async (_value, _user, context) => new Date(context.app.get('now')())
 })
+
+/** Where there are passkeys: the account has one, and no password. */
+export const userWithPasskeySchema = Type.Object(
+  { email, name: Type.Optional(name), passkey: registrationSchema },
+  { $id: 'UserWithPasskey', additionalProperties: false }
+)
+export type UserWithPasskey = Static<typeof userWithPasskeySchema>
+export const userWithPasskeyValidator = getDataValidator(userWithPasskeySchema)
 
 export const userPatchSchema = Type.Partial(
   Type.Object({

@@ -10,12 +10,12 @@ import { hashPassword } from './hash-password.js'
 import { mailChanges, mailLinks } from './mail-changes.js'
 import { askToVerify, hideTaken } from './mail-sign-up.js'
 import { refuseWeakPassword } from './refuse-weak-password.js'
+import { refuseKnownPasskey, validateNewUser, verifyPasskey } from './sign-up-with-passkey.js'
 import { UserService, getOptions } from './users.class.js'
 import { userDocs } from './users.docs.js'
 import { userIndexes } from './users.indexes.js'
 import {
   userDataResolver,
-  userDataValidator,
   userExternalResolver,
   userPatchResolver,
   userPatchValidator,
@@ -30,24 +30,25 @@ export const users = (app: Application) => {
   app.get('database').needIndexes(userIndexes)
   app.use('users', new UserService(getOptions(app), sessions, app.get('database'), settings.sessionsField), {
     methods: ['find', 'get', 'create', 'patch', 'remove'],
-    docs: userDocs
+    docs: () => userDocs(app.get('passkeys') !== undefined)
   })
   app.service('users').hooks({
     around: {
       all: [schemaHooks.resolveExternal(userExternalResolver)],
       find: [authenticate('jwt')],
       get: [authenticate('jwt')],
-      create: [takeTurn(), limitByAddress('signUp'), hideTaken()],
+      create: [takeTurn(), limitByAddress('signUp'), hideTaken(), refuseKnownPasskey()],
       patch: [authenticate('jwt'), takeTurn(hashes)],
       remove: [authenticate('jwt')]
     },
     before: {
       all: [schemaHooks.validateQuery(userQueryValidator), schemaHooks.resolveQuery(userQueryResolver)],
       create: [
-        schemaHooks.validateData(userDataValidator),
+        validateNewUser(),
         schemaHooks.resolveData(userDataResolver),
         refuseWeakPassword(),
         hashPassword(),
+        verifyPasskey(),
         askToVerify()
       ],
       patch: [

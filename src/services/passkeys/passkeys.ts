@@ -1,0 +1,61 @@
+import { authenticate } from '@feathersjs/authentication'
+import { hooks as schemaHooks } from '@feathersjs/schema'
+import type { Application } from '../../declarations.js'
+import { oneOnly } from '../../hooks/one-only.js'
+import { recheckCaller } from '../../hooks/recheck-caller.js'
+import { withoutEvent } from '../../hooks/without-event.js'
+import { PasskeyService, Passkeys, readPasskeySettings } from '../../passkeys/internal.js'
+import { noQueryValidator } from '../password-resets/password-resets.schema.js'
+import { passkeyDocs } from './passkeys.docs.js'
+import { passkeyIndexes } from './passkeys.indexes.js'
+import { passkeyDataValidator, passkeyPatchValidator } from './passkeys.schema.js'
+
+/** `app.get('passkeys')` and the service; only with `passkey` among the strategies. */
+export const passkeys = (app: Application) => {
+  const authentication = app.service('authentication')
+  const { authStrategies, passkey } = authentication.configuration
+
+  if (!authStrategies.includes('passkey')) {
+    return
+  }
+
+  app.set(
+    'passkeys',
+    new Passkeys({
+      authentication,
+      settings: readPasskeySettings(passkey, 'authentication.passkey'),
+      keyring: authentication.settings.factors!.challenges.keyring,
+      now: app.get('now')
+    })
+  )
+  app.get('database').needIndexes(passkeyIndexes)
+
+  const service = new PasskeyService({
+    passkeys: app.get('passkeys')!,
+    userId: ({ user }) => String(user!._id)
+  })
+
+  app.use('passkeys', service, { methods: ['find', 'create', 'patch'], docs: passkeyDocs })
+  app.service('passkeys').hooks({
+    around: {
+      all: [authenticate('jwt')]
+    },
+    before: {
+      all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
+      create: [schemaHooks.validateData(passkeyDataValidator), recheckCaller()],
+      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator), recheckCaller()]
+    }
+  })
+}
+
+declare module '../../declarations.js' {
+  interface ServiceTypes {
+    /** Only with the strategy `passkey`. */
+    passkeys: PasskeyService
+  }
+
+  interface Configuration {
+    /** Only with the strategy `passkey`. */
+    passkeys?: Passkeys
+  }
+}

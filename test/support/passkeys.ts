@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { merge, startApp, type Settings, type TestApp, type TestOptions } from './app.js'
+import { authenticator, type Authenticator, type Oddities } from './authenticator.js'
+import { newPerson, type Person } from './people.js'
+import { freePort } from './process.js'
+import { restClient, type Answer } from './rest.js'
+
+/** The settings of a service with passkeys, for pages of that origin. */
+export const withPasskeys = (origin: string): Settings => ({
+  authentication: {
+    authStrategies: ['jwt', 'local', 'refresh-token', 'passkey'],
+    'refresh-token': { strategies: ['local', 'passkey'] },
+    passkey: { rpId: 'localhost', rpName: 'Moult', origins: [origin] }
+  }
+})
+
+/** Starts a service with passkeys, for pages of its own. */
+export async function startPasskeyApp({ settings = {}, ...options }: TestOptions = {}): Promise<TestApp> {
+  const port = await freePort()
+
+  const own = { port, authentication: { factors: { secret: 'not a secret: factors of the tests' } } }
+
+  return startApp({
+    settings: [withPasskeys(`http://localhost:${port}`), own, settings].reduce(merge),
+    ...options
+  })
+}
+
+/** What tests of passkeys do, with an authenticator in software. */
+export function passkeyAccounts(t: TestApp, origin = t.address) {
+  const client = restClient(t.address)
+
+  return {
+    client,
+    device: (settings?: Oddities) => authenticator(origin, settings),
+    /** Asks for a challenge, for what anybody may do. */
+    async challenge(purpose: string, more: object = {}) {
+      const { status, body } = await client.ask('POST', '/passkey-challenges', { body: { purpose, ...more } })
+
+      assert.equal(status, 201)
+      return body
+    },
+    /** Asks for a challenge as somebody. */
+    async challengeFor({ ask }: Pick<Person, 'ask'>, purpose: string) {
+      const { status, body } = await ask('POST', '/passkey-challenges', { body: { purpose } })
+
+      assert.equal(status, 201)
+      return body
+    },
+    /** Adds a passkey to an account. */
+    async add(
+      person: Pick<Person, 'ask'>,
+      device: Authenticator,
+      { oddities = {}, ...more }: { oddities?: Oddities; name?: string } = {}
+    ): Promise<Answer> {
+      const { id, options } = await this.challengeFor(person, 'register')
+
+      return person.ask('POST', '/passkeys', {
+        body: { challenge: id, response: device.create(options, oddities), ...more }
+      })
+    },
+    /** Someone with a password and a passkey. */
+    async owner(settings?: Oddities): Promise<{ person: Person; device: Authenticator; passkey: any }> {
+      const person = await newPerson(t)
+      const device = this.device(settings)
+      const { status, body } = await this.add(person, device)
+
+      assert.equal(status, 201)
+      return { person, device, passkey: body }
+    },
+    /** Signs in with a passkey. */
+    async signIn(device: Authenticator, oddities: Oddities = {}, more: object = {}): Promise<Answer> {
+      const { id, options } = await this.challenge('sign-in')
+
+      return this.use(id, device.get(options, oddities), more)
+    },
+    /** Answers a challenge. */
+    use: (challenge: string, response: object, more: object = {}): Promise<Answer> =>
+      client.authenticate({ strategy: 'passkey', challenge, response, ...more })
+  }
+}
