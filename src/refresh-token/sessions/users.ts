@@ -168,19 +168,13 @@ export class Users {
     const operations = statements.map((updateOne) => ({ updateOne }))
 
     return this.#run((users) =>
-      users.db.client.withSession(async (session) => {
-        try {
-          const options = { ...durable, ordered: false, maxTimeMS: longestBatch, session }
-          const { matchedCount } = await users.bulkWrite(operations, options)
-
-          return matchedCount
-        } catch (error) {
-          return matchedBeside(error as Partial<MongoBulkWriteError>)
-        } finally {
+      users.db.client.withSession((session) =>
+        users
+          .bulkWrite(operations, { ...durable, ordered: false, maxTimeMS: longestBatch, session })
+          .then(({ matchedCount }) => matchedCount, matchedBeside)
           // What is read afterwards holds what was written
-          this.heard(session.operationTime)
-        }
-      })
+          .finally(() => this.heard(session.operationTime))
+      )
     )
   }
 
@@ -223,7 +217,7 @@ export class Users {
 
 /** How many documents the other statements matched. @throws the error, unless it is of a few statements alone */
 function matchedBeside(error: Partial<MongoBulkWriteError>): number | undefined {
-  if ([error.writeErrors ?? []].flat().length > 0) {
+  if ([error.writeErrors].flat().some(Boolean)) {
     return error.matchedCount
   }
   if (error.code === exceededTimeLimit) {

@@ -9,6 +9,7 @@ import { SessionStore } from '../../../src/refresh-token/sessions/store.js'
 import { Users } from '../../../src/refresh-token/sessions/users.js'
 import type { RefreshToken } from '../../../src/refresh-token/tokens/refresh-token.js'
 import { databaseUrl, type Settings } from '../../support/app.js'
+import { due, members, type Member } from '../../support/presentations.js'
 import { settingsWith } from '../../support/settings.js'
 
 // What a process with all in memory asks the database: the lone first one, the update of the others, and their marks
@@ -337,19 +338,6 @@ describe('a refresh that the database does not do', () => {
 })
 
 describe('batches of two processes that race', () => {
-  const kinds = ['fresh', 'raced', 'repeated', 'reused', 'disabled', 'ended', 'expired'] as const
-
-  /** Presentations of one session's tokens: at which process, which token. */
-  interface Member {
-    kind: (typeof kinds)[number]
-    at: number[]
-  }
-
-  const member = fc.record({
-    kind: fc.constantFrom(...kinds),
-    at: fc.array(fc.nat(1), { minLength: 1, maxLength: 3 })
-  })
-
   async function prepare({ kind }: Member): Promise<Chain> {
     const chain = await newChain({ disabled: kind === 'disabled' })
     const { token, userId } = chain
@@ -362,33 +350,13 @@ describe('batches of two processes that race', () => {
     return chain
   }
 
-  /** What its presentations hear, sorted. */
-  function due({ kind, at }: Member, leeway: boolean): string[] {
-    const others = (outcome: string) => at.slice(1).map(() => outcome)
-    const one = (outcome: string) => [outcome, ...others('revoked')]
-
-    switch (kind) {
-      case 'fresh':
-      case 'raced':
-        return ['granted', ...(leeway ? others('granted') : one('reused').slice(0, at.length - 1))]
-      case 'repeated':
-        return leeway ? ['granted', ...others('granted')] : one('reused')
-      case 'reused':
-        return one('reused')
-      case 'ended':
-        return ['revoked', ...others('revoked')]
-      default:
-        return [kind, ...others(kind)]
-    }
-  }
-
   for (const leeway of ['30s', '0s']) {
     it(`answer as each presentation by itself, with a leeway of ${leeway}`, () => {
       const options = { refreshToken: { leeway } }
 
       return withProcesses([options, options], async (...processes) => {
         await fc.assert(
-          fc.asyncProperty(fc.array(member, { minLength: 2, maxLength: 25 }), async (members) => {
+          fc.asyncProperty(members(25), async (members) => {
             const chains = await Promise.all(members.map(prepare))
             const heard = await Promise.all(
               members.map(({ at }, index) =>
@@ -400,7 +368,7 @@ describe('batches of two processes that race', () => {
 
             assert.deepEqual(
               heard.map((outcomes) => outcomes.toSorted()),
-              members.map((each) => due(each, leeway !== '0s').toSorted())
+              members.map((member) => due(member, leeway !== '0s').toSorted())
             )
           }),
           { numRuns: 60 }
