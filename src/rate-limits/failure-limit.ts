@@ -1,12 +1,24 @@
 import pLimit, { type LimitFunction } from 'p-limit'
-import { RateLimit, type RateLimitOptions } from './rate-limit.js'
+import { RateLimit, type RateLimitOptions, type Taken } from './rate-limit.js'
+
+const pause = 1000 // ms: a sign-in costs one write, and the counts of many are given back together
+const margin = 5000 // ms before the end of a window: what is given back after it would lower the count of the next
+
+interface Queue {
+  turn: LimitFunction
+  length: number
+  /** The most that were in it at once. */
+  peak: number
+}
 
 /**
  * Limits failed attempts. Each attempt is counted before it is made, so that concurrent attempts can't exceed the
  * limit. A success clears the count.
  */
 export class FailureLimit extends RateLimit {
-  readonly #queues = new Map<string, { turn: LimitFunction; length: number }>()
+  readonly #queues = new Map<string, Queue>()
+  // What was counted for attempts that succeeded, by value: the next attempt uses it, or else it is given back in a while
+  readonly #unused = new Map<string, Taken>()
   readonly #limit: number
 
   constructor(name: string, options: RateLimitOptions) {
@@ -22,14 +34,14 @@ export class FailureLimit extends RateLimit {
    * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; whatever the attempt throws
    */
   async attempt<T>(value: string, make: () => Promise<T>, clears: () => boolean = () => true): Promise<T> {
-    const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0 }
+    const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0, peak: 0 }
 
     this.#queues.set(value, queue)
-    queue.length++
+    queue.peak = Math.max(queue.peak, ++queue.length)
 
     try {
       // At most as many at once as may fail: otherwise concurrent correct passwords would count against each other
-      return await queue.turn(() => this.#attempt(value, make, clears))
+      return await queue.turn(() => this.#attempt(value, queue, make, clears))
     } finally {
       if (--queue.length === 0) {
         this.#queues.delete(value)
@@ -37,8 +49,8 @@ export class FailureLimit extends RateLimit {
     }
   }
 
-  async #attempt<T>(value: string, make: () => Promise<T>, clears: () => boolean): Promise<T> {
-    const taken = await this.take(value)
+  async #attempt<T>(value: string, queue: Queue, make: () => Promise<T>, clears: () => boolean): Promise<T> {
+    const taken = this.#takeUnused(value) ?? (await this.take(value))
     const made = await make().catch(async (error: unknown) => {
       if (!isFailure(error)) {
         await this.giveBack(taken)
@@ -46,8 +58,42 @@ export class FailureLimit extends RateLimit {
       throw error
     })
 
-    await (clears() ? this.clear(value) : this.giveBack(taken))
+    if (!clears()) {
+      await this.giveBack(taken)
+    } else if (
+      taken.count === 1 &&
+      !taken.inMemory &&
+      queue.peak === 1 &&
+      Date.now() < taken.until - margin
+    ) {
+      this.#keepUnused(taken)
+    } else {
+      await this.clear(value)
+    }
+
     return made
+  }
+
+  #takeUnused(value: string): Taken | undefined {
+    const taken = this.#unused.get(value)
+
+    this.#unused.delete(value)
+    return taken
+  }
+
+  #keepUnused(taken: Taken): void {
+    if (this.#unused.size === 0) {
+      setTimeout(() => this.#giveBackUnused(), pause).unref()
+    }
+
+    this.#unused.set(taken.value, taken)
+  }
+
+  #giveBackUnused(): void {
+    const values = [...this.#unused.keys()]
+
+    this.#unused.clear()
+    void this.giveBackAll(values)
   }
 }
 

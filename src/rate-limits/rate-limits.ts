@@ -22,6 +22,9 @@ export interface RateLimits {
 
 const off = { signIn: false, signUp: false, refresh: false, mail: false, factor: false } as const
 
+/** A sixtieth: at the full rate of a limit per minute, an address costs one write a second. */
+const shareOf = ({ limit }: Limit): number => Math.max(1, Math.floor(limit / 60))
+
 /** `app.get('rateLimits')`: the counters of the hooks that limit attempts. */
 export const rateLimits = (app: Application) => {
   const { signIn, signUp, refresh, mail, factor } = app.get('rateLimit') || off
@@ -32,7 +35,9 @@ export const rateLimits = (app: Application) => {
   const byAccount = (name: string, { account }: { account: Limit | false }) =>
     account && { account: new FailureLimit(name, { ...options, ...account }) }
   const byAddress = (name: string, { address }: { address: Limit | false }) =>
-    address && { address: new RateLimit(name, { ...options, ...address, blockInMemory: true }) }
+    address && {
+      address: new RateLimit(name, { ...options, ...address, share: shareOf(address), blockInMemory: true })
+    }
 
   app.get('database').needIndexes(rateLimitIndexes)
   app.set('rateLimits', {

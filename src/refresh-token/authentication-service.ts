@@ -187,7 +187,16 @@ export class AuthenticationService extends FeathersAuthenticationService {
     const { users, collection } = this.entity
     const idField = () => this.entity.idField
 
-    this.sessions = new SessionStore({ users, settings, now })
+    this.sessions = new SessionStore({
+      users,
+      settings,
+      now,
+      recall: async (userId, id) => {
+        const { user, session } = await this.live.find(userId, id)
+
+        return { user: user(), session }
+      }
+    })
     this.live = new LiveSessions({
       store: this.sessions,
       users,

@@ -1,4 +1,5 @@
 import { Unavailable } from '@feathersjs/errors'
+import type { BulkWriteResult } from 'mongodb'
 
 // The errors that the driver throws when no server can be reached, or none answers in time
 const unreachable = new Set<unknown>([
@@ -42,15 +43,20 @@ const brokenSocket = new Set<unknown>([
  * Errors are recognised by name and code rather than by class, since an app may have two copies of the driver.
  */
 export function isUnreachable(error: unknown): boolean {
-  const { name, code, errorLabels } = (error ?? {}) as Record<'name' | 'code' | 'errorLabels', unknown>
+  const { name, code, errorLabels, result } = (error ?? {}) as Record<string, unknown>
 
   return (
     unreachable.has(name) ||
+    (name === 'MongoBulkWriteError' && (code === undefined || isUnacknowledged(result))) ||
     brokenSocket.has(code) ||
     isNotPrimary(code) ||
     [errorLabels].flat().includes('RetryableWriteError')
   )
 }
+
+/** The result of a bulk write hides what it failed for: an error of the driver has no code, one of the write concern any. */
+const isUnacknowledged = (result: unknown): boolean =>
+  Boolean((result as Partial<BulkWriteResult> | undefined)?.getWriteConcernError?.())
 
 /** Whether a server's error code means that it is not the primary. */
 export function isNotPrimary(code: unknown): boolean {

@@ -51,7 +51,10 @@ describe('a network that fails between an instance and the database, while clien
       for (let time = 0; time < 20; time++) {
         await refreshing.goOn(5)
         lost += await poll(
-          () => proxy.loseAnswers((connection) => connection.waitsFor('findAndModify')) || undefined,
+          () =>
+            proxy.loseAnswers(
+              (connection) => connection.waitsFor('findAndModify') || connection.waitsFor('update')
+            ) || undefined,
           'a write under way'
         )
       }

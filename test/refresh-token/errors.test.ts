@@ -1,5 +1,7 @@
 import {
+  type BulkWriteResult,
   MongoAPIError,
+  MongoBulkWriteError,
   type MongoError,
   MongoNetworkError,
   MongoNetworkTimeoutError,
@@ -11,6 +13,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isUnreachable, unavailable } from '../../src/refresh-token/database-errors.js'
 import { Refused, type RefusalReason } from '../../src/refresh-token/errors.js'
+
+/** What a bulk write throws for an error, and what the server had answered. */
+const bulkError = (error: object, answered: object) =>
+  new MongoBulkWriteError(
+    error as Error,
+    { getWriteConcernError: () => undefined, ...answered } as BulkWriteResult
+  )
 
 function labelled(error: MongoError, label: string): MongoError {
   error.addErrorLabel(label)
@@ -29,7 +38,9 @@ describe('an error of the driver', () => {
     // What mongos answers that reaches no primary of a shard
     new MongoServerError({ message: 'could not find host', code: 133 }),
     new MongoServerError({ message: 'unreachable', code: 6 }),
-    Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
+    Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }),
+    bulkError(new MongoNetworkError('connection closed'), {}),
+    bulkError({ message: 'not acknowledged', code: 64 }, { getWriteConcernError: () => ({ code: 64 }) })
   ]) {
     it(`says that the database is away: ${error.name} ${error.message}`, () => {
       assert.equal(isUnreachable(error), true)
@@ -39,6 +50,7 @@ describe('an error of the driver', () => {
   for (const error of [
     new MongoServerError({ message: 'E11000 duplicate key', code: 11000 }),
     new MongoServerError({ message: 'unknown operator: $x', code: 2 }),
+    bulkError({ message: 'Document failed validation', code: 121 }, {}),
     new MongoAPIError('an option that is not supported'),
     new Error('MongoNetworkError'),
     'MongoNetworkError',

@@ -3,6 +3,7 @@ import { Refused } from '../errors.js'
 import type { Settings } from '../settings/settings.js'
 import type { SessionChange } from './events.js'
 import { withElement } from './gate.js'
+import { GroupedWrites } from './grouped-writes.js'
 import type { EndReason, SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner, Users } from './users.js'
 
@@ -29,6 +30,8 @@ export interface SessionRecordsOptions {
   settings: Settings
   /** ms since 1970 */
   now: () => number
+  /** Finds a live session and its user, from memory if possible. @throws Refused */
+  recall: (userId: string, id: string) => Promise<OwnedSession>
   /** Called with every change that the database acknowledged. */
   changed: (change: SessionChange) => void
 }
@@ -39,12 +42,16 @@ export class SessionRecords {
   readonly settings: Settings
   readonly now: () => number
   readonly changed: (change: SessionChange) => void
+  readonly #recall: SessionRecordsOptions['recall']
+  readonly #grouped: GroupedWrites<OwnedSession>
 
-  constructor({ users, settings, now, changed }: SessionRecordsOptions) {
+  constructor({ users, settings, now, recall, changed }: SessionRecordsOptions) {
     this.users = users
     this.settings = settings
     this.now = now
     this.changed = changed
+    this.#recall = recall
+    this.#grouped = new GroupedWrites(users)
   }
 
   /**
@@ -70,7 +77,7 @@ export class SessionRecords {
     condition?: OwnerFilter
   ): Promise<OwnedSession | undefined> {
     const found = await this.users.update(
-      { ...this.users.is(userId), ...condition, [this.users.field]: { $elemMatch: match } },
+      this.#matches(userId, match, condition),
       inField(update, this.users.field),
       // Projected by id if possible: the update may have changed what matched
       { returnDocument: 'after', projection: this.users.withSession(match.id ? { id: match.id } : match) }
@@ -105,6 +112,40 @@ export class SessionRecords {
     return found
       ? { user: this.users.withoutSessions(found), session: this.users.sessionsOf(found)[0]! }
       : undefined
+  }
+
+  /**
+   * As `update`, sent together with what waits at the same moment for the sessions of other users.
+   *
+   * @param updateWith The update of that session, with a mark among its `keys` if there is one
+   */
+  updateGrouped(
+    userId: string,
+    id: string,
+    updateWith: (mark?: string) => SessionUpdate,
+    condition: OwnerFilter
+  ): Promise<OwnedSession | undefined> {
+    const { field } = this.users
+    const single = updateWith()
+
+    return this.#grouped.run({
+      userId,
+      alone: () => this.update(userId, single, condition),
+      marked: (mark) => {
+        const { match, update } = updateWith(mark)
+
+        return { filter: this.#matches(userId, match, condition), update: inField(update, field) }
+      },
+      expected: async () => {
+        const { user, session } = await this.#recall(userId, id)
+
+        return { user, session: updated(session, single.update) }
+      }
+    })
+  }
+
+  #matches(userId: string, match: Document, condition?: OwnerFilter): OwnerFilter {
+    return { ...this.users.is(userId), ...condition, [this.users.field]: { $elemMatch: match } }
   }
 
   /** Removes a session that matches. Of many removals at once, one gets the session and the others null. */
@@ -153,6 +194,14 @@ function nested(fields: Document): Document {
     ...Object.fromEntries(own.map(([name, value]) => [name, { $literal: value }])),
     ...(ofDevice.length > 0 && { device: { $mergeObjects: ['$$this.device', Object.fromEntries(ofDevice)] } })
   }
+}
+
+/** A session after an update of its fields. */
+function updated(session: SessionRecord, { $set, $unset }: Document): SessionRecord {
+  const removed = Object.keys($unset)
+  const fields = Object.entries({ ...session, ...$set })
+
+  return Object.fromEntries(fields.filter(([name]) => !removed.includes(name))) as unknown as SessionRecord
 }
 
 /** @throws Refused `disabled`, `revoked` */

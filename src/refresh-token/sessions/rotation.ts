@@ -6,6 +6,7 @@ import type { RefreshToken, RefreshTokenClaims } from '../tokens/refresh-token.j
 import { maxAttempts, type OwnedSession, type SessionRecords, type SessionUpdate } from './records.js'
 import { expiryOf, isExpired, live, openedAt, type SessionRecord } from './session.js'
 
+const isEnabled = { disabled: { $ne: true } }
 const keysRemembered = 4 // clients that share a token and each repeat after the leeway: the tabs of a browser
 
 /** How the presentation of a refresh token is judged. */
@@ -74,8 +75,14 @@ export async function useRefreshToken(
 async function useFirst(records: SessionRecords, token: RefreshToken, key: string | undefined) {
   const { settings } = records
   const now = records.now()
-  const update = settings.rotation ? firstUse(token, key, settings, now) : keptUse(token, now)
-  const owned = await records.update(token.sub, update, { disabled: { $ne: true } })
+  const owned = settings.rotation
+    ? await records.updateGrouped(
+        token.sub,
+        token.sid,
+        (mark) => firstUse(token, key, settings, now, mark),
+        isEnabled
+      )
+    : await records.update(token.sub, keptUse(token, now), isEnabled)
 
   return owned && refreshed(records, token, owned)
 }
@@ -133,12 +140,14 @@ export function hashKey(jti: string, key: string): string {
  * The first use of a refresh token: the session remembers it from now on.
  *
  * @param key Hash of the idempotency key that came with the token
+ * @param mark Tells this use from others at the same moment. No request can name it, and it gives way to keys
  */
 export function firstUse(
   token: RefreshToken,
   key: string | undefined,
   settings: Settings,
-  now: number
+  now: number,
+  mark?: string
 ): SessionUpdate {
   return {
     // A session that was opened with `rotation: false` accepts only the token it keeps
@@ -146,7 +155,7 @@ export function firstUse(
     update: {
       $set: {
         used: token.jti,
-        keys: key === undefined ? [] : [key],
+        keys: [mark, key].filter((each) => each !== undefined),
         refreshedAt: new Date(now),
         expiresAt: expiryOf(token.sid, settings, now)
       },

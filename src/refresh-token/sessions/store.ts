@@ -5,7 +5,7 @@ import type { Settings } from '../settings/settings.js'
 import type { RefreshToken } from '../tokens/refresh-token.js'
 import type { SessionChange, SessionEvents } from './events.js'
 import { openSession, type Credentials, type NewSession } from './opening.js'
-import { SessionRecords, requireUser, type OwnedSession } from './records.js'
+import { SessionRecords, requireUser, type OwnedSession, type SessionRecordsOptions } from './records.js'
 import { useRefreshToken } from './rotation.js'
 import { stepUp } from './step-up.js'
 import { isExpired, live, type EndReason, type SessionRecord } from './session.js'
@@ -16,6 +16,8 @@ export interface SessionStoreOptions {
   settings: Settings
   /** ms since 1970 */
   now: () => number
+  /** Finds as `find` does, but from memory if possible. */
+  recall?: SessionRecordsOptions['recall']
 }
 
 interface EndOptions {
@@ -35,11 +37,17 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   readonly #users: Users
   readonly #now: () => number
 
-  constructor({ users, settings, now }: SessionStoreOptions) {
+  constructor({ users, settings, now, recall = (userId, id) => this.find(userId, id) }: SessionStoreOptions) {
     super()
     this.#users = users
     this.#now = now
-    this.#records = new SessionRecords({ users, settings, now, changed: (change) => this.#changed(change) })
+    this.#records = new SessionRecords({
+      users,
+      settings,
+      now,
+      recall,
+      changed: (change) => this.#changed(change)
+    })
   }
 
   /**

@@ -4,10 +4,12 @@ import type {
   Filter,
   FindOneAndUpdateOptions,
   FindOptions,
+  MongoBulkWriteError,
   Timestamp,
   UpdateFilter
 } from 'mongodb'
 import { durable, reach } from '../database-errors.js'
+import { Groups } from './groups.js'
 import type { SessionRecord } from './session.js'
 
 /** A user document that holds sessions, in the field of the settings. */
@@ -57,9 +59,14 @@ const newest = { readPreference: 'primary' } satisfies FindOptions
 // A failover can undo what only the primary has
 const settled = { readConcern: { level: 'majority' }, ...newest } satisfies FindOptions
 
+// ms: a statement that waits for another's transaction must not hold up the others for long
+const longestBatch = 1000
+const exceededTimeLimit = 50
+
 /** The user documents. All methods throw Unavailable when the database can't be reached. */
 export class Users {
   readonly #options: UsersOptions
+  readonly #reads = new Groups<string, SessionOwner | null>((userIds) => this.#readEach(userIds))
   // The time of the newest change that was heard, as the cluster counts it
   #heard: Timestamp | undefined
 
@@ -77,8 +84,12 @@ export class Users {
 
   /** Matches a user by id. */
   is(userId: string): OwnerFilter {
+    return this.#among([userId])
+  }
+
+  #among(userIds: string[]): OwnerFilter {
     const { idField, toIds } = this.#options
-    const ids = toIds(userId)
+    const ids = userIds.flatMap(toIds)
 
     return { [idField]: ids.length === 1 ? ids[0] : { $in: ids } }
   }
@@ -95,19 +106,31 @@ export class Users {
     }
   }
 
-  /** A user with all sessions, as the majority has it: no failover can undo what is cached. */
-  async read(userId: string): Promise<SessionOwner | null> {
-    return this.#runSettled((users, options) =>
-      users.findOne(this.is(userId), { ...options, projection: { [this.#options.passwordField]: 0 } })
+  /**
+   * A user with all sessions, as the majority has it: no failover can undo what is cached. Those that are waited for at the
+   * same moment are read at once.
+   */
+  read(userId: string): Promise<SessionOwner | null> {
+    return this.#reads.run(userId)
+  }
+
+  async #readEach(userIds: string[]): Promise<(SessionOwner | null)[]> {
+    const { idField, passwordField } = this.#options
+    const projection = { [passwordField]: 0 }
+    const found = await this.#runSettled((users, options) =>
+      users.find(this.#among(userIds), { ...options, projection }).toArray()
     )
+    const byId = new Map(found.map((user) => [String(user[idField]), user]))
+
+    return userIds.map((userId) => byId.get(userId) ?? null)
   }
 
   /** The sessions of many users, and whether they are disabled, by user id. */
   async readMany(userIds: string[]): Promise<Map<string, SessionsOfUser>> {
-    const { idField, toIds } = this.#options
+    const { idField } = this.#options
     const projection = { [idField]: 1, disabled: 1, [this.field]: 1 }
     const found = await this.#runSettled((users, options) =>
-      users.find({ [idField]: { $in: userIds.flatMap(toIds) } }, { ...options, projection }).toArray()
+      users.find(this.#among(userIds), { ...options, projection }).toArray()
     )
 
     return new Map(
@@ -137,6 +160,40 @@ export class Users {
   }
 
   /**
+   * Many updates of one document each, in one command, acknowledged by the majority. What fails of them fails alone.
+   *
+   * @returns How many documents matched; undefined when the server gave up on one of them, and that is not known
+   */
+  updateEach(statements: { filter: OwnerFilter; update: Document }[]): Promise<number | undefined> {
+    const operations = statements.map((updateOne) => ({ updateOne }))
+
+    return this.#run((users) =>
+      users.db.client.withSession((session) =>
+        users
+          .bulkWrite(operations, { ...durable, ordered: false, maxTimeMS: longestBatch, session })
+          .then(({ matchedCount }) => matchedCount, matchedBeside)
+          // What is read afterwards holds what was written
+          .finally(() => this.heard(session.operationTime))
+      )
+    )
+  }
+
+  /** The ids of those users who have a session with that mark among its keys, as the majority has it. */
+  async withMark(userIds: string[], mark: string): Promise<Set<string>> {
+    const { idField } = this.#options
+    const found = await this.#runSettled((users, options) =>
+      users
+        .find(
+          { ...this.#among(userIds), [`${this.field}.keys`]: mark },
+          { ...options, projection: { [idField]: 1 } }
+        )
+        .toArray()
+    )
+
+    return new Set(found.map((user) => String(user[idField])))
+  }
+
+  /**
    * Reads what the majority has, including every change heard so far: right after a failover, the new primary may not
    * know yet that the majority has a change which the old one announced.
    */
@@ -156,4 +213,16 @@ export class Users {
   #run<T>(operation: (users: Collection<SessionOwner>) => Promise<T>): Promise<T> {
     return reach(async () => operation(await this.#options.collection()))
   }
+}
+
+/** How many documents the other statements matched. @throws the error, unless it is of a few statements alone */
+function matchedBeside(error: Partial<MongoBulkWriteError>): number | undefined {
+  if ([error.writeErrors].flat().some(Boolean)) {
+    return error.matchedCount
+  }
+  if (error.code === exceededTimeLimit) {
+    return undefined
+  }
+
+  throw error
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../../support/app.js'
+import { callsOf } from '../../support/database-calls.js'
 import { newPerson, type Person } from '../../support/people.js'
 import { restClient } from '../../support/rest.js'
 import { poll } from '../../support/socket.js'
@@ -160,21 +161,3 @@ describe('a collection of users that is dropped', () => {
 })
 
 const changesOf = ({ app }: TestApp) => app.service('authentication').live.changes
-
-/** What the database of the app is asked while something is done: `find users`. */
-async function callsOf({ db }: TestApp, work: () => Promise<unknown>): Promise<string[]> {
-  await db.command({ profile: 2 })
-  await work()
-  await db.command({ profile: 0 })
-
-  const profile = db.collection('system.profile')
-  const found = await profile
-    .find({ op: { $in: ['query', 'command', 'update', 'insert', 'remove'] } })
-    .toArray()
-
-  await profile.drop()
-
-  return found
-    .filter(({ command }) => !command.profile && !command.getMore && !('hello' in command))
-    .map(({ command, ns }) => `${Object.keys(command)[0]} ${ns.split('.').slice(1).join('.')}`)
-}
