@@ -34,7 +34,7 @@ describe('a service that is told to stop', () => {
   })
   after(() => place?.remove())
 
-  it('finishes slow sign-ins that are under way, over HTTP and on a socket', async () => {
+  it('finishes slow sign-ins in progress, over HTTP and on a socket', async () => {
     const service = await place.start(settings(slowHashes))
     const { email } = await service.client.signUp()
     const socket = await connect(service.address)
@@ -60,7 +60,7 @@ describe('a service that is told to stop', () => {
   })
 
   for (const transport of ['websocket', 'polling']) {
-    it(`does not wait for idle sockets (${transport}), and has them come back`, async () => {
+    it(`does not wait for idle sockets (${transport}), which reconnect`, async () => {
       const service = await place.start(settings())
       const socket = await connect(service.address, {}, { transports: [transport] })
       const signalled = performance.now()
@@ -72,7 +72,7 @@ describe('a service that is told to stop', () => {
     })
   }
 
-  it('has its clients go on at another one by themselves', async (t: TestContext) => {
+  it('lets its clients continue at another one by themselves', async (t: TestContext) => {
     const [first, second] = await Promise.all([place.start(settings()), place.start(settings())])
 
     balancer = await startTcpProxy(portOf(first), portOf(second))
