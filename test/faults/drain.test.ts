@@ -8,7 +8,7 @@ import { goodSecrets, makePlace, type Place } from '../support/service.js'
 import { connect, poll } from '../support/socket.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
 
-const patience = 5000 // ms that requests in flight are given
+const grace = 5000 // ms that requests in flight are given
 const overhead = 2000 // ms: a process that ends on a busy machine
 
 const settings = (more: object = {}) => ({
@@ -55,7 +55,7 @@ describe('a service that is told to stop', () => {
     assert.ok(login.refreshToken)
     assert.equal(await socket.disconnected(), 'transport close')
     assert.equal((await service.outcome).code, 0)
-    assert.ok(performance.now() - signalled < patience + overhead)
+    assert.ok(performance.now() - signalled < grace + overhead)
     await assert.rejects(restClient(service.address).ask('GET', '/health'))
   })
 
@@ -67,7 +67,7 @@ describe('a service that is told to stop', () => {
 
       service.kill('SIGTERM')
       assert.equal((await service.outcome).code, 0)
-      assert.ok(performance.now() - signalled < patience)
+      assert.ok(performance.now() - signalled < grace)
       assert.match(await socket.disconnected(), /transport (close|error)/)
     })
   }
@@ -109,7 +109,7 @@ describe('a service that is told to stop', () => {
       `${refreshing.granted()} refreshes over connections that are kept, ${sockets.length} sockets, one of two ` +
         `services stopped within ${Math.round(time)} ms: ${unanswered.length} without an answer, ${lost.length} sessions lost`
     )
-    assert.ok(time < patience + overhead)
+    assert.ok(time < grace + overhead)
     assert.deepEqual(lost, [])
     assert.deepEqual(violations(presentations), [])
   })
