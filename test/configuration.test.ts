@@ -150,7 +150,7 @@ describe('a wrong setting is refused with a sentence', () => {
   }
 
   for (const [key, settings] of durations) {
-    it(`${key} that is no duration`, () => {
+    it(`${key} that is not a duration`, () => {
       for (const value of badDurations) {
         const sentence = sentenceFor(settings(value))
 
@@ -204,7 +204,7 @@ describe('a connection string', () => {
   ]
 
   for (const mongodb of urls) {
-    it(`is refused without a word of its password: ${mongodb}`, () => {
+    it(`is refused without showing its password: ${mongodb}`, () => {
       assert.doesNotMatch(sentenceFor({ mongodb }), /hunter2/)
     })
   }

@@ -35,14 +35,14 @@ const all = (name: string) => dockerfile.filter((one) => one.name === name).map(
 const last = (name: string) => all(name).at(-1)!
 
 describe('the Dockerfile', () => {
-  it('has one version of Node.js, which the package takes', () => {
+  it('has one version of Node.js, which the package supports', () => {
     const [major, ...others] = new Set(all('FROM').map((text) => /^node:(\d+)-slim/.exec(text)?.[1]))
 
     assert.deepEqual(others, [])
     assert.ok(Number(major) > Number(/^>=(\d+)/.exec(engines.node)![1]))
   })
 
-  it('copies what there is, of what it is given: nothing that is private to a machine', () => {
+  it('copies only files that exist, and nothing that is private to a machine', () => {
     const given = read('.dockerignore').split('\n')
 
     assert.equal(
@@ -63,7 +63,7 @@ describe('the Dockerfile', () => {
     assert.ok(existsSync(resolve(root, /node (src\S+)/.exec(all('RUN').join())![1]!)))
   })
 
-  it('starts what npm start does, not as root, at its port', () => {
+  it('starts what npm start does, at its port, and not as root', () => {
     const command = JSON.parse(last('CMD')) as string[]
 
     assert.ok(scripts.start.includes(command.join(' ')))
@@ -72,7 +72,7 @@ describe('the Dockerfile', () => {
     assert.match(last('ENV'), new RegExp(`\\bPORT=${port}\\b`))
   })
 
-  it('sets nothing but what is a setting, and no secret', () => {
+  it('sets only settings, and no secret', () => {
     const names = [...last('ENV').matchAll(/(\w+)=/g)].map(([, name]) => name!)
 
     assert.deepEqual(names, ['NODE_ENV', 'HOSTNAME', 'PORT'])
@@ -83,7 +83,7 @@ describe('the Dockerfile', () => {
     }
   })
 
-  it('asks a service that runs whether it is well, and hears so', () =>
+  it('checks the health of a running service', () =>
     withApp({ settings: { host: '127.0.0.1' } }, async ({ address }) => {
       const [command, ...args] = JSON.parse(last('HEALTHCHECK').split('CMD ')[1]!) as string[]
       const ask = (port: string) =>
@@ -96,7 +96,7 @@ describe('the Dockerfile', () => {
 })
 
 describe('compose.yaml', () => {
-  it('gives the service a replica set of three nodes that are its own', async () => {
+  it('gives the service its own replica set of three nodes', async () => {
     const { services, volumes, networks } = await readYaml(read('compose.yaml'))
     const { moult, 'replica-set': init, ...nodes } = services
     const names = Object.keys(nodes)
@@ -123,7 +123,7 @@ describe('compose.yaml', () => {
     assert.equal(moult.depends_on['replica-set'].condition, 'service_completed_successfully')
   })
 
-  it('takes secrets from the environment alone, and publishes the port of the service to this machine', async () => {
+  it('takes secrets only from the environment, and publishes the port of the service to this machine', async () => {
     const { moult } = (await readYaml(read('compose.yaml'))).services
 
     for (const [name, value] of Object.entries(moult.environment)) {

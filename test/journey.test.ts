@@ -62,7 +62,7 @@ describe('Ada', () => {
     assert.equal(headers.get('www-authenticate'), 'Bearer error="invalid_token"')
   })
 
-  it('refreshes, and goes on reading', async () => {
+  it('refreshes, and continues reading', async () => {
     const { status, body } = await client.refresh(laptop.refreshToken)
 
     oldRefreshToken = laptop.refreshToken
@@ -107,7 +107,7 @@ describe('Ada', () => {
     assert.equal(body.id, laptop.session.id)
   })
 
-  it('is out of reach for who found the laptop', async () => {
+  it('is out of reach for whoever found the laptop', async () => {
     for (const refreshToken of [laptop.refreshToken, oldRefreshToken]) {
       assert.equal((await client.refresh(refreshToken)).body.data.reason, 'revoked')
     }

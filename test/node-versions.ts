@@ -9,7 +9,7 @@ import { startMongod } from '../src/dev/mongod.js'
 
 const majors = ['20', '22', '24', '26']
 const atOnce = 2
-const patience = 120_000 // ms for one version: about 7 s of work
+const longestWait = 120_000 // ms for one version: about 7 s of work
 
 // What depends on the version the most: the native packages, HTTP, sockets, streams, crypto, both clients
 const core = [
@@ -27,7 +27,7 @@ interface Result {
 }
 
 function run(command: string, args: string[], env = process.env): Promise<Result> {
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: patience })
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: longestWait })
   let output = ''
 
   child.stdout.on('data', (data) => (output += data))

@@ -98,11 +98,11 @@ async function test(selection: Selection): Promise<void> {
   const isFullRun = process.argv.length === 2
   const gaps = await reportCoverage(root, profiles, await inTemporary('report'))
   if (!isFullRun || gaps.length === 0) return
-  console.error(`The heart is to be covered to every branch, and is not:\n  ${gaps.join('\n  ')}`)
+  console.error(`Branches of the heart that no test takes:\n  ${gaps.join('\n  ')}`)
   counts.failed++
 }
 
-/** Nothing of what the services were told in confidence may be in what they logged. */
+/** Fails the run if a service logged a secret. */
 async function requireNoSecrets(logs: string): Promise<void> {
   const found = await secretsLogged(logs)
   if (found.length === 0) return
@@ -112,7 +112,7 @@ async function requireNoSecrets(logs: string): Promise<void> {
   counts.failed++
 }
 
-/** Words that are in no file's path are taken for names of tests. */
+/** Words that match no path are names of tests. */
 function select(words: string[]): Selection {
   const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .map((path) => join('test', path))

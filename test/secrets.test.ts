@@ -139,7 +139,7 @@ describe('several secrets', () => {
   const outcome = ({ status, body }: { status: number; body: { data?: { reason: string } } }) =>
     body.data?.reason ?? status
 
-  it('go on verifying what the older one signed', async () => {
+  it('still verify what the older one signed', async () => {
     const { accessToken, refreshToken } = await client(0).newLogin()
 
     assert.equal(outcome(await client(1).ask('GET', '/sessions', { token: accessToken })), 200)
@@ -157,7 +157,7 @@ describe('several secrets', () => {
     assert.equal(outcome(await client(2).ask('GET', '/sessions', { token: refreshed.accessToken })), 200)
   })
 
-  it('are forgotten once they are taken away', async () => {
+  it('are forgotten once they are removed', async () => {
     const older = await client(0).newLogin()
     const newer = await client(1).newLogin()
 
@@ -167,7 +167,7 @@ describe('several secrets', () => {
     assert.equal(outcome(await client(1).refresh(newer.refreshToken)), 201)
   })
 
-  it('end no session by being unknown', async () => {
+  it('end no session when they are unknown', async () => {
     const older = await client(0).newLogin()
 
     await client(2).refresh(older.refreshToken)

@@ -16,7 +16,7 @@ export interface OpenApiDocument extends Json {
 
 const description = `Users, their sign-ins and sessions.
 
-Errors are those of Feathers. Whatever is not listed here for a path is answered 405 with \`Allow\`. The same services,
+Errors are those of Feathers. A method that is not listed here for a path is answered with 405 and \`Allow\`. The same services,
 with the same data and errors, are called over Socket.IO. Queries may use Feathers' operators in brackets, such as
 \`name[$ne]=Ada\`, and \`$or\` and \`$and\`.`
 

@@ -31,7 +31,7 @@ export class FailureLimit extends RateLimit {
    * nothing about the guess.
    *
    * @param clears Whether a success clears the count: it does not if it proves something other than what is counted
-   * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; whatever the attempt throws
+   * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; the attempt's own errors
    */
   async attempt<T>(value: string, make: () => Promise<T>, clears: () => boolean = () => true): Promise<T> {
     const queue = this.#queues.get(value) ?? { turn: pLimit(this.#limit), length: 0, peak: 0 }

@@ -55,7 +55,7 @@ import { mintRefreshToken, parseRefreshToken, type RefreshToken } from './tokens
 import { isStockToken, parseStockToken } from './tokens/stock-token.js'
 import { checkedBy, invalidData } from './validation.js'
 
-/** Beside these, settings to merge into the configuration, as in Feathers. */
+/** All other options are settings to merge into the configuration, as in Feathers. */
 export interface AuthenticationServiceOptions {
   /** The clock: ms since 1970. */
   now?: () => number
@@ -788,7 +788,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     params: Params,
     ask: (params: Params) => Promise<Document>
   ): Promise<Document> {
-    // What clients see of it is made anew each time
+    // The view for clients is made again for each call
     const isKept = this.settings.entityCache && !params.provider
 
     if (isKept && cached?.entity) {

@@ -86,7 +86,7 @@ describe('the outbox', () => {
   })
 
   for (const behaviour of ['refuse for now', 'drop'] as const) {
-    it(`tries again, later and later, while the server does this: ${behaviour}`, async () => {
+    it(`tries again with growing delays while the server does this: ${behaviour}`, async () => {
       const email = await signedUp(t, mailbox)
 
       mailbox.behaviour = behaviour
@@ -130,7 +130,7 @@ describe('the outbox', () => {
     })
   }
 
-  it('gives up a mail that the server refuses for good', async () => {
+  it('gives up a mail that the server permanently refuses', async () => {
     const email = await signedUp(t, mailbox)
 
     mailbox.behaviour = 'refuse for good'
@@ -139,7 +139,7 @@ describe('the outbox', () => {
     assert.equal(mailbox.count(email), 1)
   })
 
-  it('gives up a mail when its time is over', async () => {
+  it('gives up a mail when it has expired', async () => {
     const email = await signedUp(t, mailbox)
 
     mailbox.behaviour = 'refuse for now'
@@ -176,7 +176,7 @@ describe('the outbox', () => {
     await mailbox.next(slow)
   })
 
-  it('sends a mail that a process left behind when it crashed, at whatever step', async () => {
+  it('sends a mail that a process left behind when it crashed, at any step', async () => {
     const email = await signedUp(t, mailbox)
     const jobs = t.db.collection('outbox')
     const job = (more: object) => ({
@@ -205,7 +205,7 @@ describe('the outbox', () => {
     await until('all were sent', async () => (await waiting(t)) === 0)
   })
 
-  describe('of a change that is stored with its mail', () => {
+  describe('a change that is stored with its mail', () => {
     const notice = (email: string) => ({
       _id: new ObjectId(),
       kind: 'password-changed',
@@ -223,7 +223,7 @@ describe('the outbox', () => {
       })
     }
 
-    it('sends it, if the process crashed before it was in the outbox', async () => {
+    it('has it sent if the process crashed before it was in the outbox', async () => {
       const email = await signedUp(t, mailbox)
 
       await taken(email)
@@ -232,7 +232,7 @@ describe('the outbox', () => {
       assert.equal(changed(email).length, 1)
     })
 
-    it('sends it once, if the process crashed between that and taking it off the user', async () => {
+    it('has it sent once if the process crashed between that and removing it from the user', async () => {
       const email = await signedUp(t, mailbox)
       const again = notice(email)
 
@@ -263,7 +263,7 @@ describe('the outbox', () => {
     })
   })
 
-  it('sends each mail once, though several instances run', async () => {
+  it('sends each mail once, although several instances run', async () => {
     const settings = mailTo(mailbox)
     const others = async (first: TestApp, work: (apps: TestApp[]) => Promise<void>) => {
       const database = new URL(first.url).pathname.slice(1)

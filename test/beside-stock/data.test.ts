@@ -58,7 +58,7 @@ describe('a name and a password in nested fields', () => {
       })
     }))
 
-  it('are kept in no memory, and are in no params', async () => {
+  it('are neither cached nor in params', async () => {
     const side = await oneApp(design)
 
     try {
@@ -197,7 +197,7 @@ describe('ids of other kinds', () => {
       /^Users have a field sessions that holds something other than sessions: write the name of a field .* in authentication\.refresh-token\.sessionsField$/
     ]
   ] as [string, Design, object, RegExp][]) {
-    it(`are warned of at the start: ${name}`, async () => {
+    it(`cause a warning at the start: ${name}`, async () => {
       const warnings: string[] = []
       const side = await oneApp({
         ...design,
@@ -302,7 +302,7 @@ describe('users with a field `sessions` of their own', () => {
 
 describe('a hook of the app that answers no user', () => {
   for (const answer of [null, 7, 'Ada', [null, { name: 'Ada' }]]) {
-    it(`is never our 500: ${JSON.stringify(answer)}`, async () => {
+    it(`never causes a 500: ${JSON.stringify(answer)}`, async () => {
       let isOn = false
       const answering = async (context: HookContext) => {
         if (isOn) {

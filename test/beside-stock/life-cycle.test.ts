@@ -89,7 +89,7 @@ describe('an app that was set up', () => {
 })
 
 describe('an app that is torn down and set up again', () => {
-  it('is as new: hooks run once, and the change stream is heard', async () => {
+  it('works like a new one: hooks run once, and the change stream works', async () => {
     const side = await oneApp({ isWithoutSetup: true })
 
     try {
@@ -169,7 +169,7 @@ describe('the users service', () => {
     }
   })
 
-  it('shows the hooks of the app no sessions either', () =>
+  it('hides sessions from the hooks of the app too', () =>
     withTwoApps(
       {
         hooks: {

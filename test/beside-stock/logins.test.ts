@@ -76,7 +76,7 @@ describe('a strategy that signs nobody in', () => {
       }))
   }
 
-  it('opens what names it', () =>
+  it('opens the services that name it', () =>
     apps.asStock(async (side) =>
       side.app.service('open').find({ authentication: { strategy: 'anonymous' } })
     ))
@@ -266,7 +266,7 @@ describe('the options of a token', () => {
 })
 
 describe('the age of a token', () => {
-  it('is bounded by maxAge', async () => {
+  it('is limited by maxAge', async () => {
     let now = Date.now()
     const side = await oneApp({
       service: ({ AuthenticationService }) =>
@@ -372,7 +372,7 @@ describe('server code that signs somebody in', () => {
     }
   })
 
-  it('can be done by no request', async () => {
+  it('is not possible by a request', async () => {
     const side = await oneApp()
 
     try {
@@ -630,7 +630,7 @@ describe('getPayload', () => {
 })
 
 describe('a list of revoked tokens, as in the cookbook of Feathers', () => {
-  it('goes on to work', () => {
+  it('still works', () => {
     const revoked = new Set<string>()
 
     return withTwoApps(

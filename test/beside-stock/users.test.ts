@@ -97,7 +97,7 @@ describe('a soft-deleted user', () => {
 })
 
 describe('a hook that fails in its own way', () => {
-  it('is heard as it is', () =>
+  it('keeps its own error', () =>
     withTwoApps(
       {
         hooks: {
@@ -572,8 +572,8 @@ describe('calls of the database', () => {
   }
 })
 
-describe('the inside of the users service', () => {
-  it('reads as ever without a token', () =>
+describe('internal calls of the users service', () => {
+  it('reads as usual without a token', () =>
     withTwoApps({}, async ({ asStock }) => {
       await asStock(async (side) => {
         const { _id, email } = await side.add()
@@ -631,7 +631,7 @@ describe('a strategy of refresh tokens alone', () => {
 })
 
 describe('entityCache', () => {
-  it('is of no matter without a change stream, or for an entity of a class', async () => {
+  it('has no effect without a change stream, or for an entity of a class', async () => {
     class Person {
       _id!: unknown
       email!: string

@@ -132,7 +132,7 @@ describe('moult keys show, from the environment', () => {
   const shown = (t: TestApp, secret: string) =>
     show({ MONGODB_URL: t.app.get('mongodb')!, ACCESS_TOKEN_SECRET: secret, REFRESH_TOKEN_SECRET: refresh })
 
-  it('knows from the notes of services when a key last signed, and which key is gone too early', () =>
+  it('knows from the records of services when a key last signed, and which key was removed too early', () =>
     withApp({ settings: settings(old) }, async (t) => {
       await noted(t, 2)
       await withApp({ settings: settings(`${now},${old}`), database: t.db.databaseName }, async () =>
@@ -170,7 +170,7 @@ describe('moult keys show, from the environment', () => {
       assert.deepEqual(await access(now), [signing])
     }))
 
-  it('notes ids and times only', () =>
+  it('records ids and times only', () =>
     withApp({ settings: settings(old) }, async (t) => {
       await noted(t, 2)
 
@@ -180,7 +180,7 @@ describe('moult keys show, from the environment', () => {
       }
     }))
 
-  it('a service whose key is gone too early logs a warning', () =>
+  it('a service whose key was removed too early logs a warning', () =>
     withApp({ settings: settings(old) }, async (t) => {
       const warnings: string[] = []
 

@@ -37,7 +37,7 @@ describe('moult users reset', () => {
   const use = ({ id, token }: { id: string; token: string }) =>
     client.ask('PATCH', `/password-resets/${id}`, { body: { token, password: newPassword } })
 
-  it('has the running service mail a link', async () => {
+  it('makes the running service mail a link', async () => {
     const { email } = await person()
     const { code, stdout, stderr } = await reset([email.toUpperCase()], mailTo(mailbox))
 
@@ -48,7 +48,7 @@ describe('moult users reset', () => {
     assert.equal((await client.signIn(email, { password: newPassword })).status, 201)
   })
 
-  it('prints the link where no SMTP server is configured, and with --link', async () => {
+  it('prints the link if no SMTP server is configured, and with --link', async () => {
     const { mail, accounts } = mailTo(mailbox) as { mail: { from: string }; accounts: object }
 
     for (const [args, settings] of [
@@ -71,7 +71,7 @@ describe('moult users reset', () => {
     }
   })
 
-  it('says what to do without mail, for a disabled user, and for one that there is not', async () => {
+  it('says what to do without mail, for a disabled user, and for an unknown one', async () => {
     const { id, email } = await person()
 
     for (const [args, settings, sentence] of [

@@ -100,7 +100,7 @@ for (const cookie of [false, true]) {
         assert.equal((await one.client.reAuthenticate()).session.id, login.session.id)
       })
 
-      it(`leave a sign-out to be told later: ${what}`, async () => {
+      it(`make a sign-out be reported later: ${what}`, async () => {
         await signedIn(t, one)
         answer = (_url, method) => (method === 'DELETE' ? make() : undefined)
         await one.client.logout().catch(() => {})
@@ -113,7 +113,7 @@ for (const cookie of [false, true]) {
       })
     }
 
-    it('cost one refresh where another service refuses with our words', async () => {
+    it('cost one refresh if another service refuses with our reasons', async () => {
       await signedIn(t, one)
       answer = (url) =>
         url.endsWith('/content')
@@ -129,7 +129,7 @@ for (const cookie of [false, true]) {
       assert.equal(ended(), 0)
     })
 
-    it('cost no refresh where another service refuses with words of its own', async () => {
+    it('cost no refresh if another service refuses with reasons of its own', async () => {
       await signedIn(t, one)
       answer = (url) =>
         url.endsWith('/content')
@@ -148,7 +148,7 @@ for (const cookie of [false, true]) {
       ['a day', 86_400],
       ['the year 33658', 1e12]
     ] as const) {
-      it(`wait ten minutes at most when told to wait for ${what}, and not for the user`, async () => {
+      it(`wait at most ten minutes when told to wait for ${what}, and not at all if the app asks`, async () => {
         await signedIn(t, one)
         answer = (url) =>
           url.endsWith('/authentication') ? json({ code: 429 }, 429, { 'Retry-After': after }) : undefined
@@ -180,7 +180,7 @@ describe('a session that can never be refreshed', () => {
   after(() => t.stop())
 
   for (const refreshToken of [undefined, 7, null, { $ne: '' }, '', 'rubbish']) {
-    it(`is over, with a reason, and is not asked for again: ${JSON.stringify(refreshToken)}`, async () => {
+    it(`ends with a reason, and is not refreshed again: ${JSON.stringify(refreshToken)}`, async () => {
       const clock = manualClock(t.clock)
       const asked: string[] = []
       const one = restRefreshClient(t.address, {
@@ -214,7 +214,7 @@ describe('a session that can never be refreshed', () => {
   }
 })
 
-describe('cookies that the service takes no more', () => {
+describe('cookies that the service no longer accepts', () => {
   it('end the session, with a reason', async () => {
     const before = await startApp({ settings: { authentication: { 'refresh-token': { cookie: {} } } } })
     const after = await startApp({ database: before.db.databaseName })
@@ -243,7 +243,7 @@ describe('cookies that the service takes no more', () => {
 })
 
 for (const [name, connectTo] of Object.entries(refreshTransports)) {
-  describe(`a service that answers what is no authentication, on the ${name}`, () => {
+  describe(`a service that answers something else than an authentication, on the ${name}`, () => {
     it('signs nobody in or out', async () => {
       const t = await startApp()
       const clock = manualClock(t.clock)

@@ -159,7 +159,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
           assert.equal((await find()).length, 2)
         })
 
-        it('ends when a kept session is refused at the start', async () => {
+        it('ends when a stored session is refused at the start', async () => {
           const { person, login } = await signedIn(t, one)
           const { storage } = one
 

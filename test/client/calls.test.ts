@@ -92,7 +92,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal(one.heard('refreshed'), 1)
     })
 
-    it('serves services, too, that were there before it', async () => {
+    it('works for services that were registered before it', async () => {
       const heard: string[] = []
       const one = connect({}, (client) => {
         client.service('authentication')
@@ -106,7 +106,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.deepEqual(heard, [])
     })
 
-    it('renews when it is asked to: once for all who ask at a time, and for calls', async () => {
+    it('renews on request: once for all simultaneous requests and calls', async () => {
       const one = connect()
       const { login } = await signedIn(t, one)
       const answers = await atOnce(5, () => one.authentication.renew())
@@ -130,7 +130,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal((await one.client.get('authentication')).accessToken, answer.accessToken)
     })
 
-    it('says to who asks for a renewal why there is none', async () => {
+    it('says why a requested renewal failed', async () => {
       const one = connect()
 
       await assert.rejects(one.authentication.renew(), { name: 'NotAuthenticated' })
@@ -144,7 +144,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal(one.client.get('authentication'), null)
     })
 
-    it('goes on after a restart of the app', async () => {
+    it('resumes after a restart of the app', async () => {
       const one = connect()
       const { login } = await signedIn(t, one)
 

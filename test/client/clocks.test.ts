@@ -19,7 +19,7 @@ const tooEarly = ({ code, data }: { code: number; data: { reason: string; retryA
   code === 401 && data.reason === 'invalid' && Math.abs(data.retryAfter - 2 * 3600 + 60) < 10
 
 for (const [name, connectTo] of Object.entries(refreshTransports)) {
-  describe(`clocks that lie, on the ${name}`, () => {
+  describe(`wrong clocks, on the ${name}`, () => {
     let t: TestApp
     let offset: number // of the client's clock to the service's, ms
     let asked: number
@@ -75,7 +75,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
         assert.equal(asked, 1)
       })
 
-      it(`that are set by ${ahead / hours} h while the app runs cost a refresh at most`, async () => {
+      it(`that are set by ${ahead / hours} h while the app runs cost at most one refresh`, async () => {
         await signedIn(t, one)
         offset = ahead
         await find()
@@ -100,7 +100,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal((await find()).length, 2)
     })
 
-    it('that are set while asleep are noticed by the service', async () => {
+    it('that are set during sleep are noticed at the next refusal', async () => {
       await signedIn(t, one)
       // It slept for an hour, and was then set back by that
       t.clock.advance(hours)
@@ -111,7 +111,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
   })
 
   describe(`a service set back by 2 h, on the ${name}`, () => {
-    it('ends no session: its tokens are good again when their time has come', async () => {
+    it('ends no session: its tokens are valid again when their time has come', async () => {
       const t = await startApp()
       const clock = manualClock(t.clock)
       let elapsed = 0

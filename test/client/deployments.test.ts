@@ -157,7 +157,7 @@ describe('two apps of one origin', () => {
     return read[0]
   }
 
-  it('have items of their own where their services are elsewhere', async () => {
+  it('have separate items in the storage if their services are at different addresses', async () => {
     assert.equal(await itemFor(''), 'feathers-jwt-session')
     assert.equal(await itemFor('https://example.com'), 'feathers-jwt-session')
     assert.equal(
@@ -197,7 +197,7 @@ describe('a proxy that adds a slash', () => {
 for (const [name, connectTo] of Object.entries(refreshTransports)) {
   describe(`a sign-out during a refresh, on the ${name}`, () => {
     for (const isExpired of [true, false]) {
-      it(`ends the session at the service, too, with a token that is ${isExpired ? 'expired' : 'good'}`, async () => {
+      it(`ends the session at the service too, with a token that is ${isExpired ? 'expired' : 'valid'}`, async () => {
         const t = await startApp()
         const one = connectTo(t.address, { options: { clock: { now: () => t.clock.now } } })
         let isAsked = false

@@ -98,7 +98,7 @@ describe('docs/client.md', () => {
     await app.logout()
   })
 
-  it('shows a storage for pages that a server made', async () => {
+  it('shows a storage for server-rendered pages', async () => {
     const jar: Record<string, string> = {}
     const document = {
       get cookie() {
@@ -192,7 +192,7 @@ describe('docs/client.md', () => {
       return { jar, visit }
     }
 
-    it('makes pages for who is signed in, and mixes nobody up', async () => {
+    it('renders pages for the signed-in user, and mixes up nobody', async () => {
       const people = await atOnce(5, async () => ({ ...visitor(), ...(await newPerson(t)) }))
 
       await Promise.all(
@@ -209,7 +209,7 @@ describe('docs/client.md', () => {
       )
     })
 
-    it('does not lose a visitor who leaves before the page has come', async () => {
+    it('keeps a visitor signed in who leaves before the page arrives', async () => {
       const { visit } = visitor()
       const { email } = await newPerson(t)
 

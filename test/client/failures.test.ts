@@ -75,7 +75,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
-    it('is tried again in the background, ever more slowly', async () => {
+    it('is retried in the background, more and more slowly', async () => {
       await signedIn(t, one)
       answer = () => {
         throw new Unavailable('Later')
@@ -129,7 +129,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal(asked.length, 2)
     })
 
-    it('that is never answered is given up after 20 s, and repeated with the same key', async () => {
+    it('without an answer is given up after 20 s, and repeated with the same key', async () => {
       await signedIn(t, one)
       clock.advance(15 * minutes)
       answer = () => new Promise(() => {})
@@ -146,7 +146,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal(one.heard('session-ended'), 0)
     })
 
-    it('at the start is made up for later', async () => {
+    it('at the start is retried later', async () => {
       const { login } = await signedIn(t, one)
       const { storage } = one
 
@@ -166,7 +166,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal((await one.client.get('authentication')).session.id, login.session.id)
     })
 
-    it('is made with a new key once an answer has come', async () => {
+    it('uses a new key once an answer has come', async () => {
       await signedIn(t, one)
 
       for (let round = 1; round <= 3; round++) {
@@ -217,7 +217,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     })
 
     for (const asleep of [1, 8, 24 * 7]) {
-      it(`for ${asleep} h is signed in when it wakes, though no timer ran`, async () => {
+      it(`for ${asleep} h is signed in when it wakes, although no timer ran`, async () => {
         const { login } = await signedIn(t, one)
 
         clock.sleep(asleep * 60 * minutes)

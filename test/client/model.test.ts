@@ -207,7 +207,7 @@ function checkTab(world: World, { state, heard }: Tab): void {
 
 for (const cookie of [false, true]) {
   describe(`the core of the client${cookie ? ', with a cookie' : ''}`, () => {
-    it(`keeps its promises in ${runs} worlds`, () => {
+    it(`keeps its guarantees in ${runs} random sequences`, () => {
       fc.assert(
         fc.property(happenings, (story) => {
           const world = new World(cookie)
@@ -257,7 +257,7 @@ describe('the real service', () => {
   )
 
   for (const [index, story] of stories.entries()) {
-    it(`confirms story ${index + 1}: nobody is signed out, and a sign-out is final`, async () => {
+    it(`confirms sequence ${index + 1}: nobody is signed out, and a sign-out is final`, async () => {
       const storage = new MemoryStorage()
       const { setItem } = storage
       let answer: 'ok' | 'lost' | 'unheard' | 'false' = 'ok'

@@ -18,7 +18,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     })
     after(() => t.stop())
 
-    it('signs in, stays signed in, goes on at the next start, and signs out', async () => {
+    it('signs in, stays signed in, resumes at the next start, and signs out', async () => {
       const options = { clock: { now: () => t.clock.now } }
       const one = connectTo(t.address, { options })
       // Its types are of other versions of Feathers

@@ -42,7 +42,7 @@ function* nodesOf(node: any): Generator<any> {
 }
 
 describe('the oldest browsers', () => {
-  it('read the syntax of the client as it is', async () => {
+  it('can parse the client without transpiling', async () => {
     assert.equal(await bundle({ target: oldest }), await bundle({ target: 'esnext' }))
     assert.notEqual(await bundle({ target: 'chrome85' }), await bundle({ target: 'esnext' }))
   })
@@ -141,7 +141,7 @@ describe('a page whose browser', () => {
     })
   }
 
-  it('reports what listeners of the app throw hears of it, and the client goes on', async () => {
+  it("reports errors of the app's listeners, and the client continues", async () => {
     const { email } = await newPerson(t)
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -83,7 +83,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.ok(!JSON.stringify(body).includes(login.session.id), 'it has ended on the service')
     })
 
-    it('a late answer does not bring back who has signed out', async () => {
+    it('a late answer does not sign a user in again who has signed out', async () => {
       const one = connect()
 
       await signedIn(t, one)
@@ -109,7 +109,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       await assert.rejects(one.client.service('sessions').find(), { name: 'NotAuthenticated' })
     })
 
-    it('a late answer does not take the place of who has signed in since', async () => {
+    it('a late answer does not replace a user who has signed in since', async () => {
       const one = connect()
 
       await signedIn(t, one)
@@ -150,7 +150,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       }, 3)
     })
 
-    it('a sign-in that fails leaves who was signed in before', async () => {
+    it('a sign-in that fails leaves the earlier user signed in', async () => {
       const one = connect()
       const { person, login } = await signedIn(t, one)
 

@@ -89,7 +89,7 @@ describe('a sign-out that the service can not be told of', () => {
         }
       })
 
-      it('is also one as long as the network is away', async () => {
+      it('stays one while there is no network', async () => {
         await signedIn(t, one)
         network = 'down'
         await signOut()
@@ -136,7 +136,7 @@ describe('a sign-out that the service can not be told of', () => {
         assert.ok((await sessionsOf(t, other)).includes(second.login.session.id))
       })
 
-      it('is told to the service with a token that is good, where only the service knows that this one is not', async () => {
+      it('is reported to the service with a valid token, if only the service knows that this one is not', async () => {
         one = open({})
 
         const { person, login } = await signedIn(t, one)
@@ -190,7 +190,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
     })
     after(() => t.stop())
 
-    it('leaves nobody signed in here', async () => {
+    it('signs the user out here anyway', async () => {
       const one = connectTo(t.address, { options: { clock: { now: () => t.clock.now } } })
       const { person } = await signedIn(t, one)
       const heard: unknown[] = []

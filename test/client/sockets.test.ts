@@ -67,7 +67,7 @@ describe('RefreshTokenClient on a socket', () => {
     assert.equal(one.heard('login'), 1)
   })
 
-  it('is renewed when it comes back after its token has expired', async () => {
+  it('is renewed when it reconnects after its token has expired', async () => {
     await signedIn(t, one)
     created = []
     network.setDown(true)
@@ -80,7 +80,7 @@ describe('RefreshTokenClient on a socket', () => {
     assert.equal(one.heard('session-ended'), 0)
   })
 
-  it('comes back when the service has sent it away', async () => {
+  it('reconnects when the service has disconnected it', async () => {
     await signedIn(t, one)
     t.app.io.disconnectSockets()
     await connected(false)
@@ -88,7 +88,7 @@ describe('RefreshTokenClient on a socket', () => {
     assert.equal((await find()).length, 2)
   })
 
-  it('comes back ever more slowly when it is sent away again and again', async () => {
+  it('reconnects more and more slowly when it is disconnected repeatedly', async () => {
     let connections = 0
 
     one.client.io.on('connect', () => {
@@ -105,7 +105,7 @@ describe('RefreshTokenClient on a socket', () => {
     assert.ok(connections >= 3 && connections <= 12, `${connections} connections in a minute`)
   })
 
-  it('refreshes over the live socket before the service hangs up', async () => {
+  it('refreshes over the live socket before the service disconnects it', async () => {
     await signedIn(t, one)
 
     let ends = 0
@@ -169,7 +169,7 @@ describe('RefreshTokenClient on a socket', () => {
     assert.equal(one.client.io.id, id)
   })
 
-  it('lets so many calls wait, and no more; and each not for ever', async () => {
+  it('lets a limited number of calls wait, each for a limited time', async () => {
     await signedIn(t, one)
     network.setDown(true)
     network.cut()
@@ -230,7 +230,7 @@ describe('RefreshTokenClient on a socket', () => {
     }
 
     for (const what of ['before', 'after'] as const) {
-      it(`are repeated if they change nothing (${what} the service has heard of them)`, async () => {
+      it(`are repeated if they change nothing (${what} the service has received them)`, async () => {
         const { login } = await signedIn(t, one)
         const heard = what === 'before' ? 1 : 2
 
@@ -246,7 +246,7 @@ describe('RefreshTokenClient on a socket', () => {
       })
     }
 
-    it('are repeated once, and then fail instead of waiting for ever', async () => {
+    it('are repeated once, and then fail instead of waiting forever', async () => {
       await signedIn(t, one)
       lose(Infinity, 'after')
       await assert.rejects(find(), { name: 'Unavailable', message: /lost/ })
@@ -272,7 +272,7 @@ describe('RefreshTokenClient on a socket', () => {
       }
     })
 
-    it('fail at once if it is the app that hangs up', async () => {
+    it('fail at once if the app disconnects', async () => {
       await signedIn(t, one)
       network.decide = (text) => {
         if (text.includes('"sessions"')) {

@@ -69,7 +69,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       )
     })
 
-    it('keeps the access token, goes on with it at the next start, and leaves nothing of a session', async () => {
+    it('keeps the access token, resumes with it at the next start, and stores nothing of a session', async () => {
       const one = connect()
 
       await one.client.authenticate(ada)

@@ -124,7 +124,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
-    it('that never answer are not waited for', async () => {
+    it('that never answer cause no waiting', async () => {
       const storage = new FaultyStorage()
 
       storage.fault = 'silent'
@@ -142,7 +142,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal(one.faults.length, 1)
     })
 
-    it('that take everything and keep nothing are as good as none', async () => {
+    it('that accept everything and keep nothing count as none', async () => {
       const storage = Object.assign(new MemoryStorage(), { getItem: async () => undefined })
       const one = connect(storage)
 
@@ -154,7 +154,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       assert.equal(one.faults.length, 1)
     })
 
-    it('that throw whenever they are touched are as good as none', async () => {
+    it('that throw at every access count as none', async () => {
       const storage = new Proxy(new MemoryStorage(), {
         get(target, key, receiver) {
           if (key === 'getItem' || key === 'setItem' || key === 'removeItem') {
@@ -187,7 +187,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       '{"key"',
       'true'
     ]) {
-      it(`that hold something else hold no session: ${rubbish.slice(0, 20)}`, async () => {
+      it(`that contain something else contain no session: ${rubbish.slice(0, 20)}`, async () => {
         const storage = new MemoryStorage()
 
         storage.store[sessionItem] = rubbish
@@ -203,7 +203,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
-    it('that are cleared in mid-flight sign out here, which is shown', async () => {
+    it('that are cleared while in use sign the user out here, and the app is told', async () => {
       const storage = new MemoryStorage()
       const one = connect(storage)
 

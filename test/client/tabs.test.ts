@@ -180,7 +180,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     assert.equal(refreshes, 0, 'they were told')
   })
 
-  it('do not wait for ever for a tab that hangs while it renews', async () => {
+  it('do not wait forever for a tab that hangs while it renews', async () => {
     const { tabs, context } = await openTabs(2)
     const hung = await context.newPage()
 
@@ -226,7 +226,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     )
   })
 
-  it('renew when they are looked at again, and not before', async () => {
+  it('renew when they become visible again, and not before', async () => {
     const { tabs } = await openTabs(1)
     const [tab] = tabs
 
@@ -237,7 +237,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     await until('the refresh', async () => (await count(tab!, 'refreshed')) === 1)
   })
 
-  it('do not refresh for ever where the service refuses what it has just issued', async () => {
+  it('do not refresh forever if the service refuses what it has just issued', async () => {
     const { tabs } = await openTabs(1, { socket: true, cookie: true }, withCookie)
 
     refuses = true
@@ -255,7 +255,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
 
   for (const socket of [false, true]) {
     describe(`with cookies${socket ? ', on a socket' : ''}`, () => {
-      it('keep their session over reloads and expiries, and no token in a storage', async () => {
+      it('keep their session through reloads and expiries, and no token in a storage', async () => {
         const { tabs, context } = await openTabs(2, { socket, cookie: true }, withCookie)
         const [first, second] = tabs
 
@@ -295,7 +295,7 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
         assert.deepEqual(await eventsOf(second!), [], 'nobody is signed in, and so nothing has ended')
       })
 
-      it('stay signed out after a sign-out without the network, of which the service hears later', async () => {
+      it('stay signed out after a sign-out without a network, and tell the service later', async () => {
         const { tabs, context, person, login } = await openTabs(2, { socket, cookie: true }, withCookie)
         const [first, second] = tabs
         const cookies = () => context.cookies(`${withCookie.address}/authentication`)

@@ -51,7 +51,7 @@ describe('the official socketio-client, when its connection ends', () => {
     assert.equal((await created).id, session.id, 'it hears the events of the user again')
   })
 
-  it('is signed in again when it connects after the service sent it away', async () => {
+  it('is signed in again when it connects after the service disconnected it', async () => {
     const { client, login, ends, ended } = await signedIn()
 
     // As at a restart of the service

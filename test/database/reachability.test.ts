@@ -41,7 +41,7 @@ describe('a database that can not be reached', () => {
     }
   }
 
-  it('is named with its host, where nothing listens', async () => {
+  it('is named with its host, if nothing listens', async () => {
     const host = `127.0.0.1:${await freePort()}`
 
     assert.equal(
@@ -50,7 +50,7 @@ describe('a database that can not be reached', () => {
     )
   })
 
-  it('is named with its host, where DNS does not find it', async () => {
+  it('is named with its host, if DNS does not find it', async () => {
     assert.match(await logged('mongodb://db.invalid/moult'), /\(db\.invalid:27017 is not found in DNS\)/)
     assert.match(
       await logged('mongodb+srv://ada:hunter2@db.invalid/moult'),
@@ -58,7 +58,7 @@ describe('a database that can not be reached', () => {
     )
   })
 
-  it('is named with its host, where it does not answer', async () => {
+  it('is named with its host, if it does not answer', async () => {
     const sockets: Socket[] = []
     const { host, close } = await listening((socket) => sockets.push(socket))
 
@@ -67,7 +67,7 @@ describe('a database that can not be reached', () => {
     close()
   })
 
-  it('is named with its host, where TLS fails', async () => {
+  it('is named with its host, if TLS fails', async () => {
     const { host, close } = await listening((socket) => socket.destroy())
 
     assert.match(
@@ -86,7 +86,7 @@ describe('a database that can not be reached', () => {
     )
   })
 
-  it('ends the start with a sentence, where it refuses the login', async () => {
+  it('ends the start with a sentence, if it refuses the login', async () => {
     const { host } = new URL(process.env.MONGODB_URL!)
     const env = place.environment({ MONGODB_URL: `mongodb://ada:hunter2@${host}/moult` })
     const { code, stdout, stderr } = await runScript('index.ts', { env })
@@ -104,7 +104,7 @@ describe('a database that can not be reached', () => {
 describe('the log of a service', () => {
   afterEach(() => place.killAll())
 
-  it('says once that the database is away and once that it is back, however many calls fail', async () => {
+  it('says once that the database is away and once that it is back, although many calls fail', async () => {
     const port = await freePort()
     const service = await place.start({ MONGODB_URL: `mongodb://127.0.0.1:${port}/moult` })
     const health = async () => (await service.client.ask('GET', '/health')).status

@@ -156,7 +156,7 @@ describe('the embedded MongoDB', () => {
     assert.deepEqual(await kept(next), ['one'])
   })
 
-  it('leaves an unrelated process alone that has the process id of its last run', async () => {
+  it('does not touch an unrelated process with the process id of its last run', async () => {
     const first = await started()
 
     await write(first, 'one')

@@ -176,7 +176,7 @@ describe('an API key strategy', () => {
     assert.equal((await ada.ask('GET', '/sessions')).body.length, 1)
   })
 
-  it('refuses keys that are none', async () => {
+  it('refuses invalid keys', async () => {
     const { key } = await newKey()
     const [id, secret] = key.split('.')
     const other = (await newKey()).key.split('.')

@@ -73,7 +73,7 @@ describe('the change stream of an instance, when it fails', () => {
     assert.ok(disconnected < within, `${disconnected} ms`)
   }
 
-  it('is cut: what ends elsewhere is felt as soon as ever', async (t: TestContext) => {
+  it('is cut: what ends elsewhere takes effect as soon as usual', async (t: TestContext) => {
     await streams((which) => proxy.cut(which))
     await assertEndIsFelt(t, 'cut', second)
   })
@@ -83,7 +83,7 @@ describe('the change stream of an instance, when it fails', () => {
     await assertEndIsFelt(t, 'all connections cut', second)
   })
 
-  it('is frozen silently: what ends elsewhere is felt within 5 s', async (t: TestContext) => {
+  it('freezes silently: what ends elsewhere takes effect within 5 s', async (t: TestContext) => {
     await streams((which) => proxy.freeze(which))
 
     try {
@@ -95,7 +95,7 @@ describe('the change stream of an instance, when it fails', () => {
     }
   })
 
-  it('lost its history: it begins anew, and nothing is missed that happened meanwhile', async (t: TestContext) => {
+  it('has lost its history: it is reopened, and nothing that happened in the meantime is missed', async (t: TestContext) => {
     const bob = await newPerson(elsewhere)
     const ofBob = await sockets.ofSession(bob)
 
@@ -112,7 +112,7 @@ describe('the change stream of an instance, when it fails', () => {
     await assertEndIsFelt(t, 'after its history was lost', second)
   })
 
-  it('hears each change once when it resumes', async () => {
+  it('reports each change once when it resumes', async () => {
     const others = await Promise.all([ada.signIn(), ada.signIn()])
 
     await poll(() => heard(socket, 'sessions created').length === 2, 'both')

@@ -48,12 +48,12 @@ describe('an instance whose clock is wrong', () => {
   const sessionsOf = async ({ accessToken }: Person) =>
     (await atRight.ask('GET', '/sessions', { token: accessToken })).body
 
-  it('that is ahead takes access tokens for expired, and refreshes', async () => {
+  it('that is ahead refuses access tokens as expired, and refreshes', async () => {
     assert.deepEqual(await outcomesAt(atAhead, ada.accessToken, ada.refreshToken), ['401 expired', '201'])
     assert.equal((await sessionsOf(ada)).length, 1)
   })
 
-  it('that is behind takes the tokens of the others for invalid, and ends nothing by it', async () => {
+  it('that is behind refuses the tokens of others as invalid, which ends nothing', async () => {
     assert.deepEqual(await outcomesAt(atBehind, ada.accessToken, ada.refreshToken), [
       '401 invalid',
       '401 invalid'
@@ -61,7 +61,7 @@ describe('an instance whose clock is wrong', () => {
     assert.deepEqual(await outcomesAt(atRight, ada.accessToken, ada.refreshToken), ['200', '201'])
   })
 
-  it('that is ahead answers tokens that the others take for invalid till their time has come', async () => {
+  it('that is ahead issues tokens that the others refuse as invalid until they are valid', async () => {
     const { body: early } = await atAhead.refresh(ada.refreshToken)
 
     assert.deepEqual(await outcomesAt(atRight, early.accessToken, early.refreshToken), [
@@ -81,7 +81,7 @@ describe('an instance whose clock is wrong', () => {
     }
   })
 
-  it('that is behind answers tokens that the others take, access tokens as expired', async () => {
+  it('that is behind issues refresh tokens that the others accept, and access tokens that they refuse as expired', async () => {
     const { body: late } = await atBehind.signIn(ada.email)
 
     assert.deepEqual(await outcomesAt(atRight, late.accessToken, late.refreshToken), ['401 expired', '201'])
@@ -91,7 +91,7 @@ describe('an instance whose clock is wrong', () => {
     ['at the one ahead', () => atRight, () => atAhead],
     ['after the one ahead', () => atAhead, () => atRight]
   ] as const) {
-    it(`takes no repeat with an idempotency key for a reuse, ${where}`, async () => {
+    it(`treats no repeat with an idempotency key as a reuse, ${where}`, async () => {
       const idempotencyKey = ada.id
       const { body: lost } = await first().refresh(ada.refreshToken, { idempotencyKey })
       const answer = await second().refresh(ada.refreshToken, { idempotencyKey })
@@ -102,7 +102,7 @@ describe('an instance whose clock is wrong', () => {
     })
   }
 
-  it('grants a repeat without a key as long as the leeway by its own clock', async () => {
+  it('grants a repeat without a key for the leeway by its own clock', async () => {
     await atAhead.refresh(ada.refreshToken)
 
     // First used in an hour, by this clock
@@ -116,7 +116,7 @@ describe('an instance whose clock is wrong', () => {
     assert.equal(outcome(await atAhead.refresh(bob.refreshToken)), '401 reused')
   })
 
-  it('finds out a reuse whatever the clocks', async () => {
+  it('detects a reuse with any clock', async () => {
     const { body: first } = await atRight.refresh(ada.refreshToken)
 
     assert.equal(outcome(await atAhead.refresh(first.refreshToken)), '201')
@@ -128,7 +128,7 @@ describe('an instance whose clock is wrong', () => {
     ])
   })
 
-  it('that is ahead takes away at a sign-in what is in its last hour, and nothing else', async () => {
+  it('that is ahead removes at a sign-in only sessions that expire within the hour', async () => {
     const { idleLife } = right.app.service('authentication').settings
     const isStored = async () =>
       (await stored(right, ada.email)).sessions.some(({ id }: { id: string }) => id === ada.session.id)

@@ -8,7 +8,7 @@ import { goodSecrets, makePlace, type Place } from '../support/service.js'
 import { connect, poll } from '../support/socket.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
 
-const patience = 5000 // ms that requests in flight are given
+const grace = 5000 // ms that requests in flight are given
 const overhead = 2000 // ms: a process that ends on a busy machine
 
 const settings = (more: object = {}) => ({
@@ -34,7 +34,7 @@ describe('a service that is told to stop', () => {
   })
   after(() => place?.remove())
 
-  it('finishes slow sign-ins that are under way, over HTTP and on a socket', async () => {
+  it('finishes slow sign-ins in progress, over HTTP and on a socket', async () => {
     const service = await place.start(settings(slowHashes))
     const { email } = await service.client.signUp()
     const socket = await connect(service.address)
@@ -55,24 +55,24 @@ describe('a service that is told to stop', () => {
     assert.ok(login.refreshToken)
     assert.equal(await socket.disconnected(), 'transport close')
     assert.equal((await service.outcome).code, 0)
-    assert.ok(performance.now() - signalled < patience + overhead)
+    assert.ok(performance.now() - signalled < grace + overhead)
     await assert.rejects(restClient(service.address).ask('GET', '/health'))
   })
 
   for (const transport of ['websocket', 'polling']) {
-    it(`does not wait for idle sockets (${transport}), and has them come back`, async () => {
+    it(`does not wait for idle sockets (${transport}), which reconnect`, async () => {
       const service = await place.start(settings())
       const socket = await connect(service.address, {}, { transports: [transport] })
       const signalled = performance.now()
 
       service.kill('SIGTERM')
       assert.equal((await service.outcome).code, 0)
-      assert.ok(performance.now() - signalled < patience)
+      assert.ok(performance.now() - signalled < grace)
       assert.match(await socket.disconnected(), /transport (close|error)/)
     })
   }
 
-  it('has its clients go on at another one by themselves', async (t: TestContext) => {
+  it('lets its clients continue at another one by themselves', async (t: TestContext) => {
     const [first, second] = await Promise.all([place.start(settings()), place.start(settings())])
 
     balancer = await startTcpProxy(portOf(first), portOf(second))
@@ -109,7 +109,7 @@ describe('a service that is told to stop', () => {
       `${refreshing.granted()} refreshes over connections that are kept, ${sockets.length} sockets, one of two ` +
         `services stopped within ${Math.round(time)} ms: ${unanswered.length} without an answer, ${lost.length} sessions lost`
     )
-    assert.ok(time < patience + overhead)
+    assert.ok(time < grace + overhead)
     assert.deepEqual(lost, [])
     assert.deepEqual(violations(presentations), [])
   })

@@ -8,7 +8,7 @@ import { rounds } from '../support/race.js'
 import { atOnce, restClient, type Answer, type RestClient } from '../support/rest.js'
 import { poll } from '../support/socket.js'
 
-describe('a database that ends in the midst of requests', () => {
+describe('a database that is killed during requests', () => {
   let own: AppOnBreakable
   let mongod: AppOnBreakable['mongod']
   let t: TestApp
@@ -36,7 +36,7 @@ describe('a database that ends in the midst of requests', () => {
     }
   }
 
-  it('takes back nothing that was answered, and turns no refresh into a reuse', async () => {
+  it('loses nothing that was confirmed, and turns no refresh into a reuse', async () => {
     const people = await atOnce(20, () => newPerson(t))
     let tokens = people.map(({ refreshToken }) => refreshToken)
 

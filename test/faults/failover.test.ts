@@ -73,7 +73,7 @@ describe('a replica set of three, while clients refresh at two instances', () =>
       return '1 primary killed'
     }))
 
-  it('loses no session when the primary freezes, and comes back when it is none any more', (t: TestContext) =>
+  it('loses no session when the primary freezes, and returns after it was replaced', (t: TestContext) =>
     assertUnharmed(refreshing, t, async () => {
       const primary = await set.primary()
 
@@ -89,7 +89,7 @@ describe('a replica set of three, while clients refresh at two instances', () =>
       return '1 primary frozen'
     }))
 
-  it('is 503 without a majority, and goes on by itself when there is one', (t: TestContext) =>
+  it('is 503 without a majority, and recovers by itself when there is one', (t: TestContext) =>
     assertUnharmed(refreshing, t, async () => {
       const primary = await set.primary()
       const secondary = set.members.find((member) => member !== primary)!
@@ -113,7 +113,7 @@ describe('a replica set of three, while clients refresh at two instances', () =>
       return '2 of 3 members killed'
     }))
 
-  it('has every client signed in still', async () => {
+  it('leaves every client signed in', async () => {
     await refreshing.stop()
     await refreshing.refreshOnceMore()
     assert.deepEqual(refreshing.lost, [])

@@ -48,7 +48,7 @@ describe('a change that was heard, which the majority does not have as far as th
     }
   }
 
-  it('is in every answer from memory, which waits for it', () =>
+  it('is in every answer from the cache, which waits for it', () =>
     rounds(async () => {
       const ada = await newPerson(t)
       const { changes } = t.app.service('authentication').live

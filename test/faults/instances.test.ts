@@ -17,7 +17,7 @@ describe('instances that are killed while clients refresh', () => {
   })
   after(() => place?.remove())
 
-  it('log nobody out: every client goes on at another, with the token that it has', async (t: TestContext) => {
+  it('log nobody out: every client continues at another, with the token that it has', async (t: TestContext) => {
     const addresses = services.map(({ address }) => address)
     const refreshing = await startRefreshing(addresses, { alone: 12, paired: 4, robbed: 2 })
     const [, ...killed] = services

@@ -44,7 +44,7 @@ describe('a network that fails between an instance and the database, while clien
       return `${cut} connections cut`
     }))
 
-  it('honours nothing twice when writes are done and their answers lost', (t: TestContext) =>
+  it('accepts nothing twice when writes succeed and their answers are lost', (t: TestContext) =>
     assertUnharmed(refreshing, t, async () => {
       let lost = 0
 
@@ -62,7 +62,7 @@ describe('a network that fails between an instance and the database, while clien
       return `${lost} answers to writes lost`
     }))
 
-  it('is 503 in time while all connections are silent, and goes on by itself', (t: TestContext) =>
+  it('is 503 in time while all connections are silent, and recovers by itself', (t: TestContext) =>
     assertUnharmed(refreshing, t, async () => {
       const isHealthy = async (status: number) =>
         (await restClient(app.address).ask('GET', '/health')).status === status
@@ -84,7 +84,7 @@ describe('a network that fails between an instance and the database, while clien
       return `${frozen} connections silent`
     }))
 
-  it('has every client signed in still', async () => {
+  it('leaves every client signed in', async () => {
     await refreshing.stop()
     await refreshing.refreshOnceMore()
     assert.deepEqual(refreshing.lost, [])

@@ -88,7 +88,7 @@ describe('while the database is away', () => {
 
   const sevenPeople = () => atOnce(7, () => newPerson(t))
 
-  it('killed: every call is 503 in time, and all is as before when it is back', async () => {
+  it('killed: every call is 503 in time, and all works as before when it is back', async () => {
     const people = await sevenPeople()
     const calls = await callsOf(people)
 
@@ -122,7 +122,7 @@ describe('while the database is away', () => {
     await assertSignedIn(people[0]!, people[1]!)
   })
 
-  it('that is so at the start: the service starts, answers 503, and is whole when the database is there', async () => {
+  it('at the start: the service starts, answers 503, and works once the database is there', async () => {
     const person = await newPerson(t)
 
     await mongod.kill()

@@ -22,7 +22,7 @@ describe('a service that is stopped for a while, as with its machine', () => {
     await place.remove()
   })
 
-  it('believes nothing that it knew before, though what it was told then is yet to be read', async () => {
+  it('does not trust what it had cached, even if changes are still unread', async () => {
     const { data } = JSON.parse(place.environment().NODE_CONFIG!)
     const cache = { maxStale: `${maxStale}ms` }
     const { address, client, pid } = await place.start({

@@ -24,7 +24,7 @@ describe('the primary is asked, as a secondary may not know yet that a session h
     return changed.href
   }
 
-  it('whatever the connection string says', async () => {
+  it('despite the connection string', async () => {
     const mongodb = urlOf(t.url, { replicaSet: setName, readPreference })
 
     await withApp({ database: t.db.databaseName, settings: { mongodb } }, async (own) => {
@@ -36,7 +36,7 @@ describe('the primary is asked, as a secondary may not know yet that a session h
     })
   })
 
-  it('for sessions, whatever the collection of the users says', async () => {
+  it('for sessions, despite the options of the users collection', async () => {
     const mongodb = urlOf(t.url, { replicaSet: setName })
 
     await withApp({ database: t.db.databaseName, settings: { mongodb } }, async (own) => {

@@ -19,7 +19,7 @@ function presentation(
 const successorOf = (prev: string) => handmade({}, { sid: 'session', prev, jti: 'x' }, { secret: 'secret' })
 
 describe('the model that the tests of faults check rotation with', () => {
-  it('has nothing against what the rules allow', () => {
+  it('accepts what the rules allow', () => {
     const allowed = [
       presentation('root>a', 0, 5, 'granted', { successor: successorOf('a') }),
       presentation('root>a', 1, 9, 'lost'),

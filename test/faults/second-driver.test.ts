@@ -38,7 +38,7 @@ describe('a second copy of the driver', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('has its errors known by what they say', () => {
+  it('is recognised by the properties of its errors', () => {
     const steppedDown = new driver.MongoServerError({ message: 'not primary', code: 10107 })
     const repeatable = new driver.MongoServerError({ message: 'try again', code: 1 })
 
@@ -52,7 +52,7 @@ describe('a second copy of the driver', () => {
     }
   })
 
-  it('whose users are away has sessions answered 503, never 500', async () => {
+  it('whose users can not be reached makes sessions 503, never 500', async () => {
     const client = new driver.MongoClient('mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=50')
     const service = t.app.service('users')
     const model = service.options.Model

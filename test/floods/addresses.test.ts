@@ -67,7 +67,7 @@ for (const [what, { settings, prepare }] of Object.entries(attempts)) {
         assert.equal(answers.filter(isRefused).length, 17)
       }))
 
-    it('counts each address that a trusted proxy reports, whatever the client put before it', () =>
+    it('counts each address that a trusted proxy reports, ignoring what the client put before it', () =>
       withAttempts(1, async (_t, attempt) => {
         const spoofed = await atOnce(20, (index) => attempt(from(`192.0.2.${index}, 198.51.100.1`)))
         const another = await attempt(from('192.0.2.1, 198.51.100.2'))
@@ -134,7 +134,7 @@ describe('addressOf', () => {
   const told = (value: string | undefined, proxies: number) =>
     addressOf({ headers: { 'x-forwarded-for': value }, remoteAddress }, proxies)
 
-  it('uses no entry that no proxy can have written', () => {
+  it('ignores entries that no proxy can have written', () => {
     assert.equal(told(undefined, 1), remoteAddress)
     assert.equal(told('', 1), remoteAddress)
     assert.equal(told('192.0.2.1', 2), remoteAddress)

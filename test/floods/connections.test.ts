@@ -123,7 +123,7 @@ describe('connections', () => {
       close([await connect(address, from('192.0.2.1'))])
     }))
 
-  it('are limited for long polling, whose client is told why', () =>
+  it('are limited for long polling, and the client is told why', () =>
     withApp({ settings: { proxies: 1, limits: few } }, async ({ address }) => {
       const polling = { transports: ['polling'] }
       const open = await atOnce(5, () => connect(address, from('192.0.2.1'), polling))
@@ -136,7 +136,7 @@ describe('connections', () => {
       close(open)
     }))
 
-  it('are limited per address without a proxy, whatever they send', () =>
+  it('are limited per address without a proxy, for any kind of request', () =>
     withApp({ settings: { limits: few } }, async ({ address }) => {
       const open = await atOnce(30, () => raw(address, 'GET / HTTP/1.1\r\n'))
 
@@ -179,7 +179,7 @@ describe('a flood of calls on one socket', () => {
       close([flood, quiet])
     }))
 
-  it('is answered in order, also where calls want no answer or go to no service', () =>
+  it('is answered in order, even if some calls want no answer or go to no service', () =>
     withApp({ settings: { limits: { callsPerSocket: 1 } } }, async ({ address }) => {
       const socket = await connect(address)
       const order: number[] = []

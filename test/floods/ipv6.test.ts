@@ -53,7 +53,7 @@ describe('over real sockets of IPv6', () => {
     assert.ok(own.includes('::1'), 'this machine has no IPv6')
   })
 
-  it('attempts are limited by address, whatever its form, and a zone is no address of its own', () =>
+  it('attempts are limited by address in any notation, and a zone does not make another address', () =>
     withApp({ settings: { host, ...limited({ address: { limit: 3, per: '1h' } }) } }, async (t) => {
       for (const address of clients) {
         for (let attempt = 0; attempt < 3; attempt++) {

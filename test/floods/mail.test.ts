@@ -8,7 +8,7 @@ import { until } from '../support/until.js'
 
 const off = { signIn: false, signUp: false, refresh: false }
 
-describe('mails that anybody may ask for', () => {
+describe('mails that anybody can request', () => {
   let mailbox: Mailbox
   let t: TestApp
   let accounts: ReturnType<typeof mailAccounts>
@@ -47,7 +47,7 @@ describe('mails that anybody may ask for', () => {
       await mailbox.next(grace.person.email)
     })
 
-    it('are limited whatever kind is asked for', async () => {
+    it('are limited across all kinds', async () => {
       const { person } = await accounts.unverified()
 
       for (let round = 0; round < 5; round++) {
@@ -60,7 +60,7 @@ describe('mails that anybody may ask for', () => {
       assert.ok(mailbox.count(person.email) <= 5)
     })
 
-    it('void no link that was mailed, once they are beyond the limit', async () => {
+    it('invalidate no mailed link once they are beyond the limit', async () => {
       const { email } = await accounts.verified()
       let link = await accounts.resetLink(email)
 
@@ -75,7 +75,7 @@ describe('mails that anybody may ask for', () => {
       assert.equal((await accounts.reset(link, 'another horse battery')).status, 200)
     })
 
-    it('leave room for whoever is signed in to the account', async () => {
+    it('leave room for the signed-in user', async () => {
       const { person } = await accounts.unverified()
 
       await atOnce(20, () => accounts.askForReset(person.email))
@@ -110,7 +110,7 @@ describe('mails that anybody may ask for', () => {
     before(() => start({ account: false, address: { limit: 3, per: '1h' }, codes: false }))
     after(() => t.stop())
 
-    it('are limited with a 429, whatever it asks for', async () => {
+    it('are limited with a 429, across all kinds', async () => {
       const answers = [
         await accounts.askForReset('nobody@example.com'),
         await accounts.client.ask('POST', '/email-verifications', { body: { email: 'nobody@example.com' } }),

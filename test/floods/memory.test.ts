@@ -28,7 +28,7 @@ describe('what a connection makes the process hold', () => {
 
   const closeAll = () => open.splice(0).forEach(({ tcp }) => tcp.destroy())
 
-  it('is one socket, however often it asks to join', async () => {
+  it('is one socket, even if it asks to join many times', async () => {
     const before = await service.resident()
 
     open = await atOnce(12, () => openWebSocket(service.address))
@@ -62,7 +62,7 @@ describe('what a connection makes the process hold', () => {
     assert.ok(grown < 40, `The process grew by ${grown} MiB`)
   })
 
-  it('is no more than its headers and what it joins with, which are limited', async () => {
+  it('is no more than its headers and the data it joins with, which are limited', async () => {
     const [modest, greedy] = await atOnce(2, () => openWebSocket(service.address))
 
     modest!.tcp.write(frame(`40${JSON.stringify({ token: 'x'.repeat(16_000) })}`))
@@ -72,7 +72,7 @@ describe('what a connection makes the process hold', () => {
     modest!.tcp.destroy()
   })
 
-  it('leaves a client that joins once, in whatever namespace, as it is', async () => {
+  it('does not affect a client that joins once, in any namespace', async () => {
     const stranger = await openWebSocket(service.address)
 
     stranger.tcp.write(frame('40/nowhere,'))
@@ -180,7 +180,7 @@ describe('a client that does not read', () => {
 })
 
 describe('calls that wait over long polling', () => {
-  it('are all answered, however many, up to the limit of bytes', () =>
+  it('are all answered, up to the limit of bytes', () =>
     withApp({ settings: { limits: { callsPerSocket: 100 } } }, async ({ address }) => {
       const socket = await connect(address, {}, { transports: ['polling'] })
       const answers = await atOnce(1200, () => socket.call('find', 'health'))
@@ -190,7 +190,7 @@ describe('calls that wait over long polling', () => {
       socket.close()
     }))
 
-  it('hold the loop for a packet at a time', async () => {
+  it('hold the event loop for one packet at a time', async () => {
     const service = await startMeasured()
     const body = Array.from({ length: 3500 }, (_, id) => `42${id}["find","nowhere"]`).join(separator)
     const holds: number[] = []
@@ -284,8 +284,8 @@ describe('what an address makes the process hold', () => {
     }))
 })
 
-describe('requests that come before those in front of them are answered', () => {
-  it('are answered in turn, a few of them, and no more', () =>
+describe('pipelined requests', () => {
+  it('are answered in turn, up to a limit', () =>
     withApp({}, async ({ address }) => {
       const { host } = new URL(address)
       const request = `GET /health HTTP/1.1\r\nHost: ${host}\r\n\r\n`

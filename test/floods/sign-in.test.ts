@@ -53,7 +53,7 @@ describe('the limit of sign-ins by account', () => {
     assert.equal(headers.get('Retry-After'), String(body.data.retryAfter))
   }
 
-  it('answers 429 with Retry-After after so many failures, and does not tell a right password', async () => {
+  it('answers 429 with Retry-After after too many failures, to a correct password too', async () => {
     email = await newEmail()
     await guessTimes(5)
 
@@ -102,7 +102,7 @@ describe('the limit of sign-ins by account', () => {
     })
   })
 
-  it('starts anew after a sign-in', async () => {
+  it('starts again after a sign-in', async () => {
     email = await newEmail()
 
     await guessTimes(4)
@@ -192,7 +192,7 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await client.signIn(email)).status, 201)
   })
 
-  it('refuses whatever is sent, and never fails with a 500', async () => {
+  it('refuses anything that is sent, and never fails with a 500', async () => {
     const nonsense = [
       {},
       { strategy: '__proto__' },
@@ -205,7 +205,7 @@ describe('the limit of sign-ins by account', () => {
     }
   })
 
-  it('stores neither names nor addresses, and nothing for ever', async () => {
+  it('stores neither names nor addresses, and nothing forever', async () => {
     const email = `${randomUUID()}@example.com`
 
     await client.signIn(email, wrong)
@@ -296,7 +296,7 @@ describe('a sign-in by another strategy', () => {
 })
 
 describe('a locked account', () => {
-  it('unlocks when its time is over, and not before, however often it is tried', () =>
+  it('unlocks when its time is over, and not before, even if attempts go on', () =>
     withApp({ settings: limited({ account: { limit: 3, per: '2s' } }) }, async (t) => {
       const client = restClient(t.address)
       const { email } = await client.signUp()
@@ -318,7 +318,7 @@ describe('a locked account', () => {
 })
 
 describe('rateLimit', () => {
-  it('limits nothing where it is false', () =>
+  it('limits nothing if it is false', () =>
     withApp({ settings: { rateLimit: false } }, async (t) => {
       const client = restClient(t.address)
       const { email } = await client.signUp()
@@ -327,7 +327,7 @@ describe('rateLimit', () => {
       assert.equal(await t.db.collection('rateLimits').countDocuments(), 0)
     }))
 
-  it('limits the rest where one limit is false', () =>
+  it('keeps the other limits if one is false', () =>
     withApp(
       {
         settings: {

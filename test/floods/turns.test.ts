@@ -11,7 +11,7 @@ const settings = { proxies: 1, passwords: { ...costlyHashes, timeCost: 6, concur
 const wrong = 'wrong horse battery'
 
 describe('a flood of sign-ins and sign-ups from four addresses', () => {
-  it('leaves the sign-ins of others answered, none refused, as if there were but four more of them', () =>
+  it('does not refuse the sign-ins of others, nor delay them by more than four other sign-ins would', () =>
     withApp({ settings }, async ({ address }) => {
       const client = restClient(address)
       const [{ email }, hash] = await Promise.all([
@@ -65,7 +65,7 @@ describe('a flood of sign-ins and sign-ups from four addresses', () => {
       assert.ok(p95 < 20 * hash + 1000, `${p95} ms, where a hash takes ${hash} ms`)
     }))
 
-  it('leaves the places of those who signed in before alone, from any number of addresses', () =>
+  it('takes no places of clients that have signed in before, from any number of addresses', () =>
     withApp({ settings }, async ({ address }) => {
       const client = restClient(address)
       const { email } = await client.signUp()

@@ -100,7 +100,7 @@ describe('a body', () => {
     })
   }
 
-  it('is refused with 413 where it is too large', async () => {
+  it('is refused with 413 if it is too large', async () => {
     const answer = await send('POST', '/users', `{"email": "${'a'.repeat(200_000)}"}`)
 
     assertRefused(answer, [413], 'POST /users')

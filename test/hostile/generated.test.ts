@@ -67,7 +67,7 @@ const lookalike = fc.letrec<{ value: unknown; object: object }>((tie) => ({
   object: fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), tie('value'), { maxKeys: 6 })
 }))
 
-describe('whatever is sent', () => {
+describe('anything that is sent', () => {
   let t: TestApp
   let ada: Person
 
@@ -126,7 +126,7 @@ describe('whatever is sent', () => {
     )
   })
 
-  it('beside what a request needs, is never a failure either, and changes nothing that it may not', async () => {
+  it('in addition to what a request needs, never makes it fail either, and changes nothing that it may not', async () => {
     const needed: Record<string, object> = {
       '/users': { email: 'new@example.com', password: 'short' },
       '/authentication': { strategy: 'local', email: ada.email, password: 'wrong horse' },
@@ -149,7 +149,7 @@ describe('whatever is sent', () => {
     assert.deepEqual(await kept(), before)
   })
 
-  it('as a query or an id, is never a failure', async () => {
+  it('as a query or an id, never makes the service fail', async () => {
     const piece = fc.oneof(
       fc.constantFrom(...keys, '$or', '$and', '$sort', '$select', '$limit', '$in'),
       fc.string()

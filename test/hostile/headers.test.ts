@@ -152,7 +152,7 @@ describe('a header', () => {
     })
   }
 
-  it('that promises a body which never comes stops nobody else', async () => {
+  it('that announces a body which never comes blocks nobody else', async () => {
     const pending = sendRaw(
       t.address,
       'POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{'

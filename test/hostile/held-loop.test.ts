@@ -48,7 +48,7 @@ const texts: Record<string, Text> = {
   zeros: repeated('\u0000')
 }
 
-describe('whatever a text holds', () => {
+describe('any text', () => {
   let service: MeasuredApp
   let client: RestClient
   let socket: TestSocket

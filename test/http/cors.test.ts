@@ -87,7 +87,7 @@ for (const cookies of [true, false]) {
       })
     }
 
-    it('keeps caches from serving one origin the answer for another', async () => {
+    it("keeps caches from serving one origin's answer to another", async () => {
       for (const headers of [{}, { Origin: listed }, { Origin: 'https://evil.example' }]) {
         const answer = await restClient(t.address).ask('GET', '/health', {
           headers: headers as Record<string, string>

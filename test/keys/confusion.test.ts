@@ -79,7 +79,7 @@ describe('access tokens with public keys', () => {
     })
   }
 
-  it('refuses the HMAC tokens from before the algorithm was changed; refresh tokens stay good', () =>
+  it('refuses the HMAC tokens from before the algorithm was changed; refresh tokens stay valid', () =>
     withApp({}, async (before) => {
       const { accessToken, refreshToken } = await newPerson(before)
       const settings = withPem('ES256', newPem('ES256').privatePem)

@@ -26,7 +26,7 @@ describe('a key file that is written', () => {
   })
   after(() => rmSync(folder, { recursive: true }))
 
-  it('is made where there is none, for its owner only', () => {
+  it('is created if there is none, for its owner only', () => {
     const file = join(folder, 'new.json')
 
     assert.ok(makeKeyFile(file, 'HS256'))
@@ -34,7 +34,7 @@ describe('a key file that is written', () => {
     assert.equal(makeKeyFile(file, 'HS256'), false)
   })
 
-  it('never takes the place of one that another process has just made', () => {
+  it('never replaces one that another process has just made', () => {
     const file = join(folder, 'raced.json')
     const whileOther = () => {
       writeFileSync(file, 'the other one')
@@ -45,7 +45,7 @@ describe('a key file that is written', () => {
     assert.equal(readFileSync(file, 'utf8'), 'the other one')
   })
 
-  it('is one sentence where it can not be', () => {
+  it('fails with one sentence if it can not be written', () => {
     const noFolder = join(folder, 'file')
     const inPlace = join(folder, 'folder')
 
@@ -62,7 +62,7 @@ describe('a key file that is written', () => {
     )
   })
 
-  it('stays as it is when there is something wrong with the new one', () => {
+  it('stays as it is if something is wrong with the new one', () => {
     const file = join(folder, 'kept.json')
     const wrong = new ConfigurationError('a sentence')
 

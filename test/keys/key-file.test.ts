@@ -54,7 +54,7 @@ describe('keys from a file', () => {
       assert.equal((await client.refresh(refreshToken)).status, 201)
     }))
 
-  it('an old key stays as long as tokens live that it signed, and goes with the next rotation', () =>
+  it('an old key stays while tokens that it signed are valid, and is dropped by the next rotation', () =>
     withFileApp(async (t, file) => {
       const [access] = kidsOf(t)
       const [refresh] = kidsOf(t, 'refreshTokens')
@@ -103,7 +103,7 @@ describe('keys from a file', () => {
       })
     ))
 
-  it('a bad file changes nothing while the service runs; a mended one does', () =>
+  it('a damaged file changes nothing while the service runs; a repaired one does', () =>
     withFileApp(async (t, file) => {
       const good = await readFile(file, 'utf8')
       const { ask, accessToken } = await newPerson(t)
@@ -158,7 +158,7 @@ describe('keys from a file', () => {
       assert.deepEqual(await content(link), await content(file))
     }))
 
-  it('a rotation is refused while another is under way', () =>
+  it('a rotation is refused while another is in progress', () =>
     withFileApp(async (t, file) => {
       await writeFile(`${file}.new`, '')
       assert.throws(() => rotate(t, file), /another rotation is under way/)
@@ -173,7 +173,7 @@ describe('keys from a file', () => {
       assert.equal(kidsOf(t).length, 2)
     }))
 
-  it('tells nothing of a key where the configuration is read', () =>
+  it('shows no key in the configuration', () =>
     withFileApp(async (t, file) => {
       const { accessToken, refreshToken } = await content(file)
       const told = JSON.stringify([

@@ -107,7 +107,7 @@ describe('rotating keys under load', () => {
     }
   }
 
-  it('refuses no valid token where a session keeps one, whose key is dropped with the last of them', () =>
+  it('refuses no valid token of a session that keeps one, whose key is dropped with the last such token', () =>
     withTwoApps('HS256', { rotation: false, expiresIn: '1h' }, async (apps, file) => {
       const [one, other] = apps
       const { refreshToken } = await newPerson(one)

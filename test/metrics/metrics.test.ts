@@ -55,7 +55,7 @@ describe('GET /metrics with a token', () => {
     )
   }
 
-  it('is for those who have the token', async () => {
+  it('requires the token', async () => {
     for (const wrong of [undefined, 'x', `${token}x`]) {
       const { status, headers } = await client.ask(
         'GET',
@@ -115,7 +115,7 @@ describe('GET /metrics with a token', () => {
     })
   })
 
-  it('counts the end of a session once, whoever is notified', async () => {
+  it('counts the end of a session once, with any number of listeners', async () => {
     const ada = await newPerson(t)
     const socket = await connect(t.address)
 
@@ -201,7 +201,7 @@ describe('metrics', () => {
     await assert.rejects(fetch(`http://127.0.0.1:${port}/metrics`))
   })
 
-  it('take a token on their own port, too', async () => {
+  it('can require a token on their own port too', async () => {
     const port = await freePort()
 
     await withApp({ settings: { metrics: { port, token } } }, async () => {

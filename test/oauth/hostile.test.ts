@@ -144,7 +144,7 @@ describe('OAuth sign-ins', () => {
     socket.close()
   })
 
-  it('leave an account without a password: none is right, at sign-in and for a change', async () => {
+  it('leave an account without a password: none is accepted, at sign-in or for a change', async () => {
     const { access_token: token } = fragmentOf(await signIn(t))
     const id = decoded(token!).claims.sub
     const client = restClient(t.address)
@@ -163,7 +163,7 @@ describe('OAuth sign-ins', () => {
     }
   })
 
-  it('link no account to another: who brings a token of somebody else is signed in as himself', async () => {
+  it('link no account to another: a client with a token of somebody else is signed in as its own user', async () => {
     const mallory = await newPerson(t)
 
     provider.profile = { id: 'victim', email: 'victim@example.com' }

@@ -51,7 +51,7 @@ describe('OAuth accounts and addresses, with mail', () => {
     return fragmentOf(await visitor().follow(`${t.address}/oauth/example`))
   }
 
-  it('counts an address as verified that the provider has verified, and no other', async () => {
+  it('counts an address as verified only if the provider has verified it', async () => {
     const [one, other] = [`${randomUUID()}@example.com`, `${randomUUID()}@example.com`]
 
     await signIn({ email: one, email_verified: true })
@@ -72,7 +72,7 @@ describe('OAuth accounts and addresses, with mail', () => {
     assert.equal((await accounts.client.signIn(ada.email)).status, 201)
   })
 
-  it('does not, if only one has', async () => {
+  it('links nothing if only one side has', async () => {
     const [verified, { person }] = [await accounts.verified(), await accounts.unverified()]
 
     for (const profile of [{ email: verified.email }, { email: person.email, email_verified: true }]) {
@@ -81,7 +81,7 @@ describe('OAuth accounts and addresses, with mail', () => {
     }
   })
 
-  it('serves nobody who claimed an address first: by a password', async () => {
+  it('gives nothing to somebody who claimed an address first: by a password', async () => {
     const { person } = await accounts.unverified()
 
     // The owner comes by way of the provider, is told of an account, and gets in by mail
@@ -93,7 +93,7 @@ describe('OAuth accounts and addresses, with mail', () => {
     assert.ok((await signIn({ email: person.email, email_verified: true })).access_token)
   })
 
-  it('serves nobody who claimed an address first: by a provider that does not verify', async () => {
+  it('gives nothing to somebody who claimed an address first: by a provider that does not verify', async () => {
     const email = `${randomUUID()}@example.com`
     const { refresh_token: token } = await signIn({ email })
     const attacker = lastId

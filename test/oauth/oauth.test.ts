@@ -43,7 +43,7 @@ describe('a sign-in by OAuth', () => {
     return visitor().follow(t.address + path, { 'user-agent': 'a browser' })
   }
 
-  it('returns to the page with an access token, and a refresh token that is good for two minutes', async () => {
+  it('returns to the page with an access token, and a refresh token that is valid for two minutes', async () => {
     const response = await signIn({ id: 1, email: 'Ada@Example.com', name: 'Ada' })
     const { access_token, refresh_token, ...rest } = fragmentOf(response)
 
@@ -80,7 +80,7 @@ describe('a sign-in by OAuth', () => {
     assert.equal(locationOf(response).search, '')
   })
 
-  it('puts no token into a query, whatever the page asks for', async () => {
+  it('puts no token into a query, even if the page asks for it', async () => {
     for (const path of ['/home?', '/home?x=1', '/%23/home']) {
       const location = locationOf(await signIn({ id: 1 }, `/oauth/example?redirect=${path}`))
 
@@ -89,14 +89,14 @@ describe('a sign-in by OAuth', () => {
     }
   })
 
-  it('refuses the refresh token of the redirect when it is late', async () => {
+  it('refuses the refresh token of the redirect after two minutes', async () => {
     const { refresh_token } = fragmentOf(await signIn({ id: 1 }))
 
     t.clock.advance(121_000)
     assert.equal(outcome(await restClient(t.address).refresh(refresh_token!)), '401 expired')
   })
 
-  it('is of one user each time, also of many at once', async () => {
+  it('is of the same user each time, even with many at once', async () => {
     provider.profile = { id: 'many', email: 'many@example.com' }
     const responses = await Promise.all(
       Array.from({ length: 10 }, () => visitor().follow(`${t.address}/oauth/example`))
@@ -128,7 +128,7 @@ describe('a sign-in by OAuth', () => {
     })
   })
 
-  it('asks the provider with a state and a challenge, and takes no answer of another browser', async () => {
+  it('sends the provider a state and a challenge, and accepts no response from another browser', async () => {
     provider.profile = { id: 5, email: 'mallory@example.com' }
     const mallory = visitor()
     const asked = await mallory.get(`${t.address}/oauth/example`)

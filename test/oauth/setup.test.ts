@@ -50,7 +50,7 @@ describe('OAuth sign-ins', () => {
     )
   })
 
-  it('are off where they are not configured', () => {
+  it('are off unless they are configured', () => {
     const { app } = otherApp()
 
     app.configure(oauth())
@@ -71,7 +71,7 @@ describe('OAuth sign-ins', () => {
     assert.deepEqual(app.get('authentication').oauth.defaults, { state: true, pkce: false })
   })
 
-  it('are of no strategy that clients may use, unless it looks into what they claim', () => {
+  it('can not be a strategy that clients may use, unless it verifies what they claim', () => {
     const { service } = otherApp({
       authStrategies: ['jwt', 'local', 'refresh-token', 'example'],
       oauth: { example }
@@ -94,7 +94,7 @@ describe('OAuth sign-ins', () => {
     service.register('example', new Asking())
   })
 
-  it('are of the id that the provider says', async () => {
+  it('use the id that the provider gives', async () => {
     const { service } = otherApp({ oauth: { example } })
     const strategy = new OAuthStrategy()
 
@@ -124,7 +124,7 @@ describe('OAuth sign-ins', () => {
     )
   })
 
-  it('have settings that are checked', () => {
+  it('check their settings', () => {
     for (const [oauth, text] of [
       [7, 'authentication.oauth can not be used: write an object of providers by their names'],
       [
@@ -150,7 +150,7 @@ describe('OAuth sign-ins', () => {
 })
 
 describe('a sign-in by OAuth', () => {
-  it('without anywhere to return to is answered as it is', async () => {
+  it('without an address to return to is answered directly', async () => {
     const provider = await startOAuthProvider()
     const port = await freePort()
 

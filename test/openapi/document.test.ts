@@ -51,7 +51,7 @@ describe('GET /openapi.json', () => {
           .reduce((inner: any, name: string) => inner[name], document)
       : node
 
-  it('answers an OpenAPI 3.1 document, to be kept for a while', async () => {
+  it('answers an OpenAPI 3.1 document that may be cached', async () => {
     const { status, headers } = await client.ask('GET', '/openapi.json')
 
     assert.equal(status, 200)
@@ -214,7 +214,7 @@ describe('GET /openapi.json', () => {
     JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components'))
 })
 
-describe('a method that a path is not called by', () => {
+describe('a method that a path does not support', () => {
   let t: TestApp
 
   before(async () => {

@@ -65,7 +65,7 @@ describe('moult/accounts in a generated app', () => {
     return { id, link, token: body.accessToken as string }
   }
 
-  it('verifies the address of a new user, of whom nobody is shown more than that', async () => {
+  it('verifies the address of a new user, and shows nothing else', async () => {
     const { id, link, token } = await signedUp('ada@example.com')
     const { body } = await running.client.ask('GET', `/users/${id}`, { token })
 
@@ -149,7 +149,7 @@ describe('moult/accounts in a generated app', () => {
     assert.equal((await users().findOne({ email: 'hedy@example.com' }))?.emailVerified, false)
   })
 
-  it('comes from feathers-authentication-management with the script shown: its pending links stay good', async () => {
+  it('comes from feathers-authentication-management with the script shown: its pending links stay valid', async () => {
     const { id } = await signedUp('ida@example.com')
     const resetToken = `${id}___${'a1'.repeat(15)}`
 

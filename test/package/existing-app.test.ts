@@ -140,7 +140,7 @@ for (const kind of kinds) {
       assert.ok(added > 0 && added <= 10, `${added} lines`)
     })
 
-    it('signs its users in with a refresh token, and those it had before too', async () => {
+    it('signs its users in with a refresh token, including earlier users', async () => {
       const { status, body } = await signIn('stock@example.com')
 
       assert.equal(status, 201)
@@ -222,7 +222,7 @@ for (const kind of kinds) {
       })
     }
 
-    it('lets nothing of the sessions out: not in answers, nor in events', async () => {
+    it('shows nothing of the sessions: neither in answers nor in events', async () => {
       const login = await newLogin('mary@example.com')
       const { accessToken: token, [kind.entity]: user } = login
       const eve = await signedIn((await newLogin('eve@example.com')).accessToken)
@@ -281,7 +281,7 @@ for (const kind of kinds) {
       assert.equal(outcome(await ask('GET', one, { token })), '200')
     })
 
-    it('answers a token of before with 401', async () => {
+    it('answers an earlier token with 401', async () => {
       const asked = await ask('GET', `/${kind.users}`, { token: stockToken })
 
       assert.equal(outcome(asked), '401 invalid')
@@ -322,7 +322,7 @@ for (const kind of kinds) {
           assert.equal((await moult(endAll!)).stdout, '0 sessions have ended')
         })
 
-        it('checks its settings and its database, and says the mend', async () => {
+        it('checks its settings and its database, and says how to fix them', async () => {
           const [good, wrong, away] = await Promise.all([
             moult(['check', '--json']),
             moult(['check'], { authentication: { 'refresh-token': { leeway: 'short' } } }),
@@ -390,7 +390,7 @@ for (const kind of kinds) {
           )
         })
 
-        it('makes a key file, which the app goes by, and rotates its keys', async () => {
+        it('makes a key file, which the app uses, and rotates its keys', async () => {
           const config = await app.read('config/default.json')
           const settings = JSON.parse(config)
 
@@ -470,7 +470,7 @@ for (const kind of kinds) {
       })
     }
 
-    describe('told to accept tokens of before', () => {
+    describe('told to accept earlier tokens', () => {
       let accepting: RunningApp
 
       before(async () => {
@@ -512,7 +512,7 @@ for (const kind of kinds) {
         )
       })
 
-      it('signs in anew as ever, to a session', async () => {
+      it('signs in again as usual, to a session', async () => {
         const { body } = await signIn('stock@example.com', accepting.address)
 
         assert.equal(typeof body.refreshToken, 'string')

@@ -19,7 +19,7 @@ const scripts = {
   ownHooks: snippet('docs/migrating.md', 'users.updateMany')
 }
 
-describe('refresh tokens of before', () => {
+describe('refresh tokens of another package', () => {
   let made: Package
   let app: GeneratedApp
   let t: TestApp
@@ -89,7 +89,7 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh(revoked!)), '401 invalid')
   })
 
-  it('of feathers-authentication-refresh are known by their hashes', async () => {
+  it('of feathers-authentication-refresh are recognised by their hashes', async () => {
     const { _id: userId } = await client.signUp()
     const [good, revoked] = [oldToken(userId), oldToken(userId)]
     const record = (token: string, revokedAt: Date | null) => ({
@@ -123,7 +123,7 @@ describe('refresh tokens of before', () => {
     assert.equal(new Set(answers.map(({ body }) => body.session.id)).size, 1)
   })
 
-  it('are moved however many they are, and each once', async () => {
+  it('are moved in any number, each once', async () => {
     const expiresAt = new Date(t.clock.now + year * 1000)
     const tokens = Array.from({ length: 1001 }, () => ({
       token: randomUUID(),
@@ -168,7 +168,7 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh(body.refreshToken)), '401 revoked')
   })
 
-  it('are refused while their user is disabled, and good again afterwards', async () => {
+  it('are refused while their user is disabled, and accepted again afterwards', async () => {
     const { userId, refreshToken } = await movedToken()
     const users = t.app.service('users')
 
@@ -180,7 +180,7 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh(refreshToken)), '401 revoked')
   })
 
-  it('are taken under the name that clients send already, if the strategy is registered under it', async () => {
+  it('are accepted under the name that clients already send, if the strategy is registered under it', async () => {
     const { refreshToken } = await movedToken()
     const names = { authentication: { authStrategies: ['jwt', 'local', 'refresh-token', 'refresh'] } }
     const line = snippet('docs/migrating.md', "register('refresh'")
@@ -203,7 +203,7 @@ describe('refresh tokens of before', () => {
     )
   })
 
-  it('are refused when they have expired, and when they are no tokens at all', async () => {
+  it('are refused when they have expired, and when they are not tokens at all', async () => {
     const { refreshToken } = await movedToken()
 
     assert.equal(outcome(await client.refresh('x'.repeat(9000))), '401 invalid')

@@ -108,7 +108,7 @@ describe('the package', () => {
     assert.deepEqual(messages, [])
   })
 
-  it('holds no tests, nothing of tools, and no source map without its source', async () => {
+  it('contains no tests, no tools, and no source map without its source', async () => {
     const paths = (await readdir(made.folder, { recursive: true })).sort()
     const maps = paths.filter((path) => path.endsWith('.map'))
 
@@ -159,7 +159,7 @@ describe('the package', () => {
     }
   })
 
-  it('has types of no package that it does not depend on', async () => {
+  it('uses no types of packages that it does not depend on', async () => {
     const manifest = JSON.parse(await readFile(join(made.folder, 'package.json'), 'utf8'))
     const known = { ...manifest.dependencies, ...manifest.peerDependencies }
     const paths = (await readdir(join(made.folder, 'lib'), { recursive: true })).filter((path) =>

@@ -46,7 +46,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     return { ...visitor, ...activityOf(visitor.page) }
   }
 
-  it('has a sign-in and a refused one in another browser, newest first', async () => {
+  it('shows a sign-in and a refused one in another browser, newest first', async () => {
     const { email } = await newPerson(site.t)
     const [one, other] = await Promise.all([signedIn(email, laptop), site.open(phone)])
 
@@ -172,7 +172,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     assert.ok(all.length > eventTypes.length, `${all.length}`)
   })
 
-  it('asks the service seldom, however much happens', async () => {
+  it('asks the service at most once a second', async () => {
     const { email, signIn } = await newPerson(site.t)
     const start = Date.now()
     const { rows } = await signedIn(email)
@@ -185,7 +185,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     assert.ok(times <= 2 + (Date.now() - start) / 1000, `${times} times`)
   })
 
-  it("shows an admin another's, who sees none but the own", async () => {
+  it('shows admins the activity of others, and users only their own', async () => {
     const [ada, { email }] = await Promise.all([newPerson(site.t), newPerson(site.t, 'admin')])
     const [admin, other] = await Promise.all([signedIn(email), signedIn(ada.email, laptop)])
 
@@ -208,7 +208,7 @@ describe('the activity on the page', { skip: withoutChromium }, () => {
     assert.equal(await trail.isVisible(), false)
   })
 
-  it('says so when the trail can not be read, and goes on when it can', async () => {
+  it('says so while the trail can not be read, and continues once it can', async () => {
     const { email } = await newPerson(site.t)
 
     await written(site.t)

@@ -62,7 +62,7 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
     assert.equal(await one.devices.count(), 1)
   })
 
-  it('are renamed, which the others see; the name stays when this one signs in again', async () => {
+  it('are renamed, which the others see; this one keeps its name when it signs in again', async () => {
     const { one, other, email, signInOther } = await both()
 
     await signInOther()
@@ -139,7 +139,7 @@ describe('the devices on the page', { skip: withoutChromium }, () => {
     assert.equal((await stored(site.t, email)).sessions.length, 1)
   })
 
-  it('come up to date when the connection was lost for a while', async () => {
+  it('are brought up to date after the connection was lost for a while', async () => {
     const { one, other, email } = await both()
 
     one.expects(/WebSocket|ERR_/)

@@ -46,7 +46,7 @@ describe('the page', () => {
     assert.match(String(headers['content-security-policy']), /^default-src 'none';script-src 'self'/)
   })
 
-  it('is there with all of its files, whatever query the address has', async () => {
+  it('is served with all of its files, with any query in the address', async () => {
     assert.ok(files.some(({ path }) => path === '/client.js'))
 
     for (const { path, content } of files) {
@@ -57,7 +57,7 @@ describe('the page', () => {
     }
   })
 
-  it('is asked for again, and sent again only if it has changed', async () => {
+  it('is revalidated, and sent again only if it has changed', async () => {
     for (const { path } of files) {
       const { etag, 'cache-control': caching } = (await ask(path)).headers
       const same = await ask(path, { 'If-None-Match': etag })

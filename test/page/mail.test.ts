@@ -43,7 +43,7 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     return [...seen, page.url()]
   }
 
-  it('lets somebody who forgot the password choose another one', async () => {
+  it('lets a user who forgot the password choose another one', async () => {
     const { email } = await newPerson(site.t)
     const visitor = await open()
     const { page, look, field, button, reads, heading, signIn, isHome, isOutside } = visitor
@@ -73,7 +73,7 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     assert.equal(outcome(await restClient(site.t.address).signIn(email)), '401')
   })
 
-  it('uses nothing up by opening a link, and leaves its token in no address and no history', async () => {
+  it('does not use a link up by opening it, and leaves its token in no address and no history', async () => {
     const { email } = await newPerson(site.t)
     const { page, heading, button, field, reads } = await open()
 
@@ -105,7 +105,7 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     await heading('Sign in').waitFor()
   })
 
-  it('confirms an address: by a button for whoever is signed in, with the password for others', async () => {
+  it('confirms an address: with a button for the signed-in user, with the password for others', async () => {
     const [ada, grace] = [await newPerson(site.t), await newPerson(site.t)]
     const one = await signedIn(ada.email)
 
@@ -144,7 +144,7 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     await poll(async () => (await fragmentOf(email, 'verify-email')) !== first, 'another link')
   })
 
-  it('lets an admin mail somebody a link to choose a new password', async () => {
+  it('lets an admin mail a user a link to choose a new password', async () => {
     const [admin, ada] = [await newPerson(site.t, 'admin'), await newPerson(site.t)]
     const { page, button, reads, look } = await signedIn(admin.email)
 
@@ -159,7 +159,7 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     assert.equal(await page.getByRole('button', { name: /^Reset / }).count(), 0)
   })
 
-  it('changes the address, and takes the change back', async () => {
+  it('changes the address, and reverts the change', async () => {
     const ada = await newPerson(site.t)
     const email = newEmail()
     const { page, look, field, button, reads, isHome, heading, isOutside } = await signedIn(ada.email)

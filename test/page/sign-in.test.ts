@@ -38,7 +38,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     await look('home')
   })
 
-  it('says beside each field what is wrong with it, and goes to the first', async () => {
+  it('says beside each field what is wrong with it, and focuses the first', async () => {
     const { page, look, signUp, errorOf, field, button } = await open()
     const taken = await newPerson(site.t)
 
@@ -159,7 +159,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     assert.equal(await field('Password').getAttribute('type'), 'password')
   })
 
-  it('lasts over a reload, and ends by signing out; to sign in again is no new device', async () => {
+  it('survives a reload, and ends by signing out; signing in again is not a new device', async () => {
     const { page, look, signIn, isHome, isOutside, reads, button } = await open()
     const { email } = await newPerson(site.t)
 
@@ -202,7 +202,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     assert.equal(new URL(page.url()).search, '')
   })
 
-  it('runs nothing and shows nothing that somehow got into it from elsewhere', async () => {
+  it('runs and shows nothing that was injected from elsewhere', async () => {
     const { page, expects, isOutside } = await open()
     const violations = ['script-src', 'style-src', 'img-src', 'connect-src', 'form-action']
 

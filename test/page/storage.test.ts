@@ -38,7 +38,7 @@ describe('the page in a browser that stores nothing', { skip: withoutChromium },
   }
 
   for (const [what, prepare] of Object.entries(faults)) {
-    it(`lets one sign in, and says once what is lost, when localStorage ${what}`, async () => {
+    it(`lets a user sign in, and says once what is lost, when localStorage ${what}`, async () => {
       const { email } = await newPerson(site.t)
       const { page, isOutside, isHome, signIn, reads, button } = await openWith(prepare)
 
@@ -67,7 +67,7 @@ describe('the page in a browser that stores nothing', { skip: withoutChromium },
     '{"id":"known","name":"","colour":"red"}',
     '{"id":"known","name":{"first":"Ada"}}'
   ]) {
-    it(`lets one sign in when moult-device is ${content.slice(0, 40)}`, async () => {
+    it(`lets a user sign in when moult-device is ${content.slice(0, 40)}`, async () => {
       const { email } = await newPerson(site.t)
       const { page, isOutside, isHome, signIn } = await openWith((value) => {
         ;(globalThis as any).localStorage.setItem('moult-device', value)

@@ -35,7 +35,7 @@ function manualTurns(queue: number, concurrency = 1) {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('turns', () => {
-  it('go round by address, whoever asked how often', async () => {
+  it('rotate between addresses, regardless of how often one asks', async () => {
     const { ask, begun, finishAll } = manualTurns(100)
 
     for (const name of ['a1', 'a2', 'a3', 'a4']) {
@@ -63,7 +63,7 @@ describe('turns', () => {
     assert.deepEqual(begun, ['s1', 'k1', 's2', 'k2', 's3', 's4'])
   })
 
-  it('run as many at once as they may', async () => {
+  it('run at once up to the limit', async () => {
     const { ask, begun, turns, finishAll } = manualTurns(100, 3)
 
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
@@ -76,7 +76,7 @@ describe('turns', () => {
     assert.deepEqual([turns.active, turns.waiting], [0, 0])
   })
 
-  it('are refused to the address that waits most often, when others need the place', async () => {
+  it('are refused to the address with the most waiting, when others need the place', async () => {
     const { ask, begun, refused, finishAll } = manualTurns(4)
 
     await ask('running')
@@ -95,7 +95,7 @@ describe('turns', () => {
     assert.deepEqual(begun, ['running', 'a1', 'b', 'c'])
   })
 
-  it('are kept for known clients in part, and strangers make room for them in all', async () => {
+  it('are partly reserved for known clients, and strangers make room first', async () => {
     const { ask, refused } = manualTurns(4)
     const known = { isKnown: true }
 
@@ -112,7 +112,7 @@ describe('turns', () => {
     assert.deepEqual(refused.at(-1), 'k5')
   })
 
-  it('are refused at once where none may wait', async () => {
+  it('are refused at once if none may wait', async () => {
     const { ask, begun, refused } = manualTurns(0)
 
     await ask('a')

@@ -6,7 +6,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { makePlace, type Place } from '../support/service.js'
 import { connect, poll } from '../support/socket.js'
 
-const patience = 4000 // ms: long for a stop, but shorter than the 5 s that Node keeps a connection
+const longestStop = 4000 // ms: long for a stop, but shorter than the 5 s that Node keeps a connection
 const signals = ['SIGTERM', 'SIGINT'] as const
 
 describe('the stop', () => {
@@ -34,7 +34,7 @@ describe('the stop', () => {
 
       assert.equal(code, 0)
       assert.equal(stderr, '')
-      assert.ok(performance.now() - signalled < patience)
+      assert.ok(performance.now() - signalled < longestStop)
       await socket.disconnected()
       agent.destroy()
     })
@@ -70,7 +70,7 @@ describe('the stop', () => {
 
     kill('SIGTERM')
     assert.equal((await outcome).code, 0)
-    assert.ok(performance.now() - signalled < patience)
+    assert.ok(performance.now() - signalled < longestStop)
 
     for (const end of ends) {
       assert.ok(['ECONNREFUSED', 'ECONNRESET'].includes((await end)!))
@@ -96,7 +96,7 @@ describe('the stop', () => {
 
     kill('SIGTERM')
     assert.equal((await outcome).code, 0)
-    assert.ok(performance.now() - signalled < 3 * patience)
+    assert.ok(performance.now() - signalled < 3 * longestStop)
     silent.destroy()
   })
 
@@ -110,7 +110,7 @@ describe('the stop', () => {
 
     kill('SIGTERM')
     assert.equal((await outcome).code, 0)
-    assert.ok(performance.now() - signalled < 3 * patience)
+    assert.ok(performance.now() - signalled < 3 * longestStop)
   })
 })
 

@@ -287,7 +287,7 @@ describe('a right that is lost while a call waits', () => {
 const outcomeOf = (code: number, { data }: { data?: { reason?: string } }) =>
   [code, data?.reason].filter(Boolean).join(' ')
 
-describe('on a MongoDB that stands alone, without transactions', () => {
+describe('on a standalone MongoDB, without transactions', () => {
   it('an admin changes and removes other users', async () => {
     const mongod = await startStandaloneMongod()
     const usual = process.env.MONGODB_URL
@@ -315,7 +315,7 @@ describe('on a MongoDB that stands alone, without transactions', () => {
 })
 
 describe('an admin who is disabled', () => {
-  it('makes nobody admin any more, however close it is', async () => {
+  it('can no longer make anybody admin, even in a race', async () => {
     const t = await startApp()
     const admin = await newPerson(t, 'admin')
     const changes: string[] = []

@@ -121,7 +121,7 @@ describe('authentication over a socket', () => {
     assert.equal(await socket.disconnected(), 'io server disconnect')
   })
 
-  it('stays connected when its device signs in anew, in place of its own session', async () => {
+  it('stays connected when its device signs in again and replaces its own session', async () => {
     const ada = await newPerson(t)
     const device = { id: 'laptop' }
     const socket = await sockets.signedIn(ada, { device })

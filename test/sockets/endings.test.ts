@@ -96,7 +96,7 @@ for (const where of ['here', 'on another instance', 'on another instance, withou
       })
     }
 
-    it('with revoked: tells the owner who ended one of the own sessions over its socket', async () => {
+    it('with revoked: tells the owner who ended one of their sessions over its socket', async () => {
       const { ada, ofEnded, ofOther } = await scene()
       const answer = await ofEnded[0]!.call('remove', 'sessions', ada.session.id)
 

@@ -39,7 +39,7 @@ describe('the lifetime of a connection', () => {
     assert.deepEqual(socket.events, [], 'the session lives on: nothing to tell')
   })
 
-  it('goes on with a new access token when it refreshes in time', async () => {
+  it('continues with a new access token when it refreshes in time', async () => {
     const ada = await newPerson(t)
     const socket = await sockets.signedIn(ada)
     const { refreshToken } = socket.login
@@ -57,7 +57,7 @@ describe('the lifetime of a connection', () => {
     assert.equal(await socket.disconnected(), 'io server disconnect')
   })
 
-  it('goes on with a new access token that another connection got', async () => {
+  it('continues with a new access token that another connection got', async () => {
     const ada = await newPerson(t)
     const socket = await sockets.ofSession(ada)
     const sleeping = await sockets.ofSession(ada)
@@ -85,7 +85,7 @@ describe('the lifetime of a connection', () => {
     assert.equal(await isSignedIn(socket), false)
   })
 
-  it('goes on when the refresh comes as the access token expires', async () => {
+  it('continues when the refresh comes as the access token expires', async () => {
     const people = await atOnce(20, () => newPerson(t))
     const started = Date.now()
     const all = await Promise.all(people.map((ada) => sockets.ofSession(ada)))

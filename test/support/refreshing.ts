@@ -14,7 +14,7 @@ export interface Refreshing {
   /** Presentations that were granted so far. */
   granted(): number
   /** Lets so many more be granted: all goes on. */
-  goOn(times: number, patience?: number): Promise<void>
+  goOn(times: number, timeout?: number): Promise<void>
   /** Ends it. */
   stop(): Promise<void>
   /** After the end: all but the robbed refresh once more, at each instance. */
@@ -26,7 +26,7 @@ interface Holder {
   refreshToken: string
 }
 
-const patience = 60_000 // ms: how long a client tries to refresh, before it is taken for lost
+const timeout = 60_000 // ms: how long a client tries to refresh, before it is taken for lost
 const pause = 25 // ms between two attempts at instances that do not answer
 
 /**
@@ -65,7 +65,7 @@ export async function startRefreshing(
 
   /** What a client does: it repeats until there is an answer. Undefined where it is refused, or gives up. */
   async function refresh(token: string, key = keyOrNone()): Promise<string | undefined> {
-    const deadline = performance.now() + patience
+    const deadline = performance.now() + timeout
     const first = randomInt(addresses.length)
 
     for (let attempt = 0; performance.now() < deadline; attempt++) {
@@ -165,9 +165,9 @@ export async function startRefreshing(
       return robberies
     },
     granted,
-    async goOn(times, patience = 60_000) {
+    async goOn(times, timeout = 60_000) {
       const enough = granted() + times
-      const deadline = performance.now() + patience
+      const deadline = performance.now() + timeout
 
       while (granted() < enough) {
         if (lost.length > 0 || performance.now() > deadline) {

@@ -72,9 +72,9 @@ export async function connect(
 export async function poll<T>(
   look: () => T | Promise<T>,
   what: string,
-  patience = 5000
+  timeout = 5000
 ): Promise<NonNullable<T>> {
-  const deadline = Date.now() + patience
+  const deadline = Date.now() + timeout
 
   for (;;) {
     const found = await look()
@@ -83,7 +83,7 @@ export async function poll<T>(
       return found
     }
     if (Date.now() > deadline) {
-      throw new Error(`Waited ${patience} ms in vain for ${what}`)
+      throw new Error(`Waited ${timeout} ms in vain for ${what}`)
     }
 
     await after(10)

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core'
 
 const screenshots = resolve(import.meta.dirname, '../screenshots')
-const patience = 10_000 // ms: for what is to be seen on a busy machine
+const longestWait = 10_000 // ms: for what is to be seen on a busy machine
 
 /** A browser of its own, as far as the page can tell: with a storage, a device and a socket of its own. */
 export interface Visitor {
@@ -27,7 +27,7 @@ export function visitors(browser: () => Browser, address: () => string) {
     async open(options: BrowserContextOptions = {}): Promise<Visitor> {
       const context = await browser().newContext({ baseURL: address(), reducedMotion: 'reduce', ...options })
 
-      context.setDefaultTimeout(patience)
+      context.setDefaultTimeout(longestWait)
 
       const visitor = watch(await context.newPage(), context)
 

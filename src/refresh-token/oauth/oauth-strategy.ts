@@ -103,7 +103,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
   #withTokens(location: string, { accessToken, ...answer }: AuthenticationResult): string {
     const { settings } = this.authentication
     const refreshToken: string | undefined = answer[settings.field]
-    // RFC 9700 §4.3.2: never in the query, whatever the page's address ends in
+    // RFC 9700 §4.3.2: never in the query, even if the page's address ends in "?"
     const page = location.slice(0, location.lastIndexOf('access_token=')).replace(/[?#]$/, '')
 
     if (settings.cookie && refreshToken) {

@@ -212,7 +212,7 @@ describe('create', () => {
       await result(of(side).create({ strategy: 'local' }))
     ]))
 
-  it('says login for calls of clients alone, and remove says logout', () =>
+  it('emits login for calls of clients only, and remove emits logout', () =>
     apps.asStock(async (side) => {
       await of(side).create(local)
       const { accessToken } = await of(side).create(local, { provider: 'rest' })
@@ -266,7 +266,7 @@ describe('the hook authenticate', () => {
     })
   )
 
-  it('lets in whom a strategy knows, and calls of the server', () =>
+  it('accepts what a strategy accepts, and calls of the server', () =>
     apps.asStock(async ({ app }) => {
       const things = app.service('things')
 

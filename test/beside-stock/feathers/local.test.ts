@@ -43,7 +43,7 @@ describe('the local strategy', () => {
       return result(of(side).create({ ...request, email: 'grace@example.com' }))
     }))
 
-  it('can be taken apart', () =>
+  it('has parts that can be called separately', () =>
     apps.asStock(async (side) => {
       const local = of(side).getStrategy('local')
       const hash = await local.hashPassword(password)

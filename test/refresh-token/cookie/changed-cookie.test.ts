@@ -50,7 +50,7 @@ describe('several cookies of one name', () => {
     ['an empty one before it', ([, , c]: string[]) => ['', c]],
     ['one of another kind before it', ([, , c]: string[]) => [c!.replace(/\.[^.]+$/, '.x'), c]]
   ] as const) {
-    it(`are as good as the newest that is genuine: ${what}`, async () => {
+    it(`count as the newest genuine one: ${what}`, async () => {
       const tokens = await threeTokens(t)
       const answer = await refresh(
         t,
@@ -64,7 +64,7 @@ describe('several cookies of one name', () => {
     })
   }
 
-  it('of the same second are told apart by which is the successor', async () => {
+  it('of the same second are distinguished by which one is the successor', async () => {
     for (const reverse of [false, true]) {
       const { refreshToken } = await newPerson(t)
       const next = (await restClient(t.address).refresh(refreshToken)).body.refreshToken
@@ -170,7 +170,7 @@ for (const [what, earlier, now] of [
       assert.deepEqual(told(login)[0]!.at(-1), 'cleared')
     })
 
-    it('leaves the answers alone where the browser has no old cookie', async () => {
+    it('does not change answers if the browser has no old cookie', async () => {
       const { email } = await newPerson(t)
       const login = await restClient(t.address).signIn(email, { cookie: true })
 

@@ -54,7 +54,7 @@ describe('a sign-in with cookie: true', () => {
     assert.equal(answer.headers.get('cache-control'), 'no-store')
   })
 
-  it('keeps the token from those who listen to logins', async () => {
+  it('hides the token from listeners of logins', async () => {
     let heard: unknown
 
     t.app.once('login', (result: unknown) => (heard = result))
@@ -87,7 +87,7 @@ describe('a sign-in with cookie: true', () => {
     }
   })
 
-  it('is a 400 that says so where cookies are not set up', async () => {
+  it('is a 400 that says so if cookies are not configured', async () => {
     await withApp({}, async (other) => {
       const { email } = await newPerson(other)
       const answer = await browser(other.address).signIn(email)
@@ -133,7 +133,7 @@ describe('a refresh without a token in its body', () => {
     assert.equal((await page.ask('GET', '/sessions', { token: second.body.accessToken })).status, 200)
   })
 
-  it('takes an idempotency key, which a page can keep though not the token', async () => {
+  it('accepts an idempotency key, which a page can store', async () => {
     const page = browser(t.address)
     const stale = browser(t.address)
 
@@ -180,7 +180,7 @@ describe('a refresh without a token in its body', () => {
     }
   })
 
-  it('is answered in the body, whatever cookie there is, when its body has a token', async () => {
+  it('is answered in the body if its body has a token, even with a cookie', async () => {
     const page = browser(t.address)
 
     await page.signIn(ada.email)
@@ -196,7 +196,7 @@ describe('a refresh without a token in its body', () => {
     assert.equal((await page.refresh()).status, 201)
   })
 
-  it('twenty at once all succeed, and whichever cookie comes last goes on', async () => {
+  it('twenty at once all succeed, and the cookie that comes last works', async () => {
     await rounds(async () => {
       const page = browser(t.address)
 
@@ -233,7 +233,7 @@ describe('a refusal of the cookie', () => {
   ]
 
   for (const [expected, spoil] of table) {
-    it(`as ${expected} takes it away`, async () => {
+    it(`as ${expected} clears it`, async () => {
       const { page, answer, reason } = await refused(spoil)
 
       assert.equal(reason, `401 ${expected}`)
@@ -243,7 +243,7 @@ describe('a refusal of the cookie', () => {
     })
   }
 
-  it('is not what a failure is: the cookie stays', async () => {
+  it('is not the same as a failure: then the cookie stays', async () => {
     let failure: Error | undefined = undefined
     const failing = async () => {
       if (failure) {
@@ -311,7 +311,7 @@ describe('signing out', () => {
     assert.equal((await page.refresh()).status, 201)
   })
 
-  it('sets no cookie where cookies are not set up', async () => {
+  it('sets no cookie if cookies are not configured', async () => {
     await withApp({}, async (other) => {
       const { accessToken } = await newPerson(other)
 
@@ -336,7 +336,7 @@ describe('the life of the cookie', () => {
     })
   })
 
-  it('goes on running without rotation, for a cookie that stays the same', async () => {
+  it('runs down without rotation, for a cookie that stays the same', async () => {
     await withApp(withCookie({}, { rotation: false, expiresIn: '10d' }), async (other) => {
       const page = browser(other.address)
       const { email } = await newPerson(other)
@@ -375,7 +375,7 @@ describe('a cookie of other settings', () => {
   ] as const
 
   for (const [cookie, line] of settings) {
-    it(`is set as ${JSON.stringify(cookie)} says, taken and cleared`, async () => {
+    it(`is set as ${JSON.stringify(cookie)} says, accepted and cleared`, async () => {
       await withApp(withCookie(cookie), async (other) => {
         const { email } = await newPerson(other)
         const page = browser(other.address)
@@ -408,7 +408,7 @@ describe('a cookie of other settings', () => {
     })
   })
 
-  it('leaves the cookies of other hooks alone', async () => {
+  it('does not affect the cookies of other hooks', async () => {
     const configure = (app: TestApp['app']) =>
       app.service('authentication').hooks({
         after: {
@@ -465,7 +465,7 @@ describe('over a socket', () => {
     assert.equal((await page.refresh()).status, 201)
   })
 
-  it('signing in and refreshing go on by body', async () => {
+  it('signing in and refreshing work in the body', async () => {
     const { login } = await sockets.signedIn(ada, { cookie: false })
     const socket = await sockets.anonymous()
     const request = { strategy: 'refresh-token', refreshToken: login.refreshToken }

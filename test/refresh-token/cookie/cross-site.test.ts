@@ -119,7 +119,7 @@ for (const use of ['sign-in', 'refresh'] as const) {
       'application/json; charset=utf-8',
       'Application/JSON;charset=utf-8'
     ]) {
-      it(`with a body of ${type} is taken`, async () => {
+      it(`with a body of ${type} is accepted`, async () => {
         assert.equal((await ask(use, { 'Content-Type': type, Origin: own })).status, 201)
       })
     }
@@ -204,7 +204,7 @@ describe('a form of another site', () => {
 })
 
 describe('a request that uses no cookie', () => {
-  it('is taken from anywhere: what it says, its page had to know', async () => {
+  it('is accepted from anywhere: its page had to know the credentials', async () => {
     const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' }
     const client = restClient(own)
     const login = await client.ask('POST', '/authentication', {
@@ -223,7 +223,7 @@ describe('a request that uses no cookie', () => {
 })
 
 describe('an app without the setting origins', () => {
-  it('takes cookies of its own pages only', async () => {
+  it('accepts cookies from its own pages only', async () => {
     const configure = (app: TestApp['app']) => app.set('origins', undefined as never)
 
     await withApp(

@@ -109,7 +109,7 @@ describe('sessions in the documents of a service without a schema', () => {
     assert.doesNotMatch(JSON.stringify([views, getDispatchValue(user)]), /sessions|Laptop/)
   })
 
-  it('are not what else a method of the app calls so', async () => {
+  it('are not other fields of that name in a method of the app', async () => {
     const users: any = app.service('users')
 
     assert.deepEqual(await users.report({ raw: false }), {
@@ -118,7 +118,7 @@ describe('sessions in the documents of a service without a schema', () => {
     })
   })
 
-  it('are of no use to clients, in queries and data', async () => {
+  it('can not be used by clients, in queries or data', async () => {
     const users: any = app.service('users')
     let deep: object = { name: 'Ada' }
 

@@ -23,7 +23,7 @@ describe('a keyring', () => {
     assert.equal(byId.get(newest.kid), newest)
   })
 
-  it('names a key alike wherever it stands, and two keys differently', () => {
+  it('gives a key the same id in any position, and two keys different ones', () => {
     const one = keyringOf('one')
     const [two, oneToo] = [...keyringOf('two,one').byId.keys()]
 
@@ -31,13 +31,13 @@ describe('a keyring', () => {
     assert.notEqual(two, oneToo)
   })
 
-  it('names a key in 16 characters', () => {
+  it('gives a key an id of 16 characters', () => {
     const { kid } = keyringOf('a secret').newest
 
     assert.match(kid, /^[\w-]{16}$/)
   })
 
-  it('takes a secret that is there twice for one', () => {
+  it('treats a duplicate secret as one', () => {
     assert.equal(keyringOf('one,one').byId.size, 1)
   })
 })

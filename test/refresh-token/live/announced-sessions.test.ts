@@ -18,7 +18,7 @@ const sessionOf = (): SessionRecord => ({
   expiresAt: new Date(now + 1000)
 })
 
-describe('what connections were told of sessions', () => {
+describe('what was announced of sessions', () => {
   const [own, other] = [sessionOf(), sessionOf()]
   const followed = () => {
     const sessions = new AnnouncedSessions()
@@ -31,18 +31,18 @@ describe('what connections were told of sessions', () => {
     return sessions
   }
 
-  it('is not kept of users without connections', () => {
+  it('is not kept for users without connections', () => {
     const sessions = new AnnouncedSessions()
 
     assert.equal(sessions.note('removed', userId, own), true)
     assert.equal(sessions.version(userId), undefined)
   })
 
-  it('has an end be told also of a session that was not read yet', () => {
+  it('announces the end of a session that was not read yet too', () => {
     assert.equal(followed().note('removed', userId, other), true)
   })
 
-  it('has an end be told once, as soon as all sessions are known', () => {
+  it('announces an end once, when all sessions have been read', () => {
     const sessions = complete(followed(), [own, other])
 
     assert.deepEqual(
@@ -51,7 +51,7 @@ describe('what connections were told of sessions', () => {
     )
   })
 
-  it('has a beginning be told once, and each change', () => {
+  it('announces a new session once, and each change', () => {
     const sessions = complete(followed(), [own])
     const told = (['created', 'created', 'patched', 'patched'] as const).map((event) =>
       sessions.note(event, userId, other)
@@ -60,7 +60,7 @@ describe('what connections were told of sessions', () => {
     assert.deepEqual(told, [true, false, true, true])
   })
 
-  it('takes for gone what is not there, and for created what is new once all are known', () => {
+  it('treats missing sessions as ended, and new ones as created once all have been read', () => {
     const sessions = followed()
 
     assert.deepEqual(sessions.compare(userId, [other]), { created: [], gone: [own] })
@@ -69,7 +69,7 @@ describe('what connections were told of sessions', () => {
     assert.deepEqual(sessions.compare(userId, [own, other]), { created: [own], gone: [] })
   })
 
-  it('has no change be told of a session whose end has been told', () => {
+  it('announces no change of a session whose end was announced', () => {
     const sessions = complete(followed(), [own, other])
 
     sessions.note('removed', userId, other)
@@ -79,7 +79,7 @@ describe('what connections were told of sessions', () => {
     assert.equal(followed().note('patched', userId, other), true)
   })
 
-  it('is another once it was forgotten and is told anew: what was read before is older', () => {
+  it('gets a new version when it is forgotten and announced again: earlier reads are older', () => {
     const sessions = followed()
     const before = sessions.version(userId)
 
@@ -88,7 +88,7 @@ describe('what connections were told of sessions', () => {
     assert.notEqual(sessions.version(userId), before)
   })
 
-  it('is asked for anew by a connection of a session that is not among all of them', () => {
+  it('is incomplete when a connection has a session that is not among them', () => {
     const sessions = complete(followed(), [own])
 
     assert.deepEqual([sessions.follow(userId, own), sessions.follow(userId, other)], [false, true])

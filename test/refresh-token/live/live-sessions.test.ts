@@ -16,7 +16,7 @@ const events = ['ended', 'opened', 'removed', 'created', 'patched'] as const
 /** Events that announce the same change, of which one is enough. */
 type Heard = (typeof events)[number] | 'stream'
 
-describe('a user in memory', () => {
+describe('a cached user', () => {
   const settings = settingsWith()
   let client: MongoClient
   let collection: Collection<Document & { _id: string }>
@@ -127,7 +127,7 @@ describe('a user in memory', () => {
     })
   }
 
-  it('stays through a refresh, which changes nothing that is answered from memory', async () => {
+  it('stays cached through a refresh, which changes nothing that is answered from the cache', async () => {
     const { userId, sessions } = await newUser()
     const [{ id: sid, used: prev }] = sessions
     const times = { iat: Math.floor(now / 1000), exp: Math.floor(now / 1000) + 60 }

@@ -49,7 +49,7 @@ describe('what changed on another instance', () => {
   ]
 
   for (const [what, reason, end] of ends) {
-    it(`is felt here within a second: ${what}`, async () => {
+    it(`takes effect here within a second: ${what}`, async () => {
       await end()
 
       const refusal = await poll(
@@ -66,7 +66,7 @@ describe('what changed on another instance', () => {
     })
   }
 
-  it('is felt here within a second: a role, given and taken', async () => {
+  it('takes effect here within a second: a role, given and taken', async () => {
     for (const [roles, status] of [
       [['moderator'], 200],
       [['user'], 403],
@@ -77,7 +77,7 @@ describe('what changed on another instance', () => {
     }
   })
 
-  it('is told on, though a listener here fails', async () => {
+  it('is announced even if a listener here fails', async () => {
     const names: (string | undefined)[] = []
     const fail = ({ name }: { name?: string }) => {
       names.push(name)
@@ -121,7 +121,7 @@ describe('what changed on another instance', () => {
   })
 })
 
-describe('a socket whose session another program took away', () => {
+describe('a socket whose session another program removed', () => {
   let t: TestApp
   const sockets = socketsOf(() => t.address)
 
@@ -146,7 +146,7 @@ describe('a socket whose session another program took away', () => {
   }
 
   for (const [reason, end] of Object.entries(ends)) {
-    it(`hears what the document tells: ${reason}`, async () => {
+    it(`hears the reason that the document shows: ${reason}`, async () => {
       const ada = await newPerson(t)
       const socket = await sockets.ofSession(ada)
 
@@ -228,7 +228,7 @@ describe('sockets hear what happened on another instance, once', () => {
     )
   })
 
-  it('a session that was opened here, while the stream tells of it too', async () => {
+  it('a session that was opened here, while the stream reports it too', async () => {
     const { body } = await restClient(here.address).signIn(ada.email)
 
     await restClient(here.address).ask('DELETE', '/authentication', { token: body.accessToken })
@@ -239,7 +239,7 @@ describe('sockets hear what happened on another instance, once', () => {
     )
   })
 
-  it('users who signed up, were changed and deleted: to admins, and to whom it concerns', async () => {
+  it('users who signed up, were changed and deleted: to admins and to those users', async () => {
     const user = await restClient(elsewhere.address).signUp({ name: 'Bob' })
 
     assert.deepEqual(await admins.next('users created'), user)
@@ -260,7 +260,7 @@ describe('sockets hear what happened on another instance, once', () => {
     )
   })
 
-  it('what was changed here, while the stream tells of it too', async () => {
+  it('what was changed here, while the stream reports it too', async () => {
     const asHere = restClient(here.address)
     const user = await asHere.signUp({ name: 'Bob' })
 
@@ -273,7 +273,7 @@ describe('sockets hear what happened on another instance, once', () => {
     )
   })
 
-  it('a role: it joins and leaves what admins hear', async () => {
+  it('a role: the socket starts and stops hearing what admins hear', async () => {
     const asAdmin = (roles: string[]) => admin.ask('PATCH', `/users/${ada.id}`, { body: { roles } })
 
     await asAdmin(['admin'])

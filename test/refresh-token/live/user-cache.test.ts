@@ -35,7 +35,7 @@ describe('a user in memory', () => {
     assert.deepEqual(calls, [])
   })
 
-  it('takes one call of the database for a refresh', async () => {
+  it('needs one database call for a refresh', async () => {
     const client = restClient(t.address)
     let { refreshToken } = ada
 
@@ -48,7 +48,7 @@ describe('a user in memory', () => {
     }
   })
 
-  it('has in the next call what this instance changed, whoever else asks meanwhile', async () => {
+  it('has what this instance changed at the next call, even if others read in the meantime', async () => {
     for (let round = 0; round < 10; round++) {
       const roles = round % 2 ? ['user'] : ['moderator']
       const asks = Array.from({ length: 20 }, () => board('moderator'))
@@ -60,7 +60,7 @@ describe('a user in memory', () => {
     }
   })
 
-  it('is not signed in any more once the session has ended here', async () => {
+  it('is no longer signed in once the session has ended here', async () => {
     for (let round = 0; round < 10; round++) {
       const { accessToken, session } = await ada.signIn()
       const asks = Array.from({ length: 20 }, () => ada.ask('GET', '/content/user', { token: accessToken }))
@@ -75,7 +75,7 @@ describe('a user in memory', () => {
     }
   })
 
-  it('is the own copy of each call: what one does to it is nothing to the next', async () => {
+  it('is copied for each call: what one changes, the next does not see', async () => {
     await board()
     t.app.service('content').hooks({
       after: {
@@ -90,7 +90,7 @@ describe('a user in memory', () => {
     assert.deepEqual([await board(), await board(), await board('admin')], [200, 200, 403])
   })
 
-  it('hears of no rotations', async () => {
+  it('is not affected by rotations', async () => {
     let heard = 0
 
     await poll(async () => (await callsOf(t, () => board())).length === 0, 'a call that asks nothing')
@@ -111,7 +111,7 @@ describe('a user in memory', () => {
 })
 
 describe('the memory for users', () => {
-  it('is bounded, and those who fall out of it are read again', async () => {
+  it('is limited, and evicted users are read again', async () => {
     const t = await startApp({
       settings: { authentication: { 'refresh-token': { cache: { bytes: 5000 } } } }
     })
@@ -136,7 +136,7 @@ describe('the memory for users', () => {
 })
 
 describe('a collection of users that is dropped', () => {
-  it('is followed again once it is there again', async () => {
+  it('is followed again once it exists again', async () => {
     const t = await startApp()
 
     try {

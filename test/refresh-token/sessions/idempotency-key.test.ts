@@ -163,7 +163,7 @@ describe('the idempotency keys of a token', () => {
     assert.notEqual((await keysOf(another.email))[0], hash)
   })
 
-  it('do without a leeway', () =>
+  it('work without a leeway', () =>
     withApp({ settings: { authentication: { 'refresh-token': { leeway: '0s' } } } }, (strict) =>
       rounds(async () => {
         const { refreshToken } = await newPerson(strict)

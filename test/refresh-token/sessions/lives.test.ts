@@ -83,7 +83,7 @@ describe('the idle life of a session', () => {
 })
 
 describe('the absolute life of a session', () => {
-  it('is never passed, however often it is refreshed', async () => {
+  it('is never exceeded, with any number of refreshes', async () => {
     const start = toWholeSecond()
     let login = await client.newLogin()
 
@@ -102,7 +102,7 @@ describe('the absolute life of a session', () => {
     assert.equal(outcome(await client.refresh(login.refreshToken)), '401 expired')
   })
 
-  it('bounds the idle life when it is the shorter one', () =>
+  it('limits the idle life if it is shorter', () =>
     withApp({ settings: { authentication: { 'refresh-token': { maxLifetime: '3m' } } } }, async (short) => {
       short.clock.now -= short.clock.now % 1000
 
@@ -155,7 +155,7 @@ describe('an access token', () => {
   })
 })
 
-describe('a spent refresh token past its own time', () => {
+describe('a used refresh token that has expired', () => {
   it('is `expired` and ends nothing', async () => {
     toWholeSecond()
     const { email, refreshToken } = await newPerson(t)
@@ -169,7 +169,7 @@ describe('a spent refresh token past its own time', () => {
     await refreshed(next.refreshToken)
   })
 
-  it('is `reused` a second before', async () => {
+  it('is `reused` a second before its expiry', async () => {
     toWholeSecond()
     const { email, refreshToken } = await newPerson(t)
 

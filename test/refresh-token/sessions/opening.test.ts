@@ -63,7 +63,7 @@ describe('a session that opens', () => {
     await client.close()
   })
 
-  it('ends the sessions that the database lets go, each for its reason, whatever there was before', () =>
+  it('ends the sessions that the database removes, each for its reason, from any earlier state', () =>
     fc.assert(
       fc.asyncProperty(
         fc.option(fc.array(record, { maxLength: 9 }), { nil: undefined }),

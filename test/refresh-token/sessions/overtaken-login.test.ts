@@ -9,7 +9,7 @@ import { outcome, restClient } from '../../support/rest.js'
 const device = { id: 'phone' }
 
 for (const rotation of [true, false]) {
-  describe(`a login that is overtaken once its password was found right, rotation: ${rotation}`, () => {
+  describe(`a login that is overtaken after its password was verified, rotation: ${rotation}`, () => {
     let t: TestApp
     let overtake: ((users: Collection, email: string) => Promise<unknown>) | undefined
 
@@ -69,14 +69,14 @@ for (const rotation of [true, false]) {
       assert.deepEqual(await idsOf(person.email), [person.session.id])
     })
 
-    it('by the deletion of the user is refused like that of a user who never was', async () => {
+    it('by the deletion of the user is refused like that of an unknown user', async () => {
       const { person, answer } = await signIn((users, email) => users.deleteOne({ email }))
 
       assert.equal(outcome(answer), '401')
       assert.deepEqual(answer.body, (await restClient(t.address).signIn(person.email)).body)
     })
 
-    it('by the end of all sessions gets one of its own', async () => {
+    it('by the end of all sessions still gets its own', async () => {
       const { person, answer } = await signIn((users, email) =>
         users.updateOne({ email }, { $set: { sessions: [] } })
       )

@@ -9,7 +9,7 @@ import { atOnce, outcome, restClient, tally } from '../../support/rest.js'
 
 const expiresAt = new Date(Date.now() + 60 * 60 * 1000)
 
-describe('refresh tokens of before', () => {
+describe('refresh tokens of another package', () => {
   let t: TestApp
 
   before(async () => {
@@ -32,7 +32,7 @@ describe('refresh tokens of before', () => {
     assert.equal(await movePreviousTokens(t.db, [...tokens, { ...tokens[0]!, token: 'one more' }]), 1)
   })
 
-  it('are stored as nothing that could be sent', async () => {
+  it('are stored only as hashes', async () => {
     await movePreviousTokens(t.db, [{ token: 'a secret', userId: 'any', expiresAt }])
 
     assert.doesNotMatch(
@@ -41,7 +41,7 @@ describe('refresh tokens of before', () => {
     )
   })
 
-  it('are taken from clients that know the strategy by another name', async () => {
+  it('are accepted from clients that call the strategy by another name', async () => {
     const client = restClient(t.address)
     const { _id: userId } = await client.signUp()
 
@@ -62,7 +62,7 @@ describe('refresh tokens of before', () => {
     assert.equal(body.session.device.id, 'phone')
   })
 
-  it('are revoked where somebody else ended their session at that moment', async () => {
+  it('are revoked if their session was ended at that moment', async () => {
     const { sessions } = t.app.service('authentication')
     const { _id: userId } = await restClient(t.address).signUp()
     const tokens = new PreviousTokens({
@@ -85,7 +85,7 @@ describe('refresh tokens of before', () => {
     await assert.rejects(tokens.use('used twice', undefined, {}), { code: 401, data: { reason: 'revoked' } })
   })
 
-  it('are exchanged by the next who brings them where the first use was cut off', async () => {
+  it('are exchanged at the next use if the first one was interrupted', async () => {
     const client = restClient(t.address)
     const { _id: userId } = await client.signUp()
     const idempotencyKey = randomUUID()
@@ -109,7 +109,7 @@ describe('refresh tokens of before', () => {
     assert.equal(new Set(answers.map(({ body }) => body.session.id)).size, 1)
   })
 
-  it('are answered 503 where the first use took so long that another gave it up', async () => {
+  it('are 503 if the first use took so long that another one gave it up', async () => {
     const { sessions } = t.app.service('authentication')
     const client = restClient(t.address)
     const { _id: userId } = await client.signUp()
@@ -136,7 +136,7 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh('slow')), '201')
   })
 
-  it('are revoked once their session has ended, however often they come', async () => {
+  it('are revoked once their session has ended, at every use', async () => {
     const client = restClient(t.address)
     const { _id: userId } = await client.signUp()
 
@@ -148,7 +148,7 @@ describe('refresh tokens of before', () => {
     assert.equal(outcome(await client.refresh('of one who left')), '401 revoked')
   })
 
-  it('say nothing while the database is away', async () => {
+  it('are 503 while the database can not be reached', async () => {
     const nowhere = new MongoClient('mongodb://127.0.0.1:1/x', { serverSelectionTimeoutMS: 50 })
     const tokens = new PreviousTokens({
       collection: async () => nowhere.db().collection('users'),
@@ -161,7 +161,7 @@ describe('refresh tokens of before', () => {
     await nowhere.close()
   })
 
-  it('are not said to be away for any other failure', async () => {
+  it('are not 503 for any other failure', async () => {
     const tokens = new PreviousTokens({
       collection: () => Promise.reject(new Error('of a mistake')),
       sessions: t.app.service('authentication').sessions,
@@ -173,12 +173,12 @@ describe('refresh tokens of before', () => {
   })
 })
 
-describe('refresh tokens of before, with `rotation: false`', () => {
+describe('refresh tokens of another package, with `rotation: false`', () => {
   const settings = {
     authentication: { 'refresh-token': { previousTokens: true, rotation: false } }
   }
 
-  it('may be repeated where their device has a session already', () =>
+  it('may be repeated if their device already has a session', () =>
     withApp({ settings }, async (t) => {
       const client = restClient(t.address)
       const { _id: userId, email } = await client.signUp()

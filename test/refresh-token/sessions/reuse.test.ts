@@ -23,7 +23,7 @@ describe('reuse: device, with rotation', () => {
 
   after(() => t.stop())
 
-  it('a login takes the place of the session of its device', async () => {
+  it('a login replaces the session of its device', async () => {
     const person = await newPerson(t, 'user', { device })
     let login: Awaited<ReturnType<typeof person.signIn>>
 
@@ -93,7 +93,7 @@ describe('reuse: device, with rotation', () => {
     assert.equal(outcome(await client.refresh(other.refreshToken)), '201')
   })
 
-  it('a device id is a text, whatever it looks like to the database', async () => {
+  it('a device id is text, even if it looks like an operator', async () => {
     const person = await newPerson(t, 'user', { device })
     const others = ['$$this.device.id', '$sessions.device.id', '$$ROOT', 'Phone', 'phone ']
 
@@ -111,7 +111,7 @@ describe('reuse: device, with rotation', () => {
 })
 
 describe('reuse: never, with rotation', () => {
-  it('a login of the same device leaves the session of before', () =>
+  it('a login of the same device keeps the earlier session', () =>
     withApp({ settings: { authentication: { 'refresh-token': { reuse: 'never' } } } }, async (t) => {
       const device = { id: 'phone' }
       const person = await newPerson(t, 'user', { device })

@@ -51,7 +51,7 @@ describe('rotation: false', () => {
     assert.equal((await client.ask('GET', '/sessions', { token: body.accessToken })).status, 200)
   })
 
-  it('keeps the expiry where it is, and notes the time of the refresh', async () => {
+  it('does not change the expiry, and records the time of the refresh', async () => {
     const { session, refreshToken } = await newPerson(t)
 
     t.clock.advance(day)
@@ -68,7 +68,7 @@ describe('rotation: false', () => {
     assert.equal(outcome(await client.refresh(refreshToken)), '401 expired')
   })
 
-  it('holds an access token to the rest of the session', async () => {
+  it('limits an access token to the rest of the session', async () => {
     const { session, refreshToken } = await newPerson(t)
 
     t.clock.now = Date.parse(session.expiresAt) - 60_000
@@ -163,7 +163,7 @@ describe('rotation: false, reuse: device', () => {
 })
 
 describe('rotation: false, reuse: user', () => {
-  it('answers one token and one session to all first logins at once, whatever the device', () =>
+  it('answers one token and one session to all first logins at once, from any device', () =>
     withApp(off({ reuse: 'user' }), async (t) => {
       const client = restClient(t.address)
 

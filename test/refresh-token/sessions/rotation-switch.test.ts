@@ -45,7 +45,7 @@ async function refreshed(client: RestClient, refreshToken: string, more: object 
 const sessionsOf = async (email: string) => (await stored(rotating, email)).sessions
 
 describe('when rotation is turned off', () => {
-  it('the token at hand becomes the one that stays, for many at once', () =>
+  it('the current token becomes the permanent one, even if many use it at once', () =>
     rounds(async () => {
       const { refreshToken: first } = await newPerson(rotating)
       const { refreshToken, session } = await refreshed(withRotation, first)
@@ -65,7 +65,7 @@ describe('when rotation is turned off', () => {
       assert.equal((await refreshed(without, refreshToken)).refreshToken, refreshToken)
     }))
 
-  it('the first token of a session can be the one that stays', async () => {
+  it('the first token of a session can become the permanent one', async () => {
     const { refreshToken } = await newPerson(rotating)
 
     advance(day)
@@ -73,7 +73,7 @@ describe('when rotation is turned off', () => {
     assert.equal((await refreshed(without, refreshToken)).refreshToken, refreshToken)
   })
 
-  it('a spent token ends the session, before the switch is made and after', async () => {
+  it('a used token ends the session, before the switch and after', async () => {
     for (const switched of [false, true]) {
       const { email, refreshToken: spent } = await newPerson(rotating)
       const { refreshToken } = await refreshed(withRotation, spent)
@@ -89,7 +89,7 @@ describe('when rotation is turned off', () => {
     }
   })
 
-  it('a lost answer is repeated, within the leeway or under its key', async () => {
+  it('a lost response is repeated, within the leeway or under its key', async () => {
     for (const [pause, idempotencyKey] of [
       [afterLeeway - 1, undefined],
       [day, 'a key']
@@ -108,7 +108,7 @@ describe('when rotation is turned off', () => {
     }
   })
 
-  it('one of the tokens of a session stays, when several come at once, and the session ends', () =>
+  it('if several tokens of a session come at once, one becomes permanent and the session ends', () =>
     rounds(async () => {
       const { email, refreshToken: first } = await newPerson(rotating)
       const { refreshToken: second } = await refreshed(withRotation, first)
@@ -120,7 +120,7 @@ describe('when rotation is turned off', () => {
       assert.deepEqual(await sessionsOf(email), [])
     }))
 
-  it('tokens of after a lost answer are `expired` where that token stays and its session is over', async () => {
+  it('successors from a repeated refresh are `expired` once the session of the permanent token is over', async () => {
     const { refreshToken: first, session } = await newPerson(rotating)
     const expiry = Date.parse(session.expiresAt)
 
@@ -138,7 +138,7 @@ describe('when rotation is turned off', () => {
     }
   })
 
-  it('a device that signs in again takes the place of its session', async () => {
+  it('a device that signs in again replaces its session', async () => {
     const device = { id: 'phone' }
     const { email, refreshToken } = await newPerson(rotating, 'user', { device })
     const { body } = await without.signIn(email, { device })
@@ -168,7 +168,7 @@ describe('when rotation is turned on', () => {
       assert.equal(outcome(await withRotation.refresh(another)), '401 reused')
     }))
 
-  it('the kept token is spent after its use: it ends the session after the leeway', async () => {
+  it('the kept token counts as used after its use: it ends the session after the leeway', async () => {
     const { refreshToken: kept } = await newPerson(keeping)
     const { refreshToken } = await refreshed(withRotation, kept)
 
@@ -193,7 +193,7 @@ describe('when rotation is turned on', () => {
     assert.equal(outcome(await withRotation.refresh(spent)), '401 reused')
   })
 
-  it('a token beside the kept one ends the session: of those handed out together one was used', async () => {
+  it('another token than the kept one ends the session: of those handed out together, one was used', async () => {
     const { refreshToken: first } = await newPerson(rotating)
     const { refreshToken: kept } = await refreshed(withRotation, first)
     const { refreshToken: beside } = await refreshed(withRotation, first)

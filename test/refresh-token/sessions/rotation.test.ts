@@ -59,7 +59,7 @@ describe('the first use of a refresh token', () => {
       }
     }))
 
-  it('leaves the access token of before as it is', async () => {
+  it('does not affect the earlier access token', async () => {
     const { ask, refreshToken } = await newPerson(t)
 
     await use(refreshToken)
@@ -88,7 +88,7 @@ describe('the successors that were handed out for one token', () => {
       assert.equal(outcome(await client.refresh(successor)), '401 revoked')
     }))
 
-  it('are one used and the session ended, when all come at once', () =>
+  it('let one be used and end the session, when all come at once', () =>
     rounds(async () => {
       const person = await newPerson(t)
       const successors = tokensOf(await atOnce(many, () => client.refresh(person.refreshToken)))
@@ -155,7 +155,7 @@ describe('a used token whose successor is in use', () => {
       assert.equal(outcome(await client.refresh(successor)), '401 revoked')
     }))
 
-  it('ends the access tokens and the stored session with it, and says so once', async () => {
+  it('ends the access tokens and the stored session, and announces it once', async () => {
     const person = await newPerson(t)
     const ended: unknown[] = []
     const listen = (session: { id: string; reason: string }) => ended.push([session.id, session.reason])

@@ -75,7 +75,7 @@ const tokenOf = ({ id, used }: Document) => ({
   kid: 'a key'
 })
 
-describe('a store whose every attempt is lost to another', () => {
+describe('a store that loses every attempt to another request', () => {
   it('gives a refresh up with a 503, and ends nothing', async () => {
     const session = sessionWith()
     // The use finds the session moved on, and the reading after it finds the session where it was
@@ -101,7 +101,7 @@ describe('a store whose every attempt is lost to another', () => {
     assert.deepEqual((await users.findOne({ _id: userId }))?.sessions, [])
   })
 
-  it('goes on when it gets through at last', async () => {
+  it('succeeds once an attempt gets through', async () => {
     const session = sessionWith()
     const { store } = storeBehind((call) =>
       setSessions([{ ...session, used: call % 2 || call > 9 ? session.used : 'another token' }])

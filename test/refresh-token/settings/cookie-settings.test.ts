@@ -24,7 +24,7 @@ describe('the setting of the cookie', () => {
     assert.equal(read(false), undefined)
   })
 
-  it('is strict, secure and bound to the authentication path with nothing more said', () => {
+  it('is strict, secure and bound to the authentication path by default', () => {
     for (const production of [false, true]) {
       assert.deepEqual(read({}, production), {
         name: '__Secure-refresh-token',
@@ -101,7 +101,7 @@ describe('a wrong setting of the cookie', () => {
     })
   }
 
-  it('is one that is not secure, in production', () => {
+  it('is `secure: false` in production', () => {
     assert.throws(
       () => read({ secure: false }, true),
       new ConfigurationError(

@@ -200,7 +200,7 @@ describe('a wrong setting', () => {
     })
   }
 
-  it('is named by the key of the configuration, whatever that is', () => {
+  it('is named by the key of the configuration, even if the app chose it', () => {
     assert.throws(
       () => readSettings({ ...leastSettings, entity: 7 }, 'auth', false),
       new ConfigurationError('auth.entity is 7: write the name of the entity, such as "user"')
@@ -225,7 +225,7 @@ describe('a wrong setting', () => {
     )
   })
 
-  it('is a name that nobody registered anything under', async () => {
+  it('is a name that is not registered', async () => {
     const names = ['jwt', 'local', 'refresh-token', 'magic']
     const noSuchStrategy = (key: string) =>
       `authentication.${key} names "magic", but no strategy is registered under that name: ` +

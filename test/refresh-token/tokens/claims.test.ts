@@ -125,7 +125,7 @@ describe('a refresh token', () => {
     assert.notEqual(decoded(refreshToken).header.kid, decoded(accessToken).header.kid)
   })
 
-  it('goes by the configured name, in requests and answers', () =>
+  it('has the configured name in requests and answers', () =>
     withApp(
       { settings: { authentication: { 'refresh-token': { field: 'refresh_token' } } } },
       async (app) => {
@@ -159,7 +159,7 @@ describe('several secrets', () => {
   }
   const fresh = { secret: 'the new access secret', 'refresh-token': { secret: 'the new refresh secret' } }
 
-  it('let tokens of the old one live on while the new one signs, until the old one is taken away', () =>
+  it('accept tokens of the old one while the new one signs, until the old one is removed', () =>
     withApp({ settings: { authentication: old } }, async (first) => {
       const database = first.db.databaseName
       const login = await restClient(first.address).newLogin()

@@ -94,7 +94,7 @@ describe('a forged access token', () => {
     assert.equal(outcome(await present(withClaims({ sid: other.session.id })(token))), '401 revoked')
   })
 
-  it('is a 400 when it is no string', async () => {
+  it('is a 400 when it is not a string', async () => {
     for (const accessToken of [undefined, null, 7, true, [person.accessToken], { $ne: 'x' }]) {
       const answer = await present(accessToken)
 
@@ -103,7 +103,7 @@ describe('a forged access token', () => {
     }
   })
 
-  it('leaves the genuine one as it was', async () => {
+  it('does not affect the genuine one', async () => {
     assert.equal(outcome(await present(person.accessToken)), '201')
   })
 })
@@ -136,7 +136,7 @@ describe('a forged refresh token', () => {
     assert.equal((await stored(t, other.email)).sessions.length, 1)
   })
 
-  it('is a 400 when it is no string', async () => {
+  it('is a 400 when it is not a string', async () => {
     for (const refreshToken of [undefined, null, 7, true, [person.refreshToken], { $ne: 'x' }]) {
       const answer = await client.authenticate({ strategy: 'refresh-token', refreshToken })
 
@@ -145,7 +145,7 @@ describe('a forged refresh token', () => {
     }
   })
 
-  it('leaves the genuine one as it was: unused', async () => {
+  it('leaves the genuine one unused', async () => {
     const [session] = (await stored(t, person.email)).sessions
 
     assert.equal(session.refreshedAt.toISOString(), person.session.refreshedAt)

@@ -39,7 +39,7 @@ for (const cache of [{}, { bytes: 0, maxStale: '100ms' }]) {
     const ask = async (token: string, path = `/users/${ada.id}`) =>
       outcome(await restClient(t.address).ask('GET', path, { token }))
 
-    it('is good for calls, of whatever algorithm a string can sign', async () => {
+    it('is accepted for calls, with any algorithm for string secrets', async () => {
       for (const [alg, hash] of [
         ['HS256', 'sha256'],
         ['HS384', 'sha384'],
@@ -54,7 +54,7 @@ for (const cache of [{}, { bytes: 0, maxStale: '100ms' }]) {
       )
     })
 
-    it('has no session, whatever it says', async () => {
+    it('has no session, even if it names one', async () => {
       const token = handmade(header, claims({ sid: ada.session.id }), { secret })
       const { body } = await restClient(t.address).authenticate({ strategy: 'jwt', accessToken: token })
 

@@ -68,7 +68,7 @@ describe('sockets of two workers', () => {
   }
 
   for (const [what, [reason, end]] of Object.entries(ends)) {
-    it(`hear of ${what} within a second, whichever of the two it came to`, async () => {
+    it(`hear of ${what} within a second, on both workers`, async () => {
       for (const line of lines) {
         const { email } = await service.client.signUp()
         const { body: login } = await service.client.signIn(email)
@@ -148,7 +148,7 @@ describe('sockets of two workers', () => {
     })
   }
 
-  it('let a worker go that is told to stop while it passes on those of the other', async () => {
+  it('do not keep a worker that is told to stop while it forwards those of the other', async () => {
     const transports = { transports: ['polling', 'websocket'] }
     const open = await atOnce(12, () => sockets.anonymous({}, transports))
 

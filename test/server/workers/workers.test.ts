@@ -157,7 +157,7 @@ describe('a worker that is killed', () => {
   })
   after(() => place.remove())
 
-  it('is replaced, and the clients of both go on', async () => {
+  it('is replaced, and the clients of both continue', async () => {
     const { address, client } = service
     const { accessToken, refreshToken } = await client.newLogin()
     const lines = await linesToBoth(address)
@@ -334,7 +334,7 @@ describe('workers that can not start', () => {
     assert.equal(stderr, `port ${port} is taken by another program: set PORT to a free one`)
   })
 
-  it('report in one sentence that they just die', async () => {
+  it('report in one sentence that they died', async () => {
     // A module that ends each worker as it is loaded
     const deadly = `${place.data}-deadly.mjs`
 

@@ -100,7 +100,7 @@ describe('POST /authentication', () => {
     'x=y',
     'user=1'
   ]) {
-    it(`is not led astray by a query: ${query}`, async () => {
+    it(`ignores a query: ${query}`, async () => {
       const requests = [
         { strategy: 'local', email: ada.email, password },
         { strategy: 'jwt', accessToken: ada.accessToken },

@@ -87,7 +87,7 @@ describe('a password hash of another kind or cost', () => {
     })
   }
 
-  it('of bcrypt stays as it is when it tells only the beginning of the password, and a new one is asked for', async () => {
+  it('of bcrypt is kept if it covers only the beginning of the password, and a new one is requested', async () => {
     const long = 'correct horse battery staple '.repeat(4)
     const beginning = long.slice(0, 72) // all that bcrypt uses
     const email = await migrated(await bcryptjs(long, 4))
@@ -125,7 +125,7 @@ describe('a password hash of another kind or cost', () => {
     assert.equal((await stored(t, email)).password, upgraded)
   })
 
-  it('lets the user change the email while 20 sign in', async () => {
+  it('lets the user change the email while 20 clients sign in', async () => {
     const old = await bcrypt(password, 4)
 
     await rounds(async () => {
@@ -188,7 +188,7 @@ describe('a password hash of another kind or cost', () => {
     })
   }
 
-  it('of bcrypt is upgraded by a password of 71 bytes, which it tells all of', async () => {
+  it('of bcrypt is upgraded by a password of 71 bytes, which it covers in full', async () => {
     const long = 'a'.repeat(71)
     const email = await migrated(await bcryptjs(long, 4))
 

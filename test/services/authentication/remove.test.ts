@@ -50,7 +50,7 @@ describe('DELETE /authentication', () => {
     )
   })
 
-  it('happens once, however many requests come at once', async () => {
+  it('happens once, even if many requests come at once', async () => {
     const answers = await atOnce(20, () => ada.ask('DELETE', '/authentication'))
     const { 200: done = 0, ...rest } = tally(answers)
 

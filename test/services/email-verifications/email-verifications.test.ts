@@ -26,7 +26,7 @@ describe('email verifications', () => {
     await mailbox.close()
   })
 
-  it('begin at the sign-up: the link verifies the address of whoever is signed in', async () => {
+  it('begin at the sign-up: the link verifies the address of the signed-in user', async () => {
     const { person, link } = await accounts.unverified()
     const own = async () => (await person.ask('GET', `/users/${person.id}`)).body
 
@@ -45,7 +45,7 @@ describe('email verifications', () => {
     assert.equal(outcome(await accounts.verify(link, { password })), '400 invalid')
   })
 
-  it('show nobody what is stored for them, and let nobody write it or ask about it', async () => {
+  it('hide what is stored for them, and let nobody write or query it', async () => {
     const { person } = await accounts.unverified()
     const admin = await newPerson(t, 'admin')
     const socket = await connect(t.address, { Authorization: `Bearer ${person.accessToken}` })
@@ -85,7 +85,7 @@ describe('email verifications', () => {
     socket.close()
   })
 
-  it('verify the address of whoever gives the password', async () => {
+  it('verify the address of a user who gives the password', async () => {
     const { person, link } = await accounts.unverified()
 
     assert.equal((await accounts.verify(link, { password: 'wrong horse battery' })).status, 401)
@@ -93,7 +93,7 @@ describe('email verifications', () => {
     assert.equal((await stored(t, person.email)).emailVerified, true)
   })
 
-  it("do not count for a stranger's click, nor for another user, and are not used up by it", async () => {
+  it('do not work for a stranger or another user, who do not use them up either', async () => {
     const { link } = await accounts.unverified()
     const other = await accounts.verified()
     const bare = await accounts.verify(link)
@@ -118,7 +118,7 @@ describe('email verifications', () => {
     socket.close()
   })
 
-  it('are mailed again: to whoever is signed in, or to an address', async () => {
+  it('are mailed again: to the signed-in user, or to an address', async () => {
     const { person, link } = await accounts.unverified()
 
     t.clock.advance(1000)
@@ -160,7 +160,7 @@ describe('email verifications', () => {
     assert.equal((await accounts.client.ask('POST', '/email-verifications', { body: {} })).status, 401)
   })
 
-  it('are good for a day, and void after five wrong tokens', async () => {
+  it('are valid for a day, and invalid after five wrong tokens', async () => {
     const [late, guessed] = [await accounts.unverified(), await accounts.unverified()]
 
     for (let index = 0; index < 5; index++) {
@@ -219,7 +219,7 @@ describe('email verifications', () => {
       return { email, keep: linkIn(await mailbox.next(from)) }
     }
 
-    it('leave the old one in force until the new one is verified, and tell the old one', async () => {
+    it('keep the old one until the new one is verified, and notify the old one', async () => {
       const ada = await accounts.verified()
       const { email, told, link } = await change(ada)
 
@@ -248,7 +248,7 @@ describe('email verifications', () => {
       assert.equal((await ada.ask('GET', `/users/${ada.id}`)).body.pendingEmail, email)
     })
 
-    it('answer the same for an address that is taken, whose owner is told', async () => {
+    it('answer the same for a taken address, and notify its owner', async () => {
       const [ada, grace] = [await accounts.verified(), await accounts.verified()]
       const { status, body } = await ada.ask('PATCH', `/users/${ada.id}`, {
         body: { email: grace.email, currentPassword: password }
@@ -259,7 +259,7 @@ describe('email verifications', () => {
       assert.equal((await mailbox.next(grace.email)).subject, 'You already have an account')
     })
 
-    it('are refused where somebody else took the address meanwhile', async () => {
+    it('are refused if somebody else took the address in the meantime', async () => {
       const ada = await accounts.verified()
       const { email, link } = await change(ada)
 
@@ -279,7 +279,7 @@ describe('email verifications', () => {
       assert.equal(outcome(await accounts.verify(link, { password })), '400 invalid')
     })
 
-    it('can be taken back for seven days, which ends all sessions and voids the password', async () => {
+    it('can be reverted for seven days, which ends all sessions and removes the password', async () => {
       const ada = await accounts.verified()
       const { email, keep } = await changed(ada)
       const { body } = await accounts.client.signIn(email)
@@ -303,14 +303,14 @@ describe('email verifications', () => {
       assert.equal(outcome(await accounts.keep(keep)), '400 invalid')
     })
 
-    it('are taken back once: of 20 uses at once, one wins', async () => {
+    it('are reverted once: of 20 uses at once, one wins', async () => {
       const ada = await accounts.verified()
       const { keep } = await changed(ada)
 
       assert.deepEqual(tally(await atOnce(20, () => accounts.keep(keep))), { '200': 1, '400 invalid': 19 })
     })
 
-    it('can not be taken back after five wrong tokens', async () => {
+    it('can not be reverted after five wrong tokens', async () => {
       const ada = await accounts.verified()
       const { keep } = await changed(ada)
 
@@ -321,14 +321,14 @@ describe('email verifications', () => {
       assert.equal(outcome(await accounts.keep(keep)), '400 invalid')
     })
 
-    it('can not be taken back later', async () => {
+    it('can not be reverted later', async () => {
       const { keep } = await changed(await accounts.verified())
 
       t.clock.advance(7 * 24 * 60 * 60_000)
       assert.equal(outcome(await accounts.keep(keep)), '400 expired')
     })
 
-    it('can be taken back through later changes, by the first owner only', async () => {
+    it('can be reverted after later changes, by the first owner only', async () => {
       const ada = await accounts.verified()
       const first = await changed(ada)
       const second = await changed(ada, first.email)
@@ -343,7 +343,7 @@ describe('email verifications', () => {
       }
     })
 
-    it('take back what ways in were added since, and keep those of before', async () => {
+    it('when reverted, remove the ways to sign in that were added since, and keep the earlier ones', async () => {
       const ada = await accounts.verified()
       const set = (email: string, fields: object) =>
         t.db.collection('users').updateOne({ email }, { $set: fields })
@@ -361,7 +361,7 @@ describe('email verifications', () => {
       assert.equal(passkeys, undefined)
     })
 
-    it('are refused after ten in a week, so that none that can be taken back is forgotten', async () => {
+    it('are refused after ten in a week, so that none that can be reverted is forgotten', async () => {
       const ada = await accounts.verified()
       const first = await changed(ada)
       let { email } = first
@@ -394,7 +394,7 @@ describe('email verifications', () => {
       assert.equal((await stored(t, again.body.pendingEmail)).formerEmails.length, 1)
     })
 
-    it('take back what ways in were added since, and keep those of before', async () => {
+    it('when reverted, remove the ways to sign in that were added since, and keep the earlier ones', async () => {
       const ada = await accounts.verified()
       const set = (email: string, fields: object) =>
         t.db.collection('users').updateOne({ email }, { $set: fields })
@@ -412,7 +412,7 @@ describe('email verifications', () => {
       assert.equal(passkeys, undefined)
     })
 
-    it('are refused after ten in a week, so that none that can be taken back is forgotten', async () => {
+    it('are refused after ten in a week, so that none that can be reverted is forgotten', async () => {
       const ada = await accounts.verified()
       const first = await changed(ada)
       let { email } = first
@@ -440,7 +440,7 @@ describe('email verifications', () => {
       assert.equal((await stored(t, again.body.pendingEmail)).formerEmails.length, 1)
     })
 
-    it('reserve the old address for its owner meanwhile', async () => {
+    it('reserve the old address for its owner in the meantime', async () => {
       const ada = await accounts.verified()
       const { keep } = await changed(ada)
       const answer = await accounts.client.ask('POST', '/users', { body: { email: ada.email, password } })
@@ -461,7 +461,7 @@ describe('email verifications', () => {
       assert.equal((await accounts.keep(keep)).status, 200)
     })
 
-    it('give the owner of an address that was never verified no way in', async () => {
+    it('give the owner of an address that was never verified no access', async () => {
       const { person } = await accounts.unverified()
       const { link } = await change(person)
 
@@ -473,7 +473,7 @@ describe('email verifications', () => {
       assert.doesNotMatch(told.text, /#/)
     })
 
-    it('by an admin counts at once, verified, and the old one is told', async () => {
+    it('by an admin takes effect at once, as verified, and the old one is notified', async () => {
       const ada = await accounts.verified()
       const admin = await newPerson(t, 'admin')
       const email = freshEmail()
@@ -511,7 +511,7 @@ describe('with accounts.verified: "sign-in"', () => {
   const signUp = (email: string) =>
     accounts.client.ask('POST', '/users', { body: { email, password, name: 'Ada' } })
 
-  it('a right password of an unverified user is refused as such, and stores no session', async () => {
+  it('the correct password of an unverified user is refused as such, and stores no session', async () => {
     const email = freshEmail()
 
     await signUp(email)
@@ -526,7 +526,7 @@ describe('with accounts.verified: "sign-in"', () => {
     assert.equal((await accounts.client.signIn(email)).status, 201)
   })
 
-  it('a sign-up with a taken address is answered as any other, and its owner is told', async () => {
+  it('a sign-up with a taken address is answered as any other, and its owner is notified', async () => {
     const email = freshEmail()
     const [first, second] = [await signUp(email), await signUp(email.toUpperCase())]
 

@@ -310,7 +310,7 @@ describe('a sign-in from a new device', () => {
     assert.equal(await devicesOf(ada), 1)
   })
 
-  it('is no guess at a password', async () => {
+  it('does not count as a guess at a password', async () => {
     const ada = await newPerson(t)
 
     await signInFrom(ada.email, browser('1.0'), { password: wrong })

@@ -234,14 +234,14 @@ describe('a flood of sign-ins', () => {
     return reasons.toSorted()
   }
 
-  it('at one account is one event beyond its limit, from however many addresses', async () => {
+  it('at one account makes one event beyond its limit, from any number of addresses', async () => {
     const ada = await newPerson(t)
 
     await atOnce(20, (index) => tryFrom(`192.0.2.${index}`, ada.email))
     assert.deepEqual(await refusedOf({ userId: ada.id }), ['limited', ...Array<string>(5).fill('refused')])
   })
 
-  it('at unknown accounts is one event a minute per address', async () => {
+  it('at unknown accounts makes one event a minute per address', async () => {
     await atOnce(20, () => tryFrom('198.51.100.1', `${randomUUID()}@example.com`))
     await atOnce(20, () => tryFrom('2001:db8::1', `${randomUUID()}@example.com`))
     await tryFrom('2001:db8::2', `${randomUUID()}@example.com`)
@@ -249,7 +249,7 @@ describe('a flood of sign-ins', () => {
     assert.equal((await refusedOf({ 'device.ip': /^2001/ })).length, 1)
   })
 
-  it('without limits is 20 events of an account in 15 minutes', async () => {
+  it('without limits makes 20 events of an account in 15 minutes', async () => {
     await withApp({ settings: { rateLimit: false } }, async (other) => {
       const ada = await newPerson(other)
       const client = restClient(other.address)
@@ -263,7 +263,7 @@ describe('a flood of sign-ins', () => {
 })
 
 describe('a flood of sign-ins with the right password', () => {
-  it('is bounded by user, and shows all the same where else the account is used', () =>
+  it("is limited per user, and the account's use elsewhere still shows", () =>
     withApp({ settings: { proxies: 1 } }, async (t) => {
       const ada = await newPerson(t)
       const signIn = (ip: string) =>
@@ -298,7 +298,7 @@ describe('a flood of sign-ins with the right password', () => {
       assert.equal(await count({ type: 'password-changed' }), 1)
     }))
 
-  it('is bounded by address, but for the first of each user', () =>
+  it('is limited per address, except for the first of each user', () =>
     withApp({}, async (t) => {
       const note = (userId: string) =>
         t.app.service('authentication').sessions.emit('ended', {

@@ -86,7 +86,7 @@ describe('the settings of mail', () => {
     })
     after(() => rm(folder, { recursive: true }))
 
-    it('that may promise a mail, and know the user, but no secret', async () => {
+    it('that may return a promise, and get the user, but no secret', async () => {
       const file = join(folder, 'with-user.mjs')
       const mails: Mail[] = []
 
@@ -169,7 +169,7 @@ describe('mail', () => {
     assert.match(linkIn({ text }).url, /^http:\/\/127\.0\.0\.1:\d+\/$/)
   })
 
-  it('goes by the SMTP server of SMTP_URL', async () => {
+  it('is sent through the SMTP server of SMTP_URL', async () => {
     const mailbox = await startMailbox()
 
     place = await makePlace()
@@ -234,7 +234,7 @@ describe('mail', () => {
     )
   })
 
-  it('is delivered by a function of the app, which tries again what that rejects', async () => {
+  it('is delivered by a function of the app, and tried again if that rejects', async () => {
     const mails: Mail[] = []
     let attempts = 0
     const deliver = async (mail: Mail) => {

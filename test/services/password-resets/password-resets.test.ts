@@ -85,7 +85,7 @@ describe('password resets', () => {
     assert.equal(outcome(await client.refresh(refreshToken)), '401 revoked')
   })
 
-  it('answer the same for an unknown, an unverified and a disabled account, of which the last gets no mail', async () => {
+  it('answer the same for an unknown, an unverified and a disabled account; the last gets no mail', async () => {
     const unverified = await client.signUp()
     const disabled = await verified()
 
@@ -141,7 +141,7 @@ describe('password resets', () => {
     assert.equal((await use(link)).status, 200)
   })
 
-  it('are good for 30 minutes', async () => {
+  it('are valid for 30 minutes', async () => {
     const { email } = await verified()
     const link = await linkFor(email)
 
@@ -150,7 +150,7 @@ describe('password resets', () => {
     assert.equal(outcome(await use({ ...link, token: 'wrong' })), '400 invalid')
   })
 
-  it('are void after five wrong tokens', async () => {
+  it('are invalid after five wrong tokens', async () => {
     const { email } = await verified()
     const link = await linkFor(email)
     const other = await linkFor((await verified()).email)
@@ -170,7 +170,7 @@ describe('password resets', () => {
     assert.equal(outcome(await use(again)), '400 invalid')
   })
 
-  it('are void once a newer one is asked for, the password changes, or the address does', async () => {
+  it('are invalid once a newer one is requested, or the password or the address changes', async () => {
     const { email, ask: askAs, id } = await verified()
     const first = await linkFor(email)
     const second = await linkFor(email)
@@ -200,7 +200,7 @@ describe('password resets', () => {
     assert.equal(unknown.body.message, 'The link is not valid')
   })
 
-  it('verify the address, and leave nothing on an account whose address nobody had proved', async () => {
+  it('verify the address, and leave nothing on an account whose address was never verified', async () => {
     const { email, refreshToken } = await newPerson(t)
 
     await mailbox.next(email)
@@ -236,7 +236,7 @@ describe('password resets', () => {
     assert.equal((await client.signIn(email, { password: newPassword })).status, 201)
   })
 
-  it('do nothing for an account that was disabled or deleted meanwhile', async () => {
+  it('do nothing for an account that was disabled or deleted in the meantime', async () => {
     const [disabled, deleted] = [await verified(), await verified()]
     const links = [await linkFor(disabled.email), await linkFor(deleted.email)]
 
@@ -328,7 +328,7 @@ describe('password resets', () => {
     socket.close()
   })
 
-  it('mail nobody else, whatever is made of an address', async () => {
+  it('mail nobody else for any spelling of an address', async () => {
     for (const email of [
       'ada@example.com,eve@example.com',
       'ada@example.com\r\nBcc: eve@example.com',
@@ -348,7 +348,7 @@ describe('password resets', () => {
     }
   })
 
-  it('never take the address of a link from the request', async () => {
+  it('never take the URL of a link from the request', async () => {
     const { email } = await verified()
 
     await client.ask('POST', '/password-resets', {
@@ -358,7 +358,7 @@ describe('password resets', () => {
     assert.equal(linkIn(await mailbox.next(email)).url, pageUrl)
   })
 
-  it('are there only with mail', async () => {
+  it('exist only with mail', async () => {
     await withApp({}, async (t) => {
       const { status } = await restClient(t.address).ask('POST', '/password-resets', {
         body: { email: 'a@example.com' }

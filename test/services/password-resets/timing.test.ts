@@ -72,7 +72,7 @@ describe('the time that an answer takes', () => {
   const nobody = () => `${randomUUID()}@example.com`
 
   for (const path of ['/password-resets', '/email-verifications', '/sign-in-codes']) {
-    it(`tells nothing of whether there is an account: POST ${path}`, async () => {
+    it(`does not reveal whether there is an account: POST ${path}`, async () => {
       const ask = (email: string) => client.ask('POST', path, { body: { email } })
       const difference = await compare(
         () => ask(email),
@@ -83,7 +83,7 @@ describe('the time that an answer takes', () => {
     })
   }
 
-  it('tells it no more at a sign-up', async () => {
+  it('does not reveal it at a sign-up either', async () => {
     const signUp = (email: string) =>
       client.ask('POST', '/users', { body: { email, password: 'correct horse battery' } })
     const difference = await compare(
@@ -95,7 +95,7 @@ describe('the time that an answer takes', () => {
     assert.ok(Math.abs(difference) < significant, `they differ by ${difference} standard deviations`)
   })
 
-  it('would be told by a millisecond', () => {
+  it('would reveal it by a millisecond', () => {
     const sample = () => Array.from({ length: requests }, () => 5 + Math.random() * 10)
     const [one, other] = [sample(), sample()]
 

@@ -111,7 +111,7 @@ describe('DELETE /sessions', () => {
     assert.deepEqual(await states(ada, phone, tablet), ['live', 'live', 'live'])
   })
 
-  it('happens once, however many requests come at once', async () => {
+  it('happens once, even if many requests come at once', async () => {
     for (let round = 0; round < 5; round++) {
       const { session } = await ada.signIn()
       const answers = await atOnce(20, () => ada.ask('DELETE', `/sessions/${session.id}`))

@@ -50,7 +50,7 @@ describe('sign-in codes', () => {
     code: String((Number(code) + 1) % 1_000_000).padStart(6, '0')
   })
 
-  it('sign in whoever asked, with a session as any sign-in', async () => {
+  it('sign in the client that requested them, with a session like any sign-in', async () => {
     const { email } = await accounts.verified()
     const { status, body } = await signIn({
       ...(await codeFor(email)),
@@ -64,7 +64,7 @@ describe('sign-in codes', () => {
     assert.equal((await accounts.client.refresh(body.refreshToken)).status, 201)
   })
 
-  it('are good with the id that they were asked for with only', async () => {
+  it('work only with the id from their request', async () => {
     const { email } = await accounts.verified()
     const [first, second] = [await codeFor(email), await codeFor(email)]
 
@@ -74,7 +74,7 @@ describe('sign-in codes', () => {
     assert.equal((await signIn(second)).status, 201)
   })
 
-  it('are good once: of 20 uses at once, one wins', async () => {
+  it('work once: of 20 uses at once, one wins', async () => {
     const { email } = await accounts.verified()
     const code = await codeFor(email)
     const answers = await atOnce(20, () => signIn(code))
@@ -83,7 +83,7 @@ describe('sign-in codes', () => {
     assert.equal(outcome(await signIn(code)), '401 expired')
   })
 
-  it('allow five tries, however many come at once', async () => {
+  it('allow five tries, even if many come at once', async () => {
     const { email } = await accounts.verified()
     const [tried, raced] = [await codeFor(email), await codeFor(email)]
 
@@ -99,7 +99,7 @@ describe('sign-in codes', () => {
     assert.equal(outcome(await signIn(raced)), '401 expired')
   })
 
-  it('are good for ten minutes', async () => {
+  it('are valid for ten minutes', async () => {
     const { email } = await accounts.verified()
     const [good, late] = [await codeFor(email), await codeFor(email)]
 
@@ -109,7 +109,7 @@ describe('sign-in codes', () => {
     assert.equal(outcome(await signIn(late)), '401 expired')
   })
 
-  it('are void once the password is reset or changed', async () => {
+  it('are invalid once the password is reset or changed', async () => {
     const { email, ask: askAs, id } = await accounts.verified()
     const code = await codeFor(email)
 
@@ -127,7 +127,7 @@ describe('sign-in codes', () => {
     assert.equal(outcome(await signIn(second)), '401 expired')
   })
 
-  it('answer the same for whoever there is, and are mailed to nobody else', async () => {
+  it('answer the same with or without an account, and are mailed to nobody else', async () => {
     const disabled = await accounts.verified()
 
     await t.app.service('users').patch(disabled.id, { disabled: true })
@@ -147,7 +147,7 @@ describe('sign-in codes', () => {
     assert.equal(mailbox.count(disabled.email), 1)
   })
 
-  it('verify the address, and leave nothing on an account whose address nobody had proved', async () => {
+  it('verify the address, and leave nothing on an account whose address was never verified', async () => {
     const { person } = await accounts.unverified()
 
     await t.db
@@ -164,7 +164,7 @@ describe('sign-in codes', () => {
     assert.equal((await accounts.client.refresh(body.refreshToken)).status, 201)
   })
 
-  it('are stored so that whoever reads the database can not use them', async () => {
+  it('are stored so that somebody who reads the database can not use them', async () => {
     const { email } = await accounts.verified()
     const { id, code } = await codeFor(email)
     const codes = JSON.stringify(await t.db.collection('signInCodes').find({ email }).toArray())
@@ -181,7 +181,7 @@ describe('sign-in codes', () => {
     }
   })
 
-  it('allow 20 wrong ones a day for an account, over all codes', async () => {
+  it('allow 20 wrong ones a day for an account, across all codes', async () => {
     const settings = withCodes(mailbox, {
       rateLimit: {
         signIn: false,
@@ -209,7 +209,7 @@ describe('sign-in codes', () => {
     })
   })
 
-  it('are there only if the strategy is named', async () => {
+  it('exist only if the strategy is named', async () => {
     await withApp({ settings: mailTo(mailbox) }, async (t) => {
       const { status } = await restClient(t.address).ask('POST', '/sign-in-codes', {
         body: { email: 'a@example.com' }

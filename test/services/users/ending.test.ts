@@ -42,7 +42,7 @@ describe('a change of a user', () => {
     return answers.map(({ status, body }) => body.data?.reason ?? status)
   }
 
-  it('that is a new password ends all sessions but the one that asked', async () => {
+  it("that sets a new password ends all sessions but the caller's", async () => {
     await change(ada, { password: newPassword, currentPassword: password })
 
     assert.deepEqual(await ids(), [ada.session.id])
@@ -64,7 +64,7 @@ describe('a change of a user', () => {
     assert.deepEqual(await ids(), [ada.session.id])
   })
 
-  it('that is refused ends none', async () => {
+  it('that is refused ends no session', async () => {
     await change(ada, { password: newPassword, currentPassword: 'wrong horse' })
     await change(ada, { password: newPassword })
     await change(ada, { password: 'short', currentPassword: password })
@@ -75,7 +75,7 @@ describe('a change of a user', () => {
     assert.deepEqual(await tokensGet(phone), [200, 201, 201])
   })
 
-  it('of name, email or roles ends none', async () => {
+  it('of name, email or roles ends no session', async () => {
     await change(admin, { name: 'Ada', roles: ['moderator'], disabled: false })
     await change(ada, { email: ada.email.toUpperCase(), currentPassword: password })
 

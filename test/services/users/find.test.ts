@@ -63,7 +63,7 @@ describe('GET /users', () => {
       assert.deepEqual(JSON.parse(JSON.stringify(another.body).replaceAll(ada.id, unknownId)), unknown.body)
     })
 
-    it('finds nobody else, whatever the query; not as a moderator either', async () => {
+    it('finds nobody else with any query; not as a moderator either', async () => {
       const queries = (person: Person) => [
         `email=${person.email}`,
         `email[$ne]=${ada.email}`,
@@ -176,7 +176,7 @@ describe('GET /users', () => {
       assert.equal((await admin.ask('GET', '/users?$limit=1000')).body.limit, 50)
     })
 
-    it('answers the fields that are asked for', async () => {
+    it('answers the selected fields', async () => {
       const list = await admin.ask('GET', `/users?$select[]=email&$select[]=roles&email=${bob.email}`)
       const one = await admin.ask('GET', `/users/${bob.id}?$select[]=email`)
 

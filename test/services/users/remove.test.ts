@@ -22,7 +22,7 @@ describe('DELETE /users/:id', () => {
 
   const exists = async () => (await t.db.collection('users').countDocuments({ email: ada.email })) === 1
 
-  it('removes the user and all sessions, by oneself', async () => {
+  it('removes the user and all sessions, if the user asks', async () => {
     const { status, body } = await ada.ask('DELETE', `/users/${ada.id}`)
 
     assert.equal(status, 200)
@@ -34,7 +34,7 @@ describe('DELETE /users/:id', () => {
     assert.equal((await client.signIn(ada.email)).body.data, undefined)
   })
 
-  it('removes them by an admin', async () => {
+  it('removes them, if an admin asks', async () => {
     assert.equal((await admin.ask('DELETE', `/users/${ada.id.toUpperCase()}`)).status, 200)
     assert.equal(await exists(), false)
     assert.equal((await client.refresh(ada.refreshToken)).body.data.reason, 'revoked')

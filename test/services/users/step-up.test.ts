@@ -7,7 +7,7 @@ import { connect } from '../../support/socket.js'
 
 const minute = 60_000 // ms
 
-describe('deleting the own account', () => {
+describe("deleting one's own account", () => {
   let t: TestApp
 
   before(async () => {
@@ -28,7 +28,7 @@ describe('deleting the own account', () => {
     )
   }
 
-  it('takes a sign-in of the last ten minutes, which a refresh is not', async () => {
+  it('requires a sign-in within the last ten minutes; a refresh is not enough', async () => {
     const ada = await newPerson(t)
     const client = restClient(t.address)
 
@@ -44,7 +44,7 @@ describe('deleting the own account', () => {
     assert.equal(await count(ada), 0)
   })
 
-  it('is done within that time, after a refresh too', async () => {
+  it('works within that time, after a refresh too', async () => {
     const ada = await newPerson(t)
 
     t.clock.advance(9 * minute)
@@ -54,7 +54,7 @@ describe('deleting the own account', () => {
     assert.equal((await remove(ada, body.accessToken)).status, 200)
   })
 
-  it('is asked for over a socket, too, and by an admin', async () => {
+  it('requires one over a socket too, and of an admin', async () => {
     const admin = await newPerson(t, 'admin')
     const socket = await connect(t.address)
 
@@ -68,7 +68,7 @@ describe('deleting the own account', () => {
     socket.close()
   })
 
-  it('is asked for with an access token that does not tell when its user signed in', async () => {
+  it('requires one if the access token does not say when its user signed in', async () => {
     const ada = await newPerson(t)
     const service = t.app.service('authentication')
 
