@@ -2,7 +2,7 @@
  * What this service takes of the heart beyond its public API. It is not among the package's `exports`, and nothing
  * outside the heart imports from anywhere but here and `index.js`.
  */
-export { requireMoult } from './authentication-service.js'
+export { givenFactor, requireMoult } from './authentication-service.js'
 export { isKnownOrigin } from './cookie/origin.js'
 export { durable, isNotPrimary, isUnreachable, reach, unavailable } from './database-errors.js'
 export { readKeyFile, type KeyFileContent } from './keys/key-file.js'
