@@ -45,11 +45,18 @@ export function refreshRefusalOf(error: unknown, cookie?: boolean): RefusalReaso
 /** Whether the answer was lost with a connection that will reconnect. */
 export const isLost = (error: unknown): boolean | undefined => (error as Failure).data?.comesBack
 
-/** Whether the stock client treats an error as a refusal: 401 to 407. */
+/** Whether the stock client treats an error as a refusal: 401 to 407, but not a request for a factor or a step-up. */
 export function isRefused(error: unknown): boolean {
-  const { code = 0 } = error as Failure
+  const { code = 0, data } = error as Failure
 
-  return code > 400 && code < 408
+  return code > 400 && code < 408 && data?.reason !== 'factor' && data?.reason !== 'step-up'
+}
+
+/** What a call asks for that takes a recent sign-in. */
+export function stepUpOf(error: unknown): object | undefined {
+  const { data } = error as Failure
+
+  return data?.reason === 'step-up' ? data : undefined
 }
 
 /** How long the service asks to wait before the next attempt, ms; 0 if it doesn't say. */

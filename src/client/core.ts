@@ -95,6 +95,8 @@ export interface Events {
   /** The refresh failed. @param pause How long the service asks to wait, ms */
   failed(error: unknown, pause: number): void
   signedIn(result: AuthenticationResult, refreshToken: string | undefined, life: number): void
+  /** The user gave credentials again, for the session at hand. */
+  raised(result: AuthenticationResult, life: number): void
   /** The storage holds a session of an earlier run of the app. */
   found(stored: Kept): void
   /** @param counts The stored session or, if storing failed, the one to use from now on */
@@ -319,6 +321,12 @@ export function step(
         state.kept = undefined
         act('erase')
         take(result, life, true)
+      }
+    },
+
+    raised(result, life) {
+      if (!isOther(result)) {
+        take(result, life)
       }
     },
 

@@ -13,14 +13,15 @@ import { sessionStorage, storageTimeout } from './ports/storage.js'
 import { otherTabs } from './ports/tabs.js'
 import { guardTransport } from './ports/transport.js'
 import { dispatch, emit, look, renew, show, type Runtime } from './runtime.js'
-import { leave, resume, signIn, signOut } from './sign-in-and-out.js'
+import { leave, resume, signIn, signOut, stepUp } from './sign-in-and-out.js'
 
 /**
  * An authentication client that keeps its session: the `Authentication` option of `@feathersjs/authentication-client`.
  * It renews access tokens before they expire, and repeats a call whose token was refused. If the service gives no
  * refresh token, it behaves like the stock client.
  *
- * Emits on the app, in addition to the stock events: `refreshed` with the new result, `session-ended` with the reason.
+ * Emits on the app, in addition to the stock events: `refreshed` with the new result, `session-ended` with the reason,
+ * and `step-up` with the data of a refusal that asks for a recent sign-in.
  */
 export class RefreshTokenClient extends AuthenticationClient {
   readonly #runtime: Runtime
@@ -109,7 +110,8 @@ export class RefreshTokenClient extends AuthenticationClient {
   }
 
   /**
-   * Signs in; without `authentication`, as `reAuthenticate`. Sign-ins run one at a time, and the last one counts.
+   * Signs in; without `authentication`, as `reAuthenticate`. Sign-ins run one at a time, and the last one counts. With
+   * `stepUp: true` the user gives credentials again for the current session.
    *
    * @returns The answer of the service, without its refresh token
    * @throws The error of the service; a user who was signed in before still is
@@ -118,7 +120,11 @@ export class RefreshTokenClient extends AuthenticationClient {
     authentication?: AuthenticationRequest,
     params?: Params
   ): Promise<AuthenticationResult> {
-    return authentication ? this.#show(signIn(this.#runtime, authentication, params)) : this.reAuthenticate()
+    return !authentication
+      ? this.reAuthenticate()
+      : authentication.stepUp
+        ? stepUp(this.#runtime, authentication, params)
+        : this.#show(signIn(this.#runtime, authentication, params))
   }
 
   /**

@@ -268,6 +268,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
     await super.setup()
     this.live.start()
+
+    if (this.settings.factors) {
+      this.challenges.prepare().catch(() => undefined) // the database can't be reached yet
+    }
+
     this.checkUsers(this.warn).catch(() => undefined) // the database can't be reached yet
   }
 
@@ -372,16 +377,18 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** The session of the access token that a call brings. @throws Refused */
   private async currentSession({ authentication, ...params }: ServerParams) {
-    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)
-    const isToken = authentication?.accessToken !== undefined && authentication.strategy === jwt?.name
-    const result = isToken ? await jwt!.authenticate(authentication, params) : {}
-    const userId = this.userIdOf(result as AuthenticationResult)
+    const strategy = authentication && this.getStrategy(authentication.strategy!)
+    const result =
+      strategy instanceof JWTStrategy
+        ? await this.authenticate(authentication!, params, strategy.name!)
+        : undefined
 
-    if (userId === undefined || !(result as AuthenticationResult).session) {
+    // A token of stock Feathers belongs to no session
+    if (!result?.session) {
       throw new Refused('invalid')
     }
 
-    return { userId, sessionId: (result as AuthenticationResult).session.id as string }
+    return { userId: this.userIdOf(result)!, sessionId: String(result.session.id) }
   }
 
   /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
@@ -391,7 +398,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
     const isLocal = strategy !== undefined && 'comparePassword' in strategy
     const own: string[] =
       given?.amr ?? authResult.authentication?.amr ?? strategy?.amr ?? (isLocal ? ['pwd'] : [])
-    const amr = given?.first ? [...new Set([...given.first.amr, ...own, 'mfa'])] : own
+    // At a step-up the app's own kind of factor has to be known for one, too
+    const isKnown = given === undefined || own.some((method) => methodsOfFactors.includes(method))
+    const amr = given?.first
+      ? [...new Set([...given.first.amr, ...own, 'mfa'])]
+      : isKnown
+        ? own
+        : [...own, 'mfa']
 
     return {
       amr,
@@ -456,7 +469,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     login: Login | undefined
   ): AuthenticationResult {
     const payload = payloadOf(accessToken)
-    const { amr: _amr, ...shown } = authentication ?? {}
+    const { amr: _amr, ...shown } = { ...authentication }
 
     if (login) {
       this.issued.set(payload, login)
@@ -593,6 +606,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
     }
   }
 
+  /** Matches a stored user. @param userId As in tokens */
+  matching(userId: string): OwnerFilter {
+    return this.entity.users.is(userId)
+  }
+
   /**
    * A user as it is stored, without the sessions.
    *
@@ -600,7 +618,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
    * @throws Refused `revoked` when there is none, `disabled`; Unavailable without a database
    */
   async storedUser(userId: string): Promise<SessionOwner> {
-    const user = await this.entity.find(this.entity.users.is(userId))
+    const user = await this.entity.find(this.matching(userId))
 
     if (!user) {
       throw new Refused('revoked')
