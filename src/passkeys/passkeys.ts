@@ -3,6 +3,7 @@ import type { Collection } from 'mongodb'
 import type { Params } from '@feathersjs/feathers'
 import { Refused, type AuthenticationService, type GivenFactor } from '../refresh-token/index.js'
 import type { Keyring } from '../refresh-token/internal.js'
+import type { Caller, Factors } from '../factors/index.js'
 import {
   Challenges,
   keptAfterExpiry,
@@ -15,7 +16,12 @@ import {
   PasskeyUsers,
   newHandle,
   newPasskey,
+  hasRoomFor,
   passkeysOf,
+  refusedIfKnown,
+  requireRoomFor,
+  shown,
+  type Passkey,
   type PasskeyUser,
   type StoredPasskey
 } from './passkey-users.js'
@@ -37,6 +43,8 @@ export interface PasskeysOptions {
   settings: PasskeySettings
   /** The keys that sign challenges. */
   keyring: Keyring
+  /** Where passkeys are among. */
+  factors: () => Factors
   /** Called for what may mean that there are two copies of an authenticator. */
   report?: (suspicion: PasskeySuspicion) => void
   /** ms since 1970 */
@@ -68,6 +76,11 @@ export interface PasskeySuspicion {
   params: Params
 }
 
+/** A passkey that was added, with the recovery codes that come with the first factor. */
+export interface AddedPasskey extends Passkey {
+  recoveryCodes?: string[]
+}
+
 const nameless = 'Passkey'
 
 /** 400 with a stable `data.reason`: a signed-in user whose registration is refused stays signed in. */
@@ -85,13 +98,15 @@ export class Passkeys {
   readonly challenges: Challenges
   readonly #settings: PasskeySettings
   readonly #authentication: AuthenticationService
+  readonly #factors: () => Factors
   readonly #now: () => number
   readonly #report: PasskeysOptions['report']
   #collection: Promise<Collection<UsedChallenge>> | undefined
 
-  constructor({ authentication, settings, keyring, report, now }: PasskeysOptions) {
+  constructor({ authentication, settings, factors, keyring, report, now }: PasskeysOptions) {
     this.#settings = settings
     this.#authentication = authentication
+    this.#factors = factors
     this.#now = now
     this.#report = report
     this.users = new PasskeyUsers(authentication)
@@ -149,23 +164,38 @@ export class Passkeys {
   }
 
   /**
-   * Verifies a registration, and uses its challenge.
+   * Adds a passkey. With the first factor come recovery codes, which can't be read again.
    *
-   * @returns The passkey, to be stored
-   * @throws RegistrationRefused
+   * @throws RegistrationRefused; Conflict for one that is known, or one too many
    */
-  async verify(
-    userId: string,
+  async add(
+    caller: Caller,
     { challenge: id, response }: Registration,
     name = nameless
-  ): Promise<StoredPasskey> {
+  ): Promise<AddedPasskey> {
     const challenge = this.#read(id, 'register')
 
-    if (challenge.userId !== userId) {
+    if (challenge.userId !== caller.userId) {
       throw new RegistrationRefused('invalid')
     }
 
-    return this.#verified(challenge, response, { isOnlyWayIn: false, name })
+    const passkey = await this.#verified(challenge, response, { isOnlyWayIn: false, name })
+
+    requireRoomFor(passkey, await this.users.get(caller.userId))
+
+    const { recoveryCodes } = await this.#factors()
+      .add(caller, passkey, hasRoomFor(passkey))
+      .catch(refusedIfKnown)
+
+    return { ...shown(passkey), ...(recoveryCodes && { recoveryCodes }) }
+  }
+
+  /** Removes a passkey. @throws NotFound; Conflict for the last way in */
+  async remove(caller: Caller, id: string): Promise<Passkey> {
+    const passkey = await this.users.passkey(caller.userId, id)
+
+    await this.#factors().remove(caller, id)
+    return shown(passkey)
   }
 
   /**
