@@ -363,16 +363,16 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** The session of the access token that a call brings. @throws Refused */
   private async currentSession({ authentication, ...params }: ServerParams) {
-    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)
-    const isToken = authentication?.accessToken !== undefined && authentication.strategy === jwt?.name
-    const result = isToken ? await jwt!.authenticate(authentication, params) : {}
-    const userId = this.userIdOf(result as AuthenticationResult)
+    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)?.name
+    const isToken = jwt !== undefined && authentication?.strategy === jwt
+    const result = isToken ? await this.authenticate(authentication, params, jwt) : undefined
+    const userId = result && this.userIdOf(result)
 
-    if (userId === undefined || !(result as AuthenticationResult).session) {
+    if (userId === undefined || !result?.session) {
       throw new Refused('invalid')
     }
 
-    return { userId, sessionId: (result as AuthenticationResult).session.id as string }
+    return { userId, sessionId: String(result.session.id) }
   }
 
   /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
