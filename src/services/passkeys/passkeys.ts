@@ -6,6 +6,7 @@ import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { PasskeyService, Passkeys, readPasskeySettings } from '../../passkeys/internal.js'
 import { requireRecent } from '../../refresh-token/index.js'
+import { reportFactorChange } from '../factors/changes.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyDocs } from './passkeys.docs.js'
 import { passkeyIndexes } from './passkeys.indexes.js'
@@ -26,6 +27,7 @@ export const passkeys = (app: Application) => {
       authentication,
       settings: readPasskeySettings(passkey, 'authentication.passkey'),
       factors: () => app.get('factors')!,
+      report: (change) => reportFactorChange(app, change),
       keyring: authentication.settings.factors!.challenges.keyring,
       now: app.get('now')
     })

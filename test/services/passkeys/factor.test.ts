@@ -69,6 +69,21 @@ describe('a passkey at the gate', () => {
     assert.equal(outcome(await accounts.signIn(device, { uv: false })), '401 invalid')
   })
 
+  it('signs in alone once it has verified its user beside another factor, if it never did before', async () => {
+    const person = await newPerson(t)
+    const key = accounts.device()
+
+    assert.equal((await accounts.add(person, key, { oddities: { uv: false } })).status, 201)
+    assert.equal(outcome(await accounts.signIn(key)), '401 invalid', 'a PIN that its finder may have set')
+
+    const without = await giveFactor(await factors.challenge(person.email), key, { oddities: { uv: false } })
+
+    assert.equal(without.status, 201)
+    assert.equal(outcome(await accounts.signIn(key)), '401 invalid')
+    assert.equal((await giveFactor(await factors.challenge(person.email), key)).status, 201)
+    assert.equal((await accounts.signIn(key)).status, 201)
+  })
+
   it('is asked for with the passkeys of the user, and needs no handle then', async () => {
     const { person, device } = await accounts.owner()
     const gate = await factors.challenge(person.email)
