@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
 import type { Application } from '../../src/declarations.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
+import { authenticator, enrol, factorClient, withFactors } from '../support/factors.js'
 import { newPerson, type Person } from '../support/people.js'
 import { rounds } from '../support/race.js'
 import { password } from '../support/rest.js'
@@ -12,12 +13,14 @@ import { connect, type TestSocket } from '../support/socket.js'
 
 /** A write of a service: who makes it, and its arguments. */
 interface Write {
-  service: 'users' | 'sessions'
-  method: 'patch' | 'remove'
+  service: 'users' | 'sessions' | 'factors'
+  method: 'create' | 'patch' | 'remove'
   by: 'user' | 'admin'
   id: (people: People) => string | null
   data?: object
   query?: (people: People) => Record<string, string>
+  /** What there has to be before: with another access token perhaps, an id, and data. */
+  prepare?: (t: TestApp, caller: Person) => Promise<{ accessToken?: string; id?: string; data?: object }>
 }
 
 interface People {
@@ -31,7 +34,69 @@ const ofOther = ({ other }: People) => ({ userId: other.id })
 const newPassword = { password: 'another horse battery' }
 const confirmed = { currentPassword: password }
 
+const begin = async (t: TestApp, { ask }: Person) => {
+  const { body } = await ask('POST', '/factors', { body: { kind: 'totp' } })
+
+  return { id: body.id as string, app: authenticator(t, body.secret) }
+}
+
+/** With a factor, and an access token that tells of it. */
+const guard = async (t: TestApp, caller: Person) => {
+  const { id, app } = await enrol(t, caller)
+  const { body } = await factorClient(t.address).stepUp(caller.accessToken, {
+    strategy: 'totp',
+    code: app.next()
+  })
+
+  return { id, accessToken: body.accessToken as string }
+}
+
 const writes: Record<string, Write> = {
+  'an app for codes that is begun': {
+    service: 'factors',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    data: { kind: 'totp' }
+  },
+  'recovery codes': {
+    service: 'factors',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    data: { kind: 'recovery-codes' },
+    prepare: async (t, caller) => ({ accessToken: (await guard(t, caller)).accessToken })
+  },
+  'the first factor': {
+    service: 'factors',
+    method: 'patch',
+    by: 'user',
+    id: () => null,
+    async prepare(t, caller) {
+      const { id, app } = await begin(t, caller)
+
+      return { id, data: { code: app.code() } }
+    }
+  },
+  'a further factor': {
+    service: 'factors',
+    method: 'patch',
+    by: 'user',
+    id: () => null,
+    async prepare(t, caller) {
+      const { accessToken } = await guard(t, caller)
+      const { body } = await caller.ask('POST', '/factors', { body: { kind: 'totp' }, token: accessToken })
+
+      return { accessToken, id: body.id, data: { code: authenticator(t, body.secret).code() } }
+    }
+  },
+  'a factor that is removed': {
+    service: 'factors',
+    method: 'remove',
+    by: 'user',
+    id: () => null,
+    prepare: guard
+  },
   'the own name': { service: 'users', method: 'patch', by: 'user', id: own, data: { name: 'Changed' } },
   'the own email': {
     service: 'users',
@@ -167,8 +232,11 @@ const early = new Gate() // once the caller is authenticated, before anything el
 const late = new Gate() // once all is checked, right before the write
 
 function configure(app: Application): void {
-  app.hooks({ before: { patch: [early.hook], remove: [early.hook] } })
+  app.hooks({ before: { create: [early.hook], patch: [early.hook], remove: [early.hook] } })
   app.service('users').hooks({ before: { patch: [late.hook], remove: [late.hook] } })
+  app.service('factors').hooks({
+    before: { create: [late.hook], patch: [late.hook], remove: [late.hook] }
+  })
 }
 
 describe('a right that is lost while a call waits', () => {
@@ -176,7 +244,7 @@ describe('a right that is lost while a call waits', () => {
   const open: TestSocket[] = []
 
   before(async () => {
-    t = await startApp({ configure })
+    t = await startApp({ configure, settings: withFactors() })
   })
   afterEach(() => {
     early.open()
@@ -201,12 +269,19 @@ describe('a right that is lost while a call waits', () => {
 
       return () =>
         people.caller
-          .ask(method === 'patch' ? 'PATCH' : 'DELETE', url, { ...(data && { body: data }) })
+          .ask({ create: 'POST', patch: 'PATCH', remove: 'DELETE' }[method], url, {
+            ...(data && { body: data }),
+            token: people.caller.accessToken
+          })
           .then(({ status, body }) => outcomeOf(status, body))
     },
     async 'a socket'({ service, method, id, data, query }, people) {
       const socket = await connect(t.address)
-      const args = [id(people), ...(data ? [data] : []), query?.(people) ?? {}]
+      const args = [
+        ...(method === 'create' ? [] : [id(people)]),
+        ...(data ? [data] : []),
+        query?.(people) ?? {}
+      ]
 
       open.push(socket)
       await socket.call('create', 'authentication', {
@@ -226,8 +301,8 @@ describe('a right that is lost while a call waits', () => {
   }
 
   for (const [gate, where, services] of [
-    [early, 'before it is checked', ['users', 'sessions']],
-    [late, 'right before the write', ['users']]
+    [early, 'before it is checked', ['users', 'sessions', 'factors']],
+    [late, 'right before the write', ['users', 'factors']]
   ] as [Gate, string, string[]][]) {
     for (const [transport, prepare] of Object.entries(transports)) {
       for (const [what, write] of Object.entries(writes).filter(([, { service }]) =>
@@ -238,7 +313,10 @@ describe('a right that is lost while a call waits', () => {
         )) {
           it(`does not change ${what} over ${transport} when ${how} ${where}`, async () => {
             const people = await newPeople(write.by)
-            const call = await prepare(write, people)
+            const { accessToken, id, data } = (await write.prepare?.(t, people.caller)) ?? {}
+            const caller = { ...people.caller, ...(accessToken && { accessToken }) }
+            const prepared = { ...write, ...(id && { id: () => id }), ...(data && { data }) }
+            const call = await prepare(prepared, { ...people, caller })
             const reached = gate.close()
             const outcome = call()
 
