@@ -2,7 +2,6 @@ import { authenticate } from '@feathersjs/authentication'
 import type { Application, HookContext, NextFunction } from '@feathersjs/feathers'
 import { StringEnum, Type, type TObject } from '@feathersjs/typebox'
 import type { Factors } from '../factors/index.js'
-import { callerOf } from '../factors/internal.js'
 import { ConfigurationError, checkedBy, requireRecent } from '../refresh-token/index.js'
 import { requireMoult } from '../refresh-token/internal.js'
 import { purposes } from './challenges.js'
@@ -70,14 +69,7 @@ export const passkeys =
 
     authentication.register('passkey', new PasskeyStrategy(() => passkeys, requireWelcome))
     app.set('passkeys', passkeys)
-    app.use(
-      'passkey-challenges',
-      new PasskeyChallengeService({
-        passkeys,
-        userId: (params) => (params.authentication ? callerOf(params).userId : undefined)
-      }),
-      { methods: ['create'] }
-    )
+    app.use('passkey-challenges', new PasskeyChallengeService(passkeys), { methods: ['create'] })
     app.use('passkeys', new PasskeyService(passkeys), { methods: ['find', 'create', 'patch', 'remove'] })
     app.service('passkey-challenges').hooks({
       around: { create: [authenticateIfAsked(), withoutEvent, checked, recentToRegister()] }

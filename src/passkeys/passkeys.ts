@@ -124,9 +124,9 @@ export class Passkeys {
   }
 
   /** Begins to add a passkey to an account. */
-  async beginRegistration(userId: string): Promise<Ceremony> {
-    const user = await this.users.withHandle(userId)
-    const { id, challenge } = this.challenges.issue({ purpose: 'register', userId })
+  async beginRegistration(caller: Caller): Promise<Ceremony> {
+    const user = await this.users.withHandle(caller)
+    const { id, challenge } = this.challenges.issue({ purpose: 'register', userId: caller.userId })
     const owner = { handle: user.passkeyHandle!, name: this.users.nameOf(user) }
     const known = passkeysOf(user)
 

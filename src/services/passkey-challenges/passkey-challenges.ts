@@ -16,12 +16,10 @@ export const passkeyChallenges = (app: Application) => {
     return
   }
 
-  const service = new PasskeyChallengeService({
-    passkeys,
-    userId: ({ user }) => user && String(user._id)
+  app.use('passkey-challenges', new PasskeyChallengeService(passkeys), {
+    methods: ['create'],
+    docs: passkeyChallengeDocs
   })
-
-  app.use('passkey-challenges', service, { methods: ['create'], docs: passkeyChallengeDocs })
   app.service('passkey-challenges').hooks({
     around: {
       create: [authenticateIfAsked(), limitByAddress('passkeyChallenges')]

@@ -2,7 +2,6 @@ import { authenticate } from '@feathersjs/authentication'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { oneOnly } from '../../hooks/one-only.js'
-import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { PasskeyService, Passkeys, readPasskeySettings } from '../../passkeys/internal.js'
 import { requireRecent } from '../../refresh-token/index.js'
@@ -45,7 +44,7 @@ export const passkeys = (app: Application) => {
     before: {
       all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
       create: [schemaHooks.validateData(passkeyDataValidator)],
-      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator), recheckCaller()],
+      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator)],
       remove: [requireRecent({ within: '10m' }), oneOnly()]
     }
   })
