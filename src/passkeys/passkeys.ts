@@ -3,6 +3,7 @@ import type { Collection } from 'mongodb'
 import type { Params } from '@feathersjs/feathers'
 import { Refused, type AuthenticationService, type GivenFactor } from '../refresh-token/index.js'
 import type { Keyring } from '../refresh-token/internal.js'
+import type { Caller, FactorChange, Factors } from '../factors/index.js'
 import {
   Challenges,
   keptAfterExpiry,
@@ -15,7 +16,12 @@ import {
   PasskeyUsers,
   newHandle,
   newPasskey,
+  hasRoomFor,
   passkeysOf,
+  refusedIfKnown,
+  requireRoomFor,
+  shown,
+  type Passkey,
   type PasskeyUser,
   type StoredPasskey
 } from './passkey-users.js'
@@ -37,8 +43,10 @@ export interface PasskeysOptions {
   settings: PasskeySettings
   /** The keys that sign challenges. */
   keyring: Keyring
-  /** Called for what may mean that there are two copies of an authenticator. */
-  report?: (suspicion: PasskeySuspicion) => void
+  /** Where passkeys are among. */
+  factors: () => Factors
+  /** Called when a counter did not grow: there may be two copies of the authenticator, or one that counts wrong. */
+  report?: (change: FactorChange) => void
   /** ms since 1970 */
   now: () => number
 }
@@ -61,11 +69,9 @@ export interface PasskeyUse extends Omit<GivenFactor, 'first'> {
   purpose: Purpose
 }
 
-/** A counter did not grow: there may be two copies of the authenticator, or one that counts wrong. */
-export interface PasskeySuspicion {
-  type: 'passkey-counter-stalled'
-  userId: string
-  params: Params
+/** A passkey that was added, with the recovery codes that come with the first factor. */
+export interface AddedPasskey extends Passkey {
+  recoveryCodes?: string[]
 }
 
 const nameless = 'Passkey'
@@ -85,13 +91,15 @@ export class Passkeys {
   readonly challenges: Challenges
   readonly #settings: PasskeySettings
   readonly #authentication: AuthenticationService
+  readonly #factors: () => Factors
   readonly #now: () => number
   readonly #report: PasskeysOptions['report']
   #collection: Promise<Collection<UsedChallenge>> | undefined
 
-  constructor({ authentication, settings, keyring, report, now }: PasskeysOptions) {
+  constructor({ authentication, settings, factors, keyring, report, now }: PasskeysOptions) {
     this.#settings = settings
     this.#authentication = authentication
+    this.#factors = factors
     this.#now = now
     this.#report = report
     this.users = new PasskeyUsers(authentication)
@@ -116,9 +124,9 @@ export class Passkeys {
   }
 
   /** Begins to add a passkey to an account. */
-  async beginRegistration(userId: string): Promise<Ceremony> {
-    const user = await this.users.withHandle(userId)
-    const { id, challenge } = this.challenges.issue({ purpose: 'register', userId })
+  async beginRegistration(caller: Caller): Promise<Ceremony> {
+    const user = await this.users.withHandle(caller)
+    const { id, challenge } = this.challenges.issue({ purpose: 'register', userId: caller.userId })
     const owner = { handle: user.passkeyHandle!, name: this.users.nameOf(user) }
     const known = passkeysOf(user)
 
@@ -149,23 +157,38 @@ export class Passkeys {
   }
 
   /**
-   * Verifies a registration, and uses its challenge.
+   * Adds a passkey. With the first factor come recovery codes, which can't be read again.
    *
-   * @returns The passkey, to be stored
-   * @throws RegistrationRefused
+   * @throws RegistrationRefused; Conflict for one that is known, or one too many
    */
-  async verify(
-    userId: string,
+  async add(
+    caller: Caller,
     { challenge: id, response }: Registration,
     name = nameless
-  ): Promise<StoredPasskey> {
+  ): Promise<AddedPasskey> {
     const challenge = this.#read(id, 'register')
 
-    if (challenge.userId !== userId) {
+    if (challenge.userId !== caller.userId) {
       throw new RegistrationRefused('invalid')
     }
 
-    return this.#verified(challenge, response, { isOnlyWayIn: false, name })
+    const passkey = await this.#verified(challenge, response, { isOnlyWayIn: false, name })
+
+    requireRoomFor(passkey, await this.users.get(caller.userId))
+
+    const { recoveryCodes } = await this.#factors()
+      .add(caller, passkey, hasRoomFor(passkey))
+      .catch(refusedIfKnown)
+
+    return { ...shown(passkey), ...(recoveryCodes && { recoveryCodes }) }
+  }
+
+  /** Removes a passkey. @throws NotFound; Conflict for the last way in */
+  async remove(caller: Caller, id: string): Promise<Passkey> {
+    const passkey = await this.users.passkey(caller.userId, id)
+
+    await this.#factors().remove(caller, id)
+    return shown(passkey)
   }
 
   /**
@@ -219,34 +242,44 @@ export class Passkeys {
       throw new Refused('invalid')
     }
 
-    const isByItself = challenge.purpose === 'sign-in'
+    const { purpose } = challenge
+    const isByItself = purpose === 'sign-in'
     const asserted = await verifyAssertion(this.#settings, challenge.challenge, response, passkey, {
       handle: user.passkeyHandle,
       isByItself
     })
 
-    if (!asserted) {
+    // Whoever finds a key without a PIN can give it one: that counts once another factor has been given with it
+    // (WebAuthn §7.2, uvInitialized)
+    const isVerified = asserted?.userVerified && (passkey.userVerified || purpose === 'factor')
+
+    if (!asserted || (isByItself && !isVerified)) {
       throw new Refused('invalid')
     }
 
     await this.challenges.use(challenge)
 
-    const { counter, userVerified } = asserted
+    const { counter } = asserted
 
     // Authenticators that don't count always say 0 (WebAuthn §6.1.1)
     if (counter <= passkey.counter && (counter > 0 || passkey.counter > 0)) {
-      this.#report?.({ type: 'passkey-counter-stalled', userId: this.users.idOf(user), params })
+      this.#report?.({
+        type: 'passkey-counter-stalled',
+        userId: this.users.idOf(user),
+        kind: 'passkey',
+        params
+      })
     }
 
     return {
-      purpose: challenge.purpose,
+      purpose,
       // RFC 8176 §2
-      amr: ['pop', ...(userVerified ? ['user', 'mfa'] : [])],
+      amr: ['pop', ...(isVerified ? ['user', 'mfa'] : [])],
       used: {
         factor: { id: passkey.id },
         set: {
           counter: Math.max(counter, passkey.counter),
-          userVerified: userVerified || passkey.userVerified,
+          userVerified: isVerified || passkey.userVerified,
           usedAt: new Date(this.#now())
         }
       }

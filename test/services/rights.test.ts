@@ -3,8 +3,9 @@ import feathers from '@feathersjs/feathers'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
 import type { Application } from '../../src/declarations.js'
-import { startApp, withApp, type TestApp } from '../support/app.js'
+import { merge, startApp, withApp, type TestApp } from '../support/app.js'
 import { authenticator, enrol, factorClient, withFactors } from '../support/factors.js'
+import { passkeyAccounts, withPasskeys } from '../support/passkeys.js'
 import { newPerson, type Person } from '../support/people.js'
 import { rounds } from '../support/race.js'
 import { password } from '../support/rest.js'
@@ -13,7 +14,7 @@ import { connect, type TestSocket } from '../support/socket.js'
 
 /** A write of a service: who makes it, and its arguments. */
 interface Write {
-  service: 'users' | 'sessions' | 'factors'
+  service: 'users' | 'sessions' | 'factors' | 'passkeys' | 'passkey-challenges'
   method: 'create' | 'patch' | 'remove'
   by: 'user' | 'admin'
   id: (people: People) => string | null
@@ -27,6 +28,8 @@ interface People {
   caller: Person
   other: Person
 }
+
+const pages = 'https://localhost' // where the passkeys are used
 
 const own = ({ caller }: People) => caller.id
 const others = ({ other }: People) => other.id
@@ -51,7 +54,64 @@ const guard = async (t: TestApp, caller: Person) => {
   return { id, accessToken: body.accessToken as string }
 }
 
+/** A response of an authenticator that may be added to the account. */
+const registration = async (t: TestApp, { ask }: Person) => {
+  const { body } = await ask('POST', '/passkey-challenges', { body: { purpose: 'register' } })
+
+  return { challenge: body.id, response: passkeyAccounts(t, pages).device().create(body.options) }
+}
+
+/** With a passkey. The access token tells only of a password. */
+const withPasskey = async (t: TestApp, caller: Person) => {
+  const { body } = await caller.ask('POST', '/passkeys', { body: await registration(t, caller) })
+
+  return { id: body.id as string }
+}
+
 const writes: Record<string, Write> = {
+  'the handle for passkeys': {
+    service: 'passkey-challenges',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    data: { purpose: 'register' }
+  },
+  'a passkey': {
+    service: 'passkeys',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    prepare: async (t, caller) => ({ data: await registration(t, caller) })
+  },
+  'the name of a passkey': {
+    service: 'passkeys',
+    method: 'patch',
+    by: 'user',
+    id: () => null,
+    data: { name: 'Changed' },
+    prepare: withPasskey
+  },
+  'a passkey that is removed': {
+    service: 'passkeys',
+    method: 'remove',
+    by: 'user',
+    id: () => null,
+    async prepare(t, caller) {
+      const device = passkeyAccounts(t, pages).device()
+      const { id, options } = await passkeyAccounts(t).challengeFor(caller, 'register')
+      const { body } = await caller.ask('POST', '/passkeys', {
+        body: { challenge: id, response: device.create(options) }
+      })
+      const stepUp = await passkeyAccounts(t).challengeFor(caller, 'step-up')
+      const steppedUp = await factorClient(t.address).stepUp(caller.accessToken, {
+        strategy: 'passkey',
+        challenge: stepUp.id,
+        response: device.get(stepUp.options)
+      })
+
+      return { id: body.id, accessToken: steppedUp.body.accessToken }
+    }
+  },
   'an app for codes that is begun': {
     service: 'factors',
     method: 'create',
@@ -228,15 +288,20 @@ class Gate {
   }
 }
 
+const ofFactors = ['factors', 'passkeys', 'passkey-challenges']
+
 const early = new Gate() // once the caller is authenticated, before anything else is checked
 const late = new Gate() // once all is checked, right before the write
 
 function configure(app: Application): void {
   app.hooks({ before: { create: [early.hook], patch: [early.hook], remove: [early.hook] } })
   app.service('users').hooks({ before: { patch: [late.hook], remove: [late.hook] } })
-  app.service('factors').hooks({
-    before: { create: [late.hook], patch: [late.hook], remove: [late.hook] }
-  })
+
+  for (const path of ['factors', 'passkeys'] as const) {
+    app.service(path).hooks({ before: { create: [late.hook], patch: [late.hook], remove: [late.hook] } })
+  }
+
+  app.service('passkey-challenges').hooks({ before: { create: [late.hook] } })
 }
 
 describe('a right that is lost while a call waits', () => {
@@ -244,7 +309,10 @@ describe('a right that is lost while a call waits', () => {
   const open: TestSocket[] = []
 
   before(async () => {
-    t = await startApp({ configure, settings: withFactors() })
+    const authStrategies = ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code', 'passkey']
+    const all = [withFactors(), withPasskeys(pages), { authentication: { authStrategies } }]
+
+    t = await startApp({ configure, settings: all.reduce(merge) })
   })
   afterEach(() => {
     early.open()
@@ -301,8 +369,8 @@ describe('a right that is lost while a call waits', () => {
   }
 
   for (const [gate, where, services] of [
-    [early, 'before it is checked', ['users', 'sessions', 'factors']],
-    [late, 'right before the write', ['users', 'factors']]
+    [early, 'before it is checked', ['users', 'sessions', ...ofFactors]],
+    [late, 'right before the write', ['users', ...ofFactors]]
   ] as [Gate, string, string[]][]) {
     for (const [transport, prepare] of Object.entries(transports)) {
       for (const [what, write] of Object.entries(writes).filter(([, { service }]) =>

@@ -2,7 +2,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { authenticateIfAsked } from '../../hooks/authenticate-if-asked.js'
 import { withoutEvent } from '../../hooks/without-event.js'
-import { PasskeyChallengeService } from '../../passkeys/internal.js'
+import { PasskeyChallengeService, recentToRegister } from '../../passkeys/internal.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyChallengeDocs } from './passkey-challenges.docs.js'
@@ -16,19 +16,17 @@ export const passkeyChallenges = (app: Application) => {
     return
   }
 
-  const service = new PasskeyChallengeService({
-    passkeys,
-    userId: ({ user }) => user && String(user._id)
+  app.use('passkey-challenges', new PasskeyChallengeService(passkeys), {
+    methods: ['create'],
+    docs: passkeyChallengeDocs
   })
-
-  app.use('passkey-challenges', service, { methods: ['create'], docs: passkeyChallengeDocs })
   app.service('passkey-challenges').hooks({
     around: {
       create: [authenticateIfAsked(), limitByAddress('passkeyChallenges')]
     },
     before: {
       all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
-      create: [schemaHooks.validateData(passkeyChallengeDataValidator)]
+      create: [schemaHooks.validateData(passkeyChallengeDataValidator), recentToRegister()]
     }
   })
 }

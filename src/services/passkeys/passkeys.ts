@@ -2,9 +2,10 @@ import { authenticate } from '@feathersjs/authentication'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { oneOnly } from '../../hooks/one-only.js'
-import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { PasskeyService, Passkeys, readPasskeySettings } from '../../passkeys/internal.js'
+import { requireRecent } from '../../refresh-token/index.js'
+import { reportFactorChange } from '../factors/changes.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyDocs } from './passkeys.docs.js'
 import { passkeyIndexes } from './passkeys.indexes.js'
@@ -24,26 +25,27 @@ export const passkeys = (app: Application) => {
     new Passkeys({
       authentication,
       settings: readPasskeySettings(passkey, 'authentication.passkey'),
+      factors: () => app.get('factors')!,
+      report: (change) => reportFactorChange(app, change),
       keyring: authentication.settings.factors!.challenges.keyring,
       now: app.get('now')
     })
   )
   app.get('database').needIndexes(passkeyIndexes)
 
-  const service = new PasskeyService({
-    passkeys: app.get('passkeys')!,
-    userId: ({ user }) => String(user!._id)
+  app.use('passkeys', new PasskeyService(app.get('passkeys')!), {
+    methods: ['find', 'create', 'patch', 'remove'],
+    docs: passkeyDocs
   })
-
-  app.use('passkeys', service, { methods: ['find', 'create', 'patch'], docs: passkeyDocs })
   app.service('passkeys').hooks({
     around: {
       all: [authenticate('jwt')]
     },
     before: {
       all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
-      create: [schemaHooks.validateData(passkeyDataValidator), recheckCaller()],
-      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator), recheckCaller()]
+      create: [schemaHooks.validateData(passkeyDataValidator)],
+      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator)],
+      remove: [requireRecent({ within: '10m' }), oneOnly()]
     }
   })
 }
