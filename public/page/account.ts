@@ -4,7 +4,7 @@ import { handleForm, resetForm } from './forms.js'
 import { notify, notifyError } from './notices.js'
 import { explain } from './words.js'
 
-/** The name, the email and the password of who is signed in. */
+/** The signed-in user's name, email and password. */
 export function account(app: Client) {
   const users = app.service('users')
   const profile = part<HTMLFormElement>('profile')
@@ -61,7 +61,7 @@ export function account(app: Client) {
       .then(() => notify('The mail is on its way.'), notifyError)
   })
 
-  /** Says what is to be confirmed; only where mail is configured. */
+  /** Shows which address still has to be verified; only with mail. */
   function showProof({ email, emailVerified, pendingEmail }: User): void {
     const text = pendingEmail
       ? `${pendingEmail} takes the place of ${email} once you open the link mailed there.`
@@ -83,7 +83,7 @@ export function account(app: Client) {
     showProof(shown)
     password.querySelector<HTMLInputElement>('[name=username]')!.value = email
 
-    // What is being typed stays
+    // Keeps what the user is typing
     if (isUntouched || document.activeElement !== field) {
       field.value = name
     }

@@ -2,9 +2,9 @@ import type { Client, User } from './client.js'
 import { part } from './dom.js'
 import { eventList, showAge } from './events.js'
 
-const tickEvery = 15_000 // ms: the times are in minutes
+const tickEvery = 15_000 // ms: times are shown in minutes
 
-/** What happened to the own account; it looks again when the page hears of something, or is looked at. */
+/** Events of the user's own account. Reloads after each live event, and when the page becomes visible. */
 export function activity(app: Client) {
   const kind = part<HTMLSelectElement>('kind')
   const list = eventList(app, () => (kind.value ? { type: kind.value } : {}))
@@ -19,14 +19,14 @@ export function activity(app: Client) {
   document.addEventListener('visibilitychange', () => document.hidden || heard(1))
   setInterval(() => document.querySelectorAll('time').forEach(showAge), tickEvery)
 
-  function heard(looks?: number): void {
+  function heard(reloads?: number): void {
     if (userId !== undefined) {
-      list.soon(looks)
+      list.soon(reloads)
     }
   }
 
   return {
-    /** Fetches the list a moment later, when the sign-in that has led here is in it. */
+    /** Loads the list after a moment, so that it includes the sign-in that opened this page. */
     load({ _id }: User): void {
       userId = _id
       heard()

@@ -11,7 +11,7 @@ export interface Device {
   ip?: string
 }
 
-/** A session, as its owner sees it. */
+/** A session as shown to its owner. */
 export interface Session {
   id: string
   current: boolean
@@ -31,7 +31,7 @@ export interface User {
   roles: Role[]
   disabled: boolean
   createdAt: string
-  /** Only where mail is configured. */
+  /** Only with mail. */
   emailVerified?: boolean
   pendingEmail?: string
 }
@@ -51,7 +51,7 @@ export type EventType =
   | 'user-enabled'
   | 'user-deleted'
 
-/** What happened to an account. */
+/** An event of an account. */
 export interface AuditEvent {
   _id: string
   type: EventType
@@ -110,13 +110,13 @@ export type Client = Application<{
   'email-verifications': EmailVerificationService
 }>
 
-/** What a sign-in and a refresh answer, as far as the page shows it. */
+/** The part of the answer to a sign-in or refresh that the page uses. */
 export interface Login {
   user: User
   authentication: { payload: { exp: number; iat: number; jti: string } }
 }
 
-/** The official client, over a socket, that keeps its session. */
+/** The official Feathers client over a socket, with the plug-in that keeps its session. */
 export function createClient(): { app: Client; socket: Socket } {
   const socket = io({ transports: ['websocket', 'polling'] })
   const app = feathers() as Client

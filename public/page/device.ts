@@ -5,26 +5,26 @@ interface ThisDevice {
   name?: string
 }
 
-let memory: ThisDevice | undefined // where nothing can be stored
+let memory: ThisDevice | undefined // used when the browser blocks storage
 let onFault = (): void => {}
 
-/** Calls back when the browser does not let the page store anything. */
+/** Calls the listener when the browser blocks storage. */
 export function watchStorage(listener: () => void): void {
   onFault = listener
 }
 
 /**
- * This browser, as a device of the service: by its id a new sign-in takes the place of the old one, and does not add a
- * device; the name is the one that was given to it last.
+ * This browser as a device of the service. Because of its id, a new sign-in replaces the old one instead of adding a
+ * device. Its name is the last one that the user gave it.
  */
 export const thisDevice = (): ThisDevice => memory ?? stored() ?? remember({ id: newId() })
 
-/** Keeps the name for the next sign-in. */
+/** Remembers the name for the next sign-in. */
 export function renameThisDevice(name: string): void {
   remember({ id: thisDevice().id, name })
 }
 
-/** Undefined for what the page has not stored itself, and the service would not take. */
+/** The stored device; undefined if there is none, or the service would refuse it. */
 function stored(): ThisDevice | undefined {
   try {
     const { id, name } = JSON.parse(localStorage.getItem(key)!)
@@ -50,6 +50,6 @@ function remember(device: ThisDevice): ThisDevice {
   return device
 }
 
-/** Random: `crypto.randomUUID` is there on HTTPS and localhost alone. */
+/** A random id. `crypto.randomUUID` only exists on HTTPS and localhost. */
 const newId = (): string =>
   [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join('')

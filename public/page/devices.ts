@@ -5,7 +5,7 @@ import { handleForm } from './forms.js'
 import { ask, notify, notifyError } from './notices.js'
 import { departure, iconOf, kindOf, nameOf, plural, seen, signedIn } from './words.js'
 
-const tickEvery = 15_000 // ms: the times are in minutes
+const tickEvery = 15_000 // ms: times are shown in minutes
 
 interface Row {
   session: Session
@@ -14,7 +14,7 @@ interface Row {
 
 type Ended = Session & { reason?: string }
 
-/** The list of the devices that one is signed in on, live. */
+/** The live list of the devices that the user is signed in on. */
 export function deviceList(app: Client, { signOut }: { signOut: () => Promise<void> }) {
   const rows = new Map<string, Row>()
   const list = part('devices')
@@ -51,7 +51,7 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
     list.insertBefore(element, session.current ? list.firstChild : firstOlder(session))
   }
 
-  /** The current one is on top, then the newest. */
+  /** The row that follows a new session's: the current session comes first, then the newest. */
   function firstOlder({ createdAt }: Session): Element | null {
     const older = [...rows.values()]
       .filter(({ session }) => !session.current && session.createdAt < createdAt)
@@ -81,7 +81,7 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
     }
   }
 
-  /** Who was at a row that goes stays in the list. */
+  /** Keeps the focus in the list when the row that has it is removed. */
   function moveFocusFrom(element: Element): void {
     if (element.contains(document.activeElement)) {
       document.getElementById('devices-title')!.focus()
@@ -117,7 +117,7 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
   }
 
   return {
-    /** Fetches the list anew: events may have been missed. */
+    /** Reloads the list, because events may have been missed. */
     async load(): Promise<void> {
       const live = await sessions.find()
 
@@ -137,7 +137,7 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
   }
 }
 
-/** A row of a list of sessions; without `rename`, of another user's. */
+/** A row of a list of sessions. Another user's rows have no `rename`. */
 export function deviceRow(actions: {
   rename?: (name: string) => Promise<void>
   end: () => unknown

@@ -1,9 +1,9 @@
 /**
- * The one element with that `data-part`: within another, or of the page.
+ * The element with this `data-part`, in the page or within another element.
  *
- * @throws Error where there is none: index.html and the scripts have to agree
+ * @throws Error if there is none: index.html and the scripts don't match
  */
-// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as that of querySelector
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as in querySelector
 export function part<T extends Element = HTMLElement>(name: string, within: ParentNode = document): T {
   const found = within.querySelector<T>(`[data-part="${name}"]`)
 
@@ -14,7 +14,7 @@ export function part<T extends Element = HTMLElement>(name: string, within: Pare
   return found
 }
 
-/** A copy of what is in a `<template>`. Text gets into it by `textContent` alone. */
+/** A copy of the content of a `<template>`. Text is only ever inserted with `textContent`. */
 export function copyOf(template: string): HTMLElement {
   const { content } = document.querySelector<HTMLTemplateElement>(`template#${template}`)!
 
@@ -24,7 +24,7 @@ export function copyOf(template: string): HTMLElement {
 export function setText(text: string, name: string, within: ParentNode = document): void {
   const element = part(name, within)
 
-  // What is the same need not be read out again
+  // Screen readers would read out unchanged text again
   if (element.textContent !== text) {
     element.textContent = text
   }
@@ -34,7 +34,7 @@ export function setVisible(visible: boolean, name: string, within: ParentNode = 
   part(name, within).hidden = !visible
 }
 
-/** Does something on a click, and nothing more till it is done. */
+/** Runs `work` on a click, and ignores further clicks until it is done. */
 export function onClick(button: HTMLElement, work: () => Promise<unknown> | void): void {
   let busy = false
 
@@ -52,7 +52,7 @@ export function onClick(button: HTMLElement, work: () => Promise<unknown> | void
   })
 }
 
-/** Has a button show what is below it, as it is then, and hide it again. */
+/** Makes a button load and show the content below it, and hide it again. */
 export function disclose(button: HTMLElement, content: HTMLElement, load: () => Promise<unknown>): void {
   onClick(button, async () => {
     const open = content.hidden
@@ -65,7 +65,7 @@ export function disclose(button: HTMLElement, content: HTMLElement, load: () => 
   })
 }
 
-/** Makes these the rows of a list, in that order. Those that are in their place stay there, and keep the focus. */
+/** Sets the rows of a list, in this order. Rows that are already in place aren't moved, and so keep the focus. */
 export function arrange(list: Element, rows: Element[]): void {
   const kept = new Set(rows)
 
@@ -77,14 +77,14 @@ export function arrange(list: Element, rows: Element[]): void {
   })
 }
 
-/** Plays the animation of a class once. Where it moves too much for someone, the style sheet has none. */
+/** Plays the animation of a class once. The style sheet has none for users who prefer reduced motion. */
 export function play(element: Element, animation: string): void {
   element.classList.remove(animation)
-  void element.getBoundingClientRect() // so that it starts anew
+  void element.getBoundingClientRect() // restarts the animation
   element.classList.add(animation)
 }
 
-/** Takes an element away as soon as it has faded. */
+/** Removes an element once it has faded out. */
 export function fadeOut(element: Element): void {
   element.setAttribute('inert', '')
   element.classList.add('leaving')

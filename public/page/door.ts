@@ -6,7 +6,7 @@ import { explain, type ServiceError } from './words.js'
 
 type Credentials = { email: string; password: string }
 
-/** Signing in and signing up. */
+/** The forms to sign in and sign up. */
 export function door(app: Client) {
   const forms = {
     '#sign-in': part<HTMLFormElement>('sign-in'),
@@ -27,7 +27,7 @@ export function door(app: Client) {
   })
   addEventListener('hashchange', () => part('door').hidden || open(true))
 
-  /** Whether the service mails: only then does it have such a service, which nobody may list. */
+  // The service exists only with mail. It has no `find`, so it then answers 405 rather than 404
   void app
     .service('password-resets')
     .find()
@@ -47,7 +47,7 @@ export function door(app: Client) {
 
   const asked = () => (location.hash in forms ? (location.hash as keyof typeof forms) : '#sign-in')
 
-  /** Shows the one of the forms that the address names. */
+  /** Shows the form that the URL names. */
   function open(focus: boolean): void {
     const form = forms[asked()]
 
@@ -60,7 +60,7 @@ export function door(app: Client) {
   }
 
   return {
-    /** @param why What happened, where one has been signed in before */
+    /** @param why Why the user, who was signed in, no longer is */
     open(why = ''): void {
       Object.values(forms).forEach(resetForm)
       setText(why, 'farewell')
@@ -77,11 +77,11 @@ export function door(app: Client) {
   }
 }
 
-/** Without a reason it was the email or the password, and the service does not say which. */
+/** A refusal without a reason means a wrong email or password; the service doesn't say which. */
 const explainSignIn = (error: ServiceError): string =>
   error.code === 401 && !error.data?.reason ? 'The email or the password is not right.' : explain(error)
 
-/** Chromium offers to keep a password when it sees a form sent; what a script sends has to be pointed out to it. */
+/** Chromium offers to save a password when a form is submitted. When a script submits it, it has to be told. */
 function offerToStore(data: { id: string; password: string }): void {
   const { PasswordCredential } = window as { PasswordCredential?: new (of: typeof data) => Credential }
 

@@ -1,7 +1,7 @@
 import type { AuditEvent, Device, EventType } from './client.js'
 import { kindOf } from './words.js'
 
-// How a session ended, as one tells it to its owner and to admins alike
+// How a session ended, for its owner and for admins
 const endings: Record<string, string> = {
   logout: 'Signed out',
   revoked: 'Signed out from another device',
@@ -26,38 +26,38 @@ const sentences: Record<EventType, (event: AuditEvent) => string> = {
   'signed-in': signedIn,
   'new-device': signedIn,
   'sign-in-refused': ({ reason = '' }) => refusals[reason] ?? 'Sign-in refused',
-  'token-reused': () => 'A token came that had been used before',
+  'token-reused': () => 'A used token was presented again',
   'session-ended': ({ reason = '' }) => endings[reason] ?? 'Signed out',
   'password-changed': (event) => `Password changed${byOther(event)}`,
   'email-changed': (event) => `Email changed${byOther(event)}`,
   'email-verified': () => 'Email confirmed',
-  'email-kept': () => 'A change of the email was taken back',
+  'email-kept': () => 'A change of the email was reverted',
   'roles-changed': (event) => `Roles changed${byOther(event)}: ${event.roles?.join(', ')}`,
   'user-disabled': (event) => `Account disabled${byOther(event)}`,
   'user-enabled': (event) => `Account enabled${byOther(event)}`,
   'user-deleted': (event) => `Account deleted${byOther(event)}`
 }
 
-/** What happened, in plain words. */
+/** Describes an event in plain words. */
 export const tell = (event: AuditEvent): string => sentences[event.type](event)
 
 function signedIn({ strategy = 'local' }: AuditEvent): string {
   return strategy === 'local' ? 'Signed in' : `Signed in with ${strategy}`
 }
 
-/** Of what others than the owner did: an admin who was signed in, or somebody at the command line. */
+/** Says who did it, if not the owner: an admin, or somebody at the command line. */
 function byOther({ by, userId }: AuditEvent): string {
   return by === userId ? '' : by ? ' by an administrator' : ' by the operator'
 }
 
-/** What it was done from, unless an admin did it: whose address is nobody else's business. */
+/** The device it was done from; empty if an admin did it, whose address isn't shown to others. */
 export const deviceOf = ({ by, userId, device }: AuditEvent): Device => (by && by !== userId ? {} : device)
 
-/** The program and the address of a device; '' where neither is known. */
+/** The program and the address of a device; '' if neither is known. */
 export const whence = ({ userAgent, ip }: Device): string =>
   [userAgent && kindOf({ userAgent }), ip && `IP ${ip}`].filter(Boolean).join(' · ')
 
-/** Whether its owner should take a second look. */
+/** Whether the owner should check this event. */
 export const isSuspicious = ({ type, reason }: AuditEvent): boolean =>
   ['new-device', 'sign-in-refused', 'token-reused'].includes(type) || reason === 'reused'
 
@@ -69,7 +69,7 @@ const symbols: Partial<Record<EventType, string>> = {
   'session-ended': 'out'
 }
 
-/** The symbol of index.html for an event. */
+/** The name of the symbol in index.html for an event. */
 export const symbolOf = ({ type }: AuditEvent): string => symbols[type] ?? 'changed'
 
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'long' })

@@ -5,14 +5,14 @@ import { pager } from './pager.js'
 import { ago, explain, type ServiceError } from './words.js'
 
 const perPage = 10
-const settling = 300 // ms: an event is in the trail 50 ms after it happened, and some more where many are
-const apart = 1000 // ms between two looks at the trail, however much happens
+const settling = 300 // ms: events are written to the trail after 50 ms, or a little later under load
+const apart = 1000 // ms between two requests at least, however many events there are
 
 /**
- * A list of what happened to an account, newest first, in an element of its own. Where the service keeps no audit
- * trail, the page shows nothing of it (`without-trail`).
+ * A list of the events of an account, newest first, in an element of its own. If the service keeps no audit trail, the
+ * page hides the list (`without-trail`).
  *
- * @param query Whose events, and of which type
+ * @param query Filters by user and type
  */
 export function eventList(app: Client, query: () => { userId?: string; type?: string }) {
   const element = copyOf('events')
@@ -20,8 +20,8 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
   const pages = pager(part('pages', element), perPage, load)
   const rows = new Map<string, HTMLElement>()
   let asked = 0
-  let lookedAt = -Infinity
-  let looksLeft = 0
+  let loadedAt = -Infinity
+  let reloadsLeft = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
   onClick(part('again', element), load)
@@ -29,12 +29,12 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
   async function load(): Promise<void> {
     const turn = ++asked
 
-    lookedAt = performance.now()
+    loadedAt = performance.now()
     list.setAttribute('aria-busy', 'true')
 
     const answer = await find()
 
-    // Of two answers, the one to the later question counts
+    // Ignores the answer to an older request
     if (turn !== asked) {
       return
     }
@@ -79,21 +79,21 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
     pages.show(total)
   }
 
-  /** Looks again in a moment, and once more later, for what a busy database has not written by then. */
-  function soon(looks = 2): void {
-    looksLeft = Math.max(looksLeft, looks)
-    timer ??= setTimeout(look, Math.max(settling, lookedAt + apart - performance.now()))
+  /** Reloads in a moment, and once more later, in case a busy database hasn't written the event by then. */
+  function soon(reloads = 2): void {
+    reloadsLeft = Math.max(reloadsLeft, reloads)
+    timer ??= setTimeout(reload, Math.max(settling, loadedAt + apart - performance.now()))
   }
 
-  function look(): void {
+  function reload(): void {
     timer = undefined
-    looksLeft = element.hidden ? 0 : looksLeft - 1
+    reloadsLeft = element.hidden ? 0 : reloadsLeft - 1
 
     if (!element.hidden) {
       void load()
     }
-    if (looksLeft > 0) {
-      soon(looksLeft)
+    if (reloadsLeft > 0) {
+      soon(reloadsLeft)
     }
   }
 
@@ -101,15 +101,15 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
     element,
     load,
     soon,
-    /** Shows the newest, of another query. */
+    /** Shows the first page of another query. */
     restart(): void {
       pages.reset()
       void load()
     },
     clear(): void {
       asked++
-      lookedAt = -Infinity
-      looksLeft = 0
+      loadedAt = -Infinity
+      reloadsLeft = 0
       clearTimeout(timer)
       timer = undefined
       pages.reset()
@@ -120,7 +120,7 @@ export function eventList(app: Client, query: () => { userId?: string; type?: st
   }
 }
 
-/** A sign-in from a new device is two events, of which one tells it all. */
+/** A sign-in from a new device makes two events; this drops the redundant one. */
 function withoutTold(events: AuditEvent[]): AuditEvent[] {
   const told = events.filter(({ type }) => type === 'new-device').map(({ sessionId }) => sessionId)
 
@@ -149,7 +149,7 @@ function eventRow(event: AuditEvent): HTMLElement {
   return row
 }
 
-/** Says anew how long ago it is. */
+/** Updates how long ago it was. */
 export function showAge(time: HTMLTimeElement): void {
   const text = ago(time.dateTime)
 

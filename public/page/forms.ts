@@ -3,12 +3,12 @@ import { explain, explainField, type ServiceError } from './words.js'
 
 type Values = Record<string, string>
 
-let count = 0 // of the fields, for the ids of their errors
+let count = 0 // of fields, to number the ids of their errors
 
 /**
- * Makes a form send what is typed by `submit`, once at a time, and say beside each field what is wrong with it.
+ * Sends a form through `submit`, one submission at a time, and shows what is wrong with a field beside it.
  *
- * @param submit Gets the values by the names of the fields; what it throws is shown
+ * @param submit Gets the values by field name. Its errors are shown
  */
 export function handleForm(
   form: HTMLFormElement,
@@ -42,7 +42,7 @@ export function handleForm(
   })
 }
 
-/** Empties a form, of what was typed and of what was wrong. */
+/** Clears the values and errors of a form. */
 export function resetForm(form: HTMLFormElement): void {
   form.reset()
   form.querySelectorAll<HTMLInputElement>('.field input').forEach((field) => setError(field, ''))
@@ -51,7 +51,7 @@ export function resetForm(form: HTMLFormElement): void {
   setText('', 'refusal', form)
 }
 
-/** There are no files in them. */
+/** The values of a form, which are all strings: it has no file inputs. */
 const valuesOf = (form: HTMLFormElement): Values =>
   Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value as string]))
 
@@ -82,7 +82,7 @@ function showError(
   ;(wrong[0] ?? fields.find(({ type }) => type === 'password') ?? fields[0])?.focus()
 }
 
-/** Nested fields come as paths: `device.name`, `device/name`. */
+/** The service names nested fields by path: `device.name`, `device/name`. */
 const messageFor = ({ name }: HTMLInputElement, { errors }: ServiceError): string | undefined =>
   Array.isArray(errors) ? errors.find(({ field }) => field.split(/[./]/).at(-1) === name)?.message : undefined
 
@@ -105,7 +105,7 @@ function setError(field: HTMLInputElement, message: string): void {
   }
 }
 
-/** A button that shows what is typed. */
+/** Adds a button that shows and hides a password. */
 function addToggle(secret: Element): void {
   const input = secret.querySelector('input')!
   const toggle = copyOf('toggle')

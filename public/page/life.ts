@@ -2,11 +2,11 @@ import type { Login } from './client.js'
 import { copyOf, part, play, setText } from './dom.js'
 import { plural } from './words.js'
 
-const remembered = 5 // shed tokens that are shown still
-const tickEvery = 250 // ms: seconds are shown
+const remembered = 5 // expired tokens that are still shown
+const tickEvery = 250 // ms: times are shown in seconds
 
 /**
- * The access token's remaining life, as it runs down and is renewed.
+ * Shows the remaining life of the access token, and its renewals.
  *
  * @param expiresAt ms since 1970, by the clock of this device
  */
@@ -22,7 +22,7 @@ export function tokenLife(expiresAt: () => number | undefined) {
       const share = Math.min(100, (100 * left) / token.total)
 
       setText(`${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`, 'remaining')
-      // Attributes of SVG, since the policy of the page allows no style attributes. An old skin loosens
+      // SVG attributes, because the page's content security policy forbids style attributes
       part('arc').setAttribute('stroke-dasharray', `${share} 100`)
       part('loosening').setAttribute('opacity', String(1 - share / 100))
     }
@@ -39,7 +39,7 @@ export function tokenLife(expiresAt: () => number | undefined) {
   }
 
   return {
-    /** A token has come: the first, or the next. */
+    /** Shows a new token. */
     take({ authentication: { payload } }: Login): void {
       if (payload.jti === token?.jti) {
         return
@@ -67,5 +67,5 @@ export function tokenLife(expiresAt: () => number | undefined) {
   }
 }
 
-/** The end of a token's id, to tell one from the next by. */
+/** The last characters of a token's id, to tell tokens apart. */
 const short = (jti: string): string => jti.slice(-4)

@@ -5,7 +5,7 @@ import { explain, type ServiceError } from './words.js'
 
 type Purpose = 'password-reset' | 'verify-email' | 'keep-email'
 
-/** A link of a mail, taken apart. */
+/** The parts of a link from a mail. */
 interface MailLink {
   purpose: Purpose
   id: string
@@ -14,7 +14,7 @@ interface MailLink {
 
 const form = /^#(password-reset|verify-email|keep-email)=([\w-]+)\.([\w-]+)$/
 
-/** Takes the link of a mail out of the address, so that the token stays neither there nor in the history. */
+/** Reads the link from the URL and removes it, so that the token stays neither there nor in the history. */
 function takeLink(): MailLink | undefined {
   const [, purpose, id, token] = form.exec(location.hash) ?? []
 
@@ -32,14 +32,14 @@ interface Words {
   button: string
   /** The label of the field for a password, if one is needed. */
   password?: string
-  /** What is said afterwards. */
+  /** The sentence shown afterwards. */
   done: string
 }
 
 const words: Record<Purpose, Words> = {
   'password-reset': {
     title: 'Choose a new password',
-    text: 'It signs all your devices out. Then sign in with it.',
+    text: 'This signs out all your devices. Then sign in with the new password.',
     button: 'Set the password',
     password: 'New password',
     done: 'Your password is set. Please sign in with it.'
@@ -54,19 +54,19 @@ const words: Record<Purpose, Words> = {
   'keep-email': {
     title: 'Keep the old address',
     text:
-      'This takes the change of your address back, signs all devices out and removes the password. Then choose a new ' +
-      'one by “Forgotten your password?”.',
+      'This restores your old address, signs out all devices and removes the password. Then choose a new one with ' +
+      '“Forgotten your password?”.',
     button: 'Keep the old address',
-    done: 'Your old address is back. Now choose a new password by “Forgotten your password?”.'
+    done: 'Your old address is back. Now choose a new password with “Forgotten your password?”.'
   }
 }
 
 const refusals: Record<string, string> = {
-  invalid: 'This link is not valid any more: it has been used, or a newer one has been mailed.',
-  expired: 'This link has expired. Please ask for another mail.'
+  invalid: 'This link is no longer valid: it has been used, or a newer one has been mailed.',
+  expired: 'This link has expired. Please request another mail.'
 }
 
-/** What links in mails lead to: nothing is used up until a button is pressed. */
+/** The forms that links in mails open. A link isn't used until the user presses the button. */
 export function mailLinks(app: Client, { done }: { done: (sentence: string) => void }) {
   const card = part<HTMLFormElement>('link-form')
   const field = card.querySelector<HTMLInputElement>('input')!
@@ -116,7 +116,7 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
   }
 
   return {
-    /** Whether the address leads to something that a button is to do. */
+    /** Opens the form for the link in the URL; returns whether there was one. */
     open(): boolean {
       link = takeLink() ?? link
 
@@ -131,7 +131,7 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
       link = undefined
       resetForm(card)
     },
-    /** Tells whether somebody is signed in, who needs no password to confirm an address. */
+    /** Sets whether a user is signed in, who then needs no password to verify an address. */
     signedIn(is: boolean): void {
       isSignedIn = is
 

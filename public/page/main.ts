@@ -11,7 +11,7 @@ import { notify, notifyError, setLine } from './notices.js'
 import { people } from './people.js'
 import { explain, farewell, type ServiceError } from './words.js'
 
-const patience = 1500 // ms: a connection that is back by then was not worth a word
+const shortOutage = 1500 // ms: a connection that returns sooner isn't reported as lost
 
 const { app, socket } = createClient()
 const signOut = () => app.logout().then(() => undefined, notifyError)
@@ -23,7 +23,7 @@ const trail = activity(app)
 const admin = people(app)
 const links = mailLinks(app, { done: leaveLink })
 
-let user: User | undefined // who is signed in
+let user: User | undefined // the signed-in user
 let line: ReturnType<typeof setTimeout>
 let isToldOfStorage = false
 
@@ -47,14 +47,14 @@ addEventListener('online', () => socket.connected && setLine(''))
 
 void begin()
 
-/** Goes on with the session that is kept, or asks to sign in. */
+/** Resumes the stored session, or asks the user to sign in. */
 async function begin(): Promise<void> {
   show(links.open() ? 'link' : 'waiting')
 
   try {
     await app.reAuthenticate()
   } catch (error) {
-    // Another try may have been let in meanwhile
+    // Another attempt may have succeeded in the meantime
     if (!user) {
       stayOutside(error as ServiceError)
     }
@@ -74,7 +74,7 @@ function stayOutside(error: ServiceError): void {
   }
 }
 
-/** Why a session is over is told when that is heard. */
+/** Renews the access token. If the session has ended, the event `session-ended` says why. */
 async function renew(): Promise<void> {
   try {
     await app.authentication.renew()
@@ -85,7 +85,7 @@ async function renew(): Promise<void> {
   }
 }
 
-/** Somebody has signed in, here or in another tab. */
+/** Shows the user who has signed in, here or in another tab. */
 function enter(login: Login): void {
   if (user && user._id !== login.user._id) {
     clear()
@@ -110,7 +110,7 @@ function loadLists(): void {
   void Promise.all([devices.load(), admin.show(user!)]).catch(notifyError)
 }
 
-/** The own account has changed: its name, or what it may do. */
+/** Shows a change of the user's own account: its name or its roles. */
 function follow(changed: User): void {
   const hasOtherRole = user !== undefined && String(user.roles) !== String(changed.roles)
 
@@ -134,7 +134,7 @@ function leave(reason?: string): void {
   }
 }
 
-/** What a link in a mail led to has been done, or not now. */
+/** Leaves the form of a link from a mail, whether or not the link was used. */
 function leaveLink(sentence: string): void {
   links.close()
 
@@ -176,10 +176,10 @@ function lost(): void {
     } else if (!socket.connected) {
       setLine('The connection to the service is lost. It is tried again …')
     }
-  }, patience)
+  }, shortOutage)
 }
 
-/** The connection is there again: what happened meanwhile was not heard. */
+/** Reloads once the connection is back: events were missed meanwhile. */
 function back(): void {
   clearTimeout(line)
   setLine('')

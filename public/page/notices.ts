@@ -1,9 +1,9 @@
 import { copyOf, fadeOut, part, setText } from './dom.js'
 import { explain, type ServiceError } from './words.js'
 
-const shownFor = 8000 // ms: time enough to read two sentences
+const shownFor = 8000 // ms: long enough to read two sentences
 
-/** Says something at the edge of the page for a while; screen readers hear it when they have a moment. */
+/** Shows a sentence at the edge of the page for a while. Screen readers announce it when idle. */
 export function notify(sentence: string): void {
   const notice = copyOf('notice')
 
@@ -12,15 +12,15 @@ export function notify(sentence: string): void {
   setTimeout(() => fadeOut(notice), shownFor)
 }
 
-/** Says what went wrong with something that has no form to say it in. */
+/** Shows an error of something that has no form to show it in. */
 export const notifyError = (error: ServiceError): void => notify(explain(error))
 
-/** Says how the connection is, for as long as it is like that; '' when all is well. */
+/** Shows the state of the connection while it lasts; '' if all is well. */
 export function setLine(sentence: string): void {
   setText(sentence, 'line')
 }
 
-/** Asks before something that can't be undone. */
+/** Asks for confirmation before something that can't be undone. */
 export function ask(question: { title: string; text: string; yes: string }): Promise<boolean> {
   const dialog = part<HTMLDialogElement>('ask')
 

@@ -1,10 +1,10 @@
 import { onClick, part, setText } from './dom.js'
 
 /**
- * Buttons that turn the pages of a list.
+ * Buttons to page through a list.
  *
  * @param element Holds the parts `previous`, `page` and `next`
- * @param load Shows the page that begins at `skip`
+ * @param load Shows the page that starts at `skip`
  */
 export function pager(element: HTMLElement, perPage: number, load: () => Promise<unknown>) {
   const previous = part<HTMLButtonElement>('previous', element)
@@ -23,11 +23,11 @@ export function pager(element: HTMLElement, perPage: number, load: () => Promise
     get skip(): number {
       return skip
     },
-    /** Goes back to the first page, which the next answer is of. */
+    /** Goes back to the first page, without loading it. */
     reset(): void {
       skip = 0
     },
-    /** Says where one is, if there is more than one page. */
+    /** Shows the page number if there is more than one page. */
     show(total: number): void {
       const focused = document.activeElement
 
@@ -40,7 +40,7 @@ export function pager(element: HTMLElement, perPage: number, load: () => Promise
       previous.disabled = skip === 0
       next.disabled = skip + perPage >= total
 
-      // A button that can't go on does not lose who is at it
+      // A button that becomes disabled hands its focus on
       if (focused === previous && previous.disabled) {
         next.focus()
       } else if (focused === next && next.disabled) {

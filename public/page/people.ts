@@ -7,9 +7,9 @@ import { pager } from './pager.js'
 import { nameOf, plural } from './words.js'
 
 const perPage = 8
-const pause = 250 // ms between what is typed and what is asked
+const pause = 250 // ms from the last keystroke to the search
 const ranks: Role[] = ['admin', 'moderator', 'user']
-// Of those that signed up at once, too: else one could be on two pages
+// Sorted by _id too: otherwise users created at the same moment could be on two pages
 const newestFirst = { createdAt: -1, _id: -1 }
 const last = '\uffff' // sorts behind all letters
 
@@ -55,7 +55,7 @@ export function people(app: Client) {
     try {
       const { data, total } = await users.find({ query })
 
-      // Of two answers, the one to the later question counts
+      // Ignores the answer to an older request
       if (turn === asked && self) {
         show(data, total)
       }
@@ -133,10 +133,10 @@ export function people(app: Client) {
     setText(disabled ? 'Enable' : 'Disable', 'disable', row)
     role.value = rankOf(user)
     role.setAttribute('aria-label', `Role of ${name}`)
-    // Nobody locks themselves out by a slip
+    // Admins can't lock themselves out by accident
     role.disabled = isSelf
     setVisible(!isSelf, 'disable', row)
-    // Only where mail is configured
+    // Only with mail
     setVisible(!isSelf && !disabled && user.emailVerified !== undefined, 'reset', row)
     part('reset', row).setAttribute('aria-label', `Reset the password of ${name}`)
     part('disable', row).setAttribute('aria-label', `${disabled ? 'Enable' : 'Disable'} ${name}`)
@@ -221,7 +221,7 @@ export function people(app: Client) {
   }
 
   return {
-    /** Shows the list to an admin, and hides it from everybody else. */
+    /** Shows the list to admins only. */
     async show(user: User): Promise<void> {
       const isAdmin = rankOf(user) === 'admin'
 
@@ -243,6 +243,6 @@ export function people(app: Client) {
   }
 }
 
-/** Feathers' queries have no search for parts, but what begins with a word is a range. */
+/** Feathers has no operator for substrings, but a prefix is a range. */
 const startingWith = (text: string): object =>
   text ? { $or: ['name', 'email'].map((field) => ({ [field]: { $gte: text, $lt: text + last } })) } : {}

@@ -1,6 +1,6 @@
 import type { Device, Session } from './client.js'
 
-/** What the page makes of an error of the service, or of the way to it. */
+/** An error of the service, or of the connection to it. */
 export interface ServiceError {
   code?: number
   message?: string
@@ -8,7 +8,7 @@ export interface ServiceError {
   errors?: { field: string; message: string }[]
 }
 
-// Why a session ended, as one tells it to whom it happened to
+// Why the session of this device ended
 const farewells: Record<string, string> = {
   logout: 'You have signed out.',
   revoked: 'This device was signed out from another one of yours.',
@@ -16,20 +16,20 @@ const farewells: Record<string, string> = {
   password: 'Your password was changed on another device. That signs out all the others.',
   disabled: 'Your account is disabled. An administrator can enable it again.',
   deleted: 'Your account has been deleted.',
-  reused: 'A token of this device was used twice, as by a thief. To be safe, its session was ended.',
-  replaced: 'This browser signed in once more, and the new session took the place of this one.',
-  evicted: 'You are signed in on very many devices. The one unused for longest had to make room.',
+  reused: 'A token of this device was used twice, which can mean theft. To be safe, its session was ended.',
+  replaced: 'This browser signed in again, and the new session replaced this one.',
+  evicted: 'You are signed in on very many devices. The least recently used one had to make room.',
   expired: 'You were away for too long. Please sign in again.'
 }
 
 export const farewell = (reason = ''): string =>
-  farewells[reason] ?? 'This session is not valid any more. Please sign in again.'
+  farewells[reason] ?? 'This session is no longer valid. Please sign in again.'
 
-// The same of another device, in its owner's list
+// Why the session of another device ended, in the user's list
 const departures: Record<string, string> = {
   logout: 'has signed out',
   reused: 'was signed out: one of its tokens was used twice',
-  replaced: 'has signed in anew',
+  replaced: 'has signed in again',
   evicted: 'was signed out to make room',
   expired: 'was away for too long'
 }
@@ -37,7 +37,7 @@ const departures: Record<string, string> = {
 export const departure = (device: string, reason = ''): string =>
   `${device} ${departures[reason] ?? 'was signed out'}.`
 
-/** An error in one or two sentences that say what to do. */
+/** Explains an error in one or two sentences, and says what to do. */
 export function explain({ code, message, data }: ServiceError): string {
   if (code === 429) {
     return `Too many attempts. Try again ${data?.retryAfter ? `in ${span(data.retryAfter)}` : 'later'}.`
@@ -52,7 +52,7 @@ export function explain({ code, message, data }: ServiceError): string {
     return farewell(data.reason)
   }
   if (code === undefined || code === 408) {
-    return 'The service does not answer. Is the network there? Try again in a moment.'
+    return 'The service does not answer. Check your network, and try again in a moment.'
   }
   if (code >= 500) {
     return 'Something went wrong in the service. Try again in a moment.'
@@ -61,21 +61,21 @@ export function explain({ code, message, data }: ServiceError): string {
   return `${message ?? 'That was refused'}.`
 }
 
-// Of what the service says of a field, that which people need not know the words for
+// Plain words for technical messages of the service about a field
 const fieldWords: Record<string, string> = {
-  'must be an email address, such as ada@example.com': 'That is no complete email address',
+  'must be an email address, such as ada@example.com': 'That is not a complete email address',
   'is taken': 'There is an account with this email already',
   'must not be empty': 'Please fill this in'
 }
 
-/** What is wrong with a field, for the place beside it. */
+/** The message to show beside a field. */
 export function explainField(message: string): string {
   const words = fieldWords[message] ?? message
 
   return `${words[0]?.toUpperCase()}${words.slice(1)}.`
 }
 
-/** A time to wait, in words. @param seconds s */
+/** A waiting time in words. @param seconds s */
 function span(seconds: number): string {
   const minutes = Math.ceil(seconds / 60)
 
@@ -103,16 +103,16 @@ export function ago(date: string, now = Date.now()): string {
   return unit ? relative.format(-Math.floor(seconds / length!), unit) : 'just now'
 }
 
-/** When a device was last there. */
+/** When a device was last active. */
 export const seen = ({ current, refreshedAt }: Session): string =>
   current ? 'Active now' : `Last seen ${ago(refreshedAt)}`
 
-/** When it signed in, unless that is when it was last there. */
+/** When it signed in, unless that is when it was last active. */
 export function signedIn({ current, createdAt, refreshedAt }: Session): string | undefined {
   return current || ago(createdAt) !== ago(refreshedAt) ? `signed in ${ago(createdAt)}` : undefined
 }
 
-// The first that fits: browsers name those they descend from, too
+// The first match wins: browsers also name the ones they descend from
 const browsers: [RegExp, string][] = [
   [/\bEdg(e|A|iOS)?\//, 'Edge'],
   [/\b(OPR|Opera)\//, 'Opera'],
@@ -136,7 +136,7 @@ const systems: [RegExp, string][] = [
 ]
 const firstOf = (table: [RegExp, string][], text: string) => table.find(([form]) => form.test(text))?.[1]
 
-/** What a device is, by what its browser says: "Firefox on Linux". */
+/** The kind of a device, from its user agent: "Firefox on Linux". */
 export function kindOf({ userAgent = '' }: Device): string {
   const browser = firstOf(browsers, userAgent)
   const system = firstOf(systems, userAgent)
@@ -144,10 +144,10 @@ export function kindOf({ userAgent = '' }: Device): string {
   return browser && system ? `${browser} on ${system}` : (browser ?? system ?? 'Unknown device')
 }
 
-/** What its owner calls it, or else what it is. */
+/** The name that its owner gave it, or else its kind. */
 export const nameOf = (device: Device): string => device.name ?? kindOf(device)
 
-/** The symbol of index.html for a device. */
+/** The name of the symbol in index.html for a device. */
 export function iconOf({ userAgent = '' }: Device): 'computer' | 'phone' | 'tablet' | 'terminal' {
   if (/\biPad\b|\bTablet\b|\bAndroid\b(?!.*\bMobile\b)/.test(userAgent)) {
     return 'tablet'

@@ -100,7 +100,7 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     await page.goto(fragment)
     await field('New password').fill(newPassword)
     await button('Set the password').click()
-    await reads('This link is not valid any more')
+    await reads('This link is no longer valid')
     await page.getByRole('link', { name: 'Not now' }).click()
     await heading('Sign in').waitFor()
   })

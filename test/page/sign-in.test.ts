@@ -43,7 +43,7 @@ describe('signing in on the page', { skip: withoutChromium }, () => {
     const taken = await newPerson(site.t)
 
     await signUp('ada', { password: 'short' })
-    assert.equal(await errorOf('Email'), 'That is no complete email address.')
+    assert.equal(await errorOf('Email'), 'That is not a complete email address.')
     assert.equal(await errorOf('Password'), 'Must have 8 to 128 characters.')
     assert.equal(
       await field('Email').evaluate((input: any) => input.ownerDocument.activeElement === input),
