@@ -1,9 +1,11 @@
 import { EmailCodeStrategy } from './accounts/internal.js'
+import { RecoveryCodeStrategy, TotpStrategy } from './factors/index.js'
 import { PasskeyStrategy } from './passkeys/internal.js'
 import { reportAttempts } from './services/authentication/attempts.js'
 import type { Application, HookContext } from './declarations.js'
 import { limitSignIns } from './services/authentication/limit-sign-ins.js'
 import { KnownClients } from './services/authentication/known-clients.js'
+import { limitFactors } from './services/authentication/limit-factors.js'
 import { takeTurn } from './hooks/take-turn.js'
 import { requireVerified } from './services/authentication/require-verified.js'
 import { Argon2Strategy } from './services/authentication/local-strategy.js'
@@ -42,6 +44,12 @@ export const authentication = (app: Application) => {
         (user) => requireVerified(app, user)
       )
     )
+  }
+  if (service.configuration.authStrategies.includes('totp')) {
+    service.register('totp', new TotpStrategy(() => app.get('factors')!, limitFactors(app)))
+  }
+  if (service.configuration.authStrategies.includes('recovery-code')) {
+    service.register('recovery-code', new RecoveryCodeStrategy(() => app.get('factors')!, limitFactors(app)))
   }
 
   for (const provider of oauthProviders(service.configuration.oauth)) {

@@ -1,6 +1,6 @@
 import type { Collection, CollationOptions, Document, ObjectId } from 'mongodb'
 import type { AuthenticationService } from '../refresh-token/index.js'
-import { durable, reach } from '../refresh-token/internal.js'
+import { durable, factorFields, reach } from '../refresh-token/internal.js'
 import { LinkRefused, digestOf, matches, maxTries, newToken, type StoredLink } from './link-token.js'
 import type { Job } from './outbox/job.js'
 
@@ -34,7 +34,13 @@ export interface AccountUser extends Document, AccountFields {
 }
 
 /** The fields that nobody is shown. */
-export const hiddenFields = ['passwordReset', 'emailVerification', 'formerEmails', 'notices'] as const
+export const hiddenFields = [
+  'passwordReset',
+  'emailVerification',
+  'formerEmails',
+  'notices',
+  ...factorFields
+] as const
 
 /** The fields by which users are looked up; each needs an index of those documents that have it. */
 export const indexedFields = [
@@ -46,10 +52,18 @@ export const indexedFields = [
 ] as const
 
 /** The fields with ways in, besides the password: linked OAuth accounts and further factors. */
-export const waysIn = ['identities', 'factors', 'recoveryCodes', 'passkeys']
+export const waysIn = ['identities', 'factors', 'recoveryCodes']
 
 /** What somebody who claimed an address before its owner may have left on the account. */
-const leftBehind = [...waysIn, 'pendingEmail', 'emailVerification', 'passwordReset', 'formerEmails']
+const leftBehind = [
+  ...waysIn,
+  'pendingFactor',
+  'passkeyHandle',
+  'pendingEmail',
+  'emailVerification',
+  'passwordReset',
+  'formerEmails'
+]
 
 export interface AccountUsersOptions {
   authentication: AuthenticationService

@@ -3,6 +3,7 @@ import type { AuthenticationService } from '../refresh-token/index.js'
 import { AccountUsers } from './account-users.js'
 import { EmailChanges } from './email-changes.js'
 import { EmailVerifications } from './email-verifications.js'
+import { FactorNotices } from './factor-notices.js'
 import { lives } from './lives.js'
 import { Composer } from './mails/composer.js'
 import type { Deliver, Mail, MailTemplates } from './mails/mail.js'
@@ -49,6 +50,7 @@ export class AccountsByMail {
   readonly emailVerifications: EmailVerifications
   readonly emailChanges: EmailChanges
   readonly signInCodes: SignInCodes
+  readonly factorNotices: FactorNotices
   readonly #deliver: Deliver
   readonly #mails: Record<string, (job: StoredJob) => Promise<Mail | undefined>>
 
@@ -93,7 +95,9 @@ export class AccountsByMail {
     })
     this.signInCodes = new SignInCodes({ users, outbox, composer, mayMail, limitGuesses })
 
-    const { passwordResets, emailVerifications, emailChanges, signInCodes } = this
+    this.factorNotices = new FactorNotices({ users, composer, changes: this.emailChanges })
+
+    const { passwordResets, emailVerifications, emailChanges, signInCodes, factorNotices } = this
 
     this.#mails = {
       'already-registered': (job) => emailVerifications.mailOfTaken(job),
@@ -103,7 +107,10 @@ export class AccountsByMail {
       'password-reset': (job) => passwordResets.mail(job),
       'password-changed': (job) => passwordResets.mailOfChange(job),
       'sign-in-code': (job) => signInCodes.mail(job),
-      'new-device': (job) => this.#mailOfDevice(job)
+      'new-device': (job) => this.#mailOfDevice(job),
+      'factor-added': (job) => factorNotices.mailOfAdded(job),
+      'factor-removed': (job) => factorNotices.mailOfRemoved(job),
+      'recovery-code-used': (job) => factorNotices.mailOfCode(job)
     }
   }
 

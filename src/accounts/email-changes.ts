@@ -52,7 +52,7 @@ export class EmailChanges {
   async mailOfChange(job: StoredJob): Promise<Mail | undefined> {
     const { id, ...addresses } = job.data as { id?: string; oldEmail: string; newEmail: string }
     const user = await this.#users.byId(job.userId!)
-    const token = user && id !== undefined ? await this.#issue(user, id) : undefined
+    const token = user && id !== undefined ? await this.issue(user, id) : undefined
 
     if (user?.disabled) {
       return undefined
@@ -68,7 +68,7 @@ export class EmailChanges {
   }
 
   /** Undefined if the change has been taken back already. */
-  async #issue(user: AccountUser, id: string): Promise<string | undefined> {
+  async issue(user: AccountUser, id: string): Promise<string | undefined> {
     const { token, hash } = newToken()
     const isThere = await this.#users.update(
       user,
@@ -122,16 +122,7 @@ export class EmailChanges {
   ): { $set: Document; $push: { notices: { $each: Notice[] }; formerEmails?: FormerEmail } } {
     const users = this.#users
     const email = users.emailOf(user)
-    const now = users.now()
-    const former: FormerEmail = {
-      email,
-      id: newLinkId(),
-      hashes: [],
-      tries: 0,
-      askedAt: new Date(now),
-      expiresAt: new Date(now + lives.keep),
-      waysIn: Object.fromEntries(waysIn.flatMap((field) => (field in user ? [[field, user[field]]] : [])))
-    }
+    const former = this.former(user)
     const notice = (to: string, data: object): Notice => ({
       _id: new ObjectId(),
       kind: 'email-changed',
@@ -152,6 +143,21 @@ export class EmailChanges {
           ]
         }
       }
+    }
+  }
+
+  /** What is kept of an account as it is, for its owner to go back to. */
+  former(user: AccountUser): FormerEmail {
+    const now = this.#users.now()
+
+    return {
+      email: this.#users.emailOf(user),
+      id: newLinkId(),
+      hashes: [],
+      tries: 0,
+      askedAt: new Date(now),
+      expiresAt: new Date(now + lives.keep),
+      waysIn: Object.fromEntries(waysIn.flatMap((field) => (field in user ? [[field, user[field]]] : [])))
     }
   }
 
@@ -184,6 +190,7 @@ export class EmailChanges {
           $unset: {
             [users.passwordField]: '',
             pendingEmail: '',
+            pendingFactor: '',
             emailVerification: '',
             passwordReset: '',
             ...Object.fromEntries(added)

@@ -23,6 +23,8 @@ const checkRequest = checkedBy(requestSchema)
 /** Signs in with a code from a mail, and the id that whoever asked for it got: `{ strategy: 'email-code', id, code }`. */
 export class EmailCodeStrategy extends AuthenticationBaseStrategy {
   declare authentication: AuthenticationService
+  /** How its sign-ins are authenticated. RFC 8176 has no name for it, and it is no factor. */
+  readonly amr = ['email']
   /** The schema of its requests. */
   readonly requestSchema: TObject = requestSchema
   readonly #codes: () => SignInCodes

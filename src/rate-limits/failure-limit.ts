@@ -15,7 +15,8 @@ export class FailureLimit extends RateLimit {
   }
 
   /**
-   * Makes an attempt. A 401 or a 403 is a failure; any other error says nothing about the guess.
+   * Makes an attempt. A 401 or a 403 is a failure, unless what was given is right, and not enough; any other error says
+   * nothing about the guess.
    *
    * @param clears Whether a success clears the count: it does not if it proves something other than what is counted
    * @throws TooManyRequests with `data.retryAfter` (s) instead of making it; whatever the attempt throws
@@ -50,4 +51,8 @@ export class FailureLimit extends RateLimit {
   }
 }
 
-const isFailure = (error: unknown): boolean => [401, 403].includes((error as { code?: number }).code ?? 0)
+function isFailure(error: unknown): boolean {
+  const { code = 0, data } = error as { code?: number; data?: { reason?: string } }
+
+  return [401, 403].includes(code) && !['factor', 'step-up'].includes(data?.reason ?? '')
+}

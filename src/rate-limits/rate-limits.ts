@@ -14,15 +14,17 @@ export interface RateLimits {
   mail: { account?: RateLimit; address?: RateLimit; codes?: FailureLimit }
   /** Challenges for passkeys, which cost little; the limit is that of sign-ins. */
   passkeyChallenges: { address?: MemoryLimit }
+  /** Guesses of codes that give a factor, by account. */
+  factor: { account?: FailureLimit }
   /** Guesses of `currentPassword`; the limit is that of sign-ins. */
   currentPassword: { account?: FailureLimit }
 }
 
-const off = { signIn: false, signUp: false, refresh: false, mail: false } as const
+const off = { signIn: false, signUp: false, refresh: false, mail: false, factor: false } as const
 
 /** `app.get('rateLimits')`: the counters of the hooks that limit attempts. */
 export const rateLimits = (app: Application) => {
-  const { signIn, signUp, refresh, mail } = app.get('rateLimit') || off
+  const { signIn, signUp, refresh, mail, factor } = app.get('rateLimit') || off
   // Kept outside the database, whose hashes therefore don't reveal which names (or passwords) were typed
   const { signKey } = app.service('authentication').settings.refreshTokens.keyring.newest
   const options = { database: app.get('database'), key: signKey! }
@@ -47,6 +49,7 @@ export const rateLimits = (app: Application) => {
       ...(mail && mail.codes && { codes: new FailureLimit('mail.codes', { ...options, ...mail.codes }) })
     },
     passkeyChallenges: { ...(signIn && signIn.address && { address: new MemoryLimit(signIn.address) }) },
+    factor: { ...(factor && byAccount('factor', factor)) },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })
 }

@@ -24,9 +24,10 @@ export const rateLimitSetting = switchable(
         { account: limit, address: limit, codes: limit },
         'write false, or an object with account, address and codes'
       )
-    )
+    ),
+    factor: Type.Optional(switchable({ account: limit }, 'write false, or an object with account'))
   },
-  'write false, or an object with signIn, signUp, refresh and mail'
+  'write false, or an object with signIn, signUp, refresh, mail and factor'
 )
 
 /** A number of attempts in a time. */

@@ -99,7 +99,10 @@ export interface Login extends Credentials {
 
 /** Whom a factor is asked of. */
 export interface AskedFactor {
+  /** As it is stored, without the sessions. */
   user: SessionOwner
+  /** The id of the session that the client has anyway; missing for a stranger to the account. */
+  client?: string
   /** The login that it is to complete; missing at a step-up. */
   first?: Challenge
 }
@@ -143,6 +146,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   private readonly entity: Entity
   private readonly accessTokens: AccessTokens
   private readonly derivedSecret: string
+  private readonly steps = new WeakMap<Params, string>()
   private readonly issued = new WeakMap<object, Login>()
   private merged?: { from: unknown; configuration: Configuration }
 
@@ -328,6 +332,9 @@ export class AuthenticationService extends FeathersAuthenticationService {
     }
 
     const current = await this.currentSession(params)
+
+    this.steps.set(params, current.userId)
+
     const authResult = await this.signIn(request, { ...params, [steppingUp]: current })
 
     if (this.userIdOf(authResult) !== current.userId) {
@@ -344,6 +351,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
       })
 
     return { ...authResult, session }
+  }
+
+  /** Whose session a call of `create` was to raise: by its params. Undefined if its access token was refused. */
+  steppingUp(params: Params): string | undefined {
+    return this.steps.get(params)
   }
 
   /** The session of the access token that a call brings. @throws Refused */
@@ -491,7 +503,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
    */
   async askedFactor(
     strategy: string,
-    { challenge, device }: { challenge?: string | undefined; device?: Device | undefined },
+    { challenge, device, ...request }: AuthenticationRequest & { challenge?: string; device?: Device },
     params: Params
   ): Promise<AskedFactor> {
     const { [steppingUp]: current } = params as ServerParams
@@ -502,7 +514,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       ])
     }
     if (current) {
-      return { user: await this.ownerOf(current.userId) }
+      return { user: await this.storedUser(current.userId), client: current.sessionId }
     }
 
     const first = this.parseChallenge(challenge!)
@@ -511,15 +523,40 @@ export class AuthenticationService extends FeathersAuthenticationService {
       throw new Refused('invalid')
     }
 
-    const user = await this.ownerOf(first.sub)
+    const user = await this.storedUser(first.sub)
 
     requireState(this.settings.factors!.challenges, first, this.stateOf(user))
     await this.challenges.try(first)
-    return { user, first }
+
+    const client = await this.clientOf(first.sub, request[this.settings.field])
+
+    return { user, first, ...(client !== undefined && { client }) }
   }
 
-  /** @throws Refused `revoked`, `disabled` */
-  private async ownerOf(userId: string): Promise<SessionOwner> {
+  /** The live session of the user whose own refresh token a client has; undefined for any other client. */
+  private async clientOf(userId: string, refreshToken: unknown): Promise<string | undefined> {
+    if (typeof refreshToken !== 'string') {
+      return undefined
+    }
+
+    try {
+      const { sub, sid, jti, prev } = this.parseRefreshToken(refreshToken)
+      const { session } = await this.live.find(sub, sid)
+      const isNewest = [prev, jti].includes(session.used) || session.token?.jti === jti
+
+      return sub === userId && isNewest ? sid : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /**
+   * A user as it is stored, without the sessions.
+   *
+   * @param userId As in tokens
+   * @throws Refused `revoked` when there is none, `disabled`; Unavailable without a database
+   */
+  async storedUser(userId: string): Promise<SessionOwner> {
     const user = await this.entity.find(this.entity.users.is(userId))
 
     if (!user) {
@@ -774,6 +811,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
   /** An entity without sessions and password, if it is a plain object. */
   withoutSecrets<T>(entity: T): T {
     return this.entity.withoutSecrets(entity)
+  }
+
+  /** Whether a stored user can sign in with a password. */
+  hasPassword(user: SessionOwner): boolean {
+    return typeof this.entity.passwordOf(user) === 'string'
   }
 
   /** Matches the entity while its password is the one that was verified. */

@@ -20,6 +20,6 @@ export { present, type Device, type EndReason, type Session, type SessionRecord 
 export type { Settings } from './settings/settings.js'
 export { movePreviousTokens, type PreviousToken } from './sessions/previous-tokens.js'
 export type { StreamState, UserChange, UserChanges } from './live/change-stream.js'
-export type { SessionOwner } from './sessions/users.js'
+export type { OwnerFilter, SessionOwner } from './sessions/users.js'
 export { checkedBy, invalidData, type FieldError } from './validation.js'
 export { publicKeySet, type KeySet } from './tokens/jwks.js'

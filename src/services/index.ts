@@ -2,6 +2,7 @@ import type { Application } from '../declarations.js'
 import { content } from './content/content.js'
 import { emailVerifications } from './email-verifications/email-verifications.js'
 import { events } from './events/events.js'
+import { factors } from './factors/factors.js'
 import { health } from './health/health.js'
 import { mails } from './mails/mails.js'
 import { passkeyChallenges } from './passkey-challenges/passkey-challenges.js'
@@ -21,6 +22,7 @@ export const services = (app: Application) => {
   app.configure(signInCodes)
   app.configure(passkeys)
   app.configure(passkeyChallenges)
+  app.configure(factors)
   app.configure(content)
   app.configure(events)
   app.configure(health)

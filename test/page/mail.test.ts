@@ -204,6 +204,8 @@ describe('mails', { skip: withoutChromium }, () => {
     code: '042137',
     device: 'Firefox on Linux (192.0.2.1)',
     time: '2026-01-01 12:00 UTC',
+    kind: 'totp',
+    left: 3,
     user: {}
   }
 

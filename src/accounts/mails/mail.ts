@@ -57,6 +57,11 @@ export interface MailData {
   'already-registered': object
   'sign-in-code': { code: string; minutes: number }
   'new-device': { device: string; time: string }
+  /** With a link that takes it back, if the address was verified. */
+  'factor-added': Partial<LinkData> & { kind: string }
+  /** The `kind` is `all` where an admin removed them. */
+  'factor-removed': { kind: string }
+  'recovery-code-used': { left: number }
 }
 
 export type MailKind = keyof MailData

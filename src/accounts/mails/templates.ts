@@ -93,8 +93,55 @@ export const templates = {
       subject: 'A sign-in from a new device',
       lines: [`Somebody signed in to the account of ${email} from ${device}, at ${time}.`],
       notes: [`If it was not you, sign that device out and change your password: ${url}`]
+    }),
+
+  'factor-added': ({ sender, email, kind, link, minutes, url }) =>
+    write({
+      sender,
+      subject: 'A second factor has been added',
+      lines: [
+        `${factorName(kind)} has been added to the account of ${email}: signing in takes it from now on.`
+      ],
+      ...(link !== undefined && minutes !== undefined
+        ? {
+            action: { label: 'It was not me: take it back', link },
+            notes: [
+              `The link is good for ${duration(minutes)}. It removes what was added since, signs all devices out and removes ` +
+                'the password, so that you can choose a new one.'
+            ]
+          }
+        : { notes: [`If it was not you, choose a new password at once: ${url}`] })
+    }),
+
+  'factor-removed': ({ sender, email, kind, url }) =>
+    write({
+      sender,
+      subject: 'A second factor has been removed',
+      lines: [`${factorName(kind)} has been removed from the account of ${email}.`],
+      notes: [`If it was not you, choose a new password at once: ${url}`]
+    }),
+
+  'recovery-code-used': ({ sender, email, left, url }) =>
+    write({
+      sender,
+      subject: 'A recovery code has been used',
+      lines: [
+        `A recovery code of the account of ${email} has been used. ${left === 1 ? '1 is' : `${left} are`} left.`
+      ],
+      notes: [
+        `New ones, which take the place of those that are left, are on your account page: ${url}`,
+        'If it was not you, choose a new password and make new recovery codes at once.'
+      ]
     })
 } satisfies MailTemplates
+
+const factorNames: Record<string, string> = {
+  totp: 'An app for codes',
+  passkey: 'A passkey',
+  all: 'Each second factor'
+}
+
+const factorName = (kind: string): string => factorNames[kind] ?? `A second factor (${kind})`
 
 const units: [string, number][] = [
   ['day', 24 * 60],

@@ -42,6 +42,10 @@ export const refreshTokenCookie = () => async (context: CookieContext, next: Nex
   context.data = request
 
   const first = firstStep(context, service)
+  if (first && cookie) {
+    bringToken(context, cookie)
+  }
+
   const isAsked = first ? first.cookie : asked
 
   if (isAsked) {
@@ -100,6 +104,16 @@ function firstStep({ data }: HookContext, service: AuthenticationService): Chall
     return typeof data.challenge === 'string' ? service.parseChallenge(data.challenge) : undefined
   } catch {
     return undefined
+  }
+}
+
+/** A client that has a session anyway is known by its token. */
+function bringToken(context: HookContext, cookie: CookieSettings): void {
+  const { field } = serviceOf(context).settings
+  const token = newestOf(tokensOf(context, cookie), serviceOf(context))
+
+  if (token) {
+    context.data = { [field]: token, ...context.data }
   }
 }
 

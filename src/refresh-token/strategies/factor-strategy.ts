@@ -41,6 +41,8 @@ export abstract class FactorStrategy extends AuthenticationBaseStrategy {
         strategy: Type.String(),
         challenge: Type.Optional(Type.String()),
         device: Type.Optional(deviceSchema),
+        // Of a session that the client has anyway: guesses of strangers don't count against it
+        [service.settings.field]: Type.Optional(Type.String()),
         ...this.fields()
       },
       { additionalProperties: false }

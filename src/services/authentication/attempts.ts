@@ -5,7 +5,9 @@ import type { Unverified } from '../../accounts/index.js'
 import {
   RefreshTokenStrategy,
   type AuthenticationService,
-  type RefusalReason
+  type FactorNeeded,
+  type Refused,
+  type StepUpNeeded
 } from '../../refresh-token/index.js'
 
 /** The outcomes of attempts. `refused` means wrong credentials, without saying what was wrong with them. */
@@ -18,6 +20,8 @@ export const outcomes = [
   'reused',
   'disabled',
   'unverified',
+  'factor',
+  'step-up',
   'malformed',
   'forbidden',
   'limited',
@@ -29,7 +33,7 @@ export type Outcome = (typeof outcomes)[number]
 
 /** A completed call of `create` of the authentication service. */
 export interface Attempt {
-  kind: 'sign-in' | 'refresh'
+  kind: 'sign-in' | 'refresh' | 'step-up'
   /** The name of a registered strategy. */
   strategy: string
   outcome: Outcome
@@ -72,7 +76,9 @@ export function kindOf({ service, data }: HookContext<AuthenticationService>): A
   const strategy =
     typeof name === 'string' && Object.hasOwn(service.strategies, name) ? service.strategies[name] : undefined
 
-  return strategy && kindOfStrategy(strategy)
+  const kind = strategy && kindOfStrategy(strategy)
+
+  return kind === 'sign-in' && data!.stepUp === true ? 'step-up' : kind
 }
 
 function kindOfStrategy(strategy: AuthenticationStrategy): Attempt['kind'] | undefined {
@@ -82,6 +88,8 @@ function kindOfStrategy(strategy: AuthenticationStrategy): Attempt['kind'] | und
 
   return strategy instanceof RefreshTokenStrategy ? 'refresh' : 'sign-in'
 }
+
+type Refusal = Refused | Unverified | FactorNeeded | StepUpNeeded
 
 const byCode: Record<number, Outcome> = {
   400: 'malformed',
@@ -94,8 +102,7 @@ const byCode: Record<number, Outcome> = {
 function outcomeOf(error: unknown): Outcome {
   const { code, data } = toFeathersError(error)
 
-  const reason: RefusalReason | Unverified['data']['reason'] | undefined =
-    code === 401 ? data?.reason : undefined
+  const reason: Refusal['data']['reason'] | undefined = code === 401 ? data?.reason : undefined
 
   return reason ?? byCode[code] ?? 'failed'
 }

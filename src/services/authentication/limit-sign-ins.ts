@@ -18,7 +18,7 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
   if (kind === 'refresh') {
     await refresh.address?.take(groupOf(context))
   }
-  if (kind === 'sign-in') {
+  if (kind === 'sign-in' || kind === 'step-up') {
     await signIn.address?.take(groupOf(context))
 
     const account = accountOf(context)

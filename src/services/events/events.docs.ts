@@ -15,6 +15,7 @@ const eventSchema = Type.Object(
     userId: Type.Optional(Type.String({ description: 'Whose account it is about' })),
     sessionId: text,
     strategy: text,
+    factor: Type.Optional(Type.String({ description: 'The kind of a factor that was added or removed' })),
     reason: Type.Optional(Type.String({ description: 'Why a session ended, or a sign-in was refused' })),
     roles: Type.Optional(Type.Array(StringEnum([...roles]))),
     by: Type.Optional(Type.String({ description: 'The id of the user who did it' })),

@@ -1,6 +1,7 @@
 import { Forbidden, MethodNotAllowed } from '@feathersjs/errors'
 import type { HookContext } from '../../declarations.js'
 import { invalidData } from '../../refresh-token/index.js'
+import { requireRecentFor } from './delicate.js'
 import { requireRights } from './rights.js'
 import type { UserService } from './users.class.js'
 import type { UserPatch } from './users.schema.js'
@@ -30,6 +31,7 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
   const target = String(service.getObjectId(id))
 
   requireRights(user, { id: target, data })
+  await requireRecentFor(context)
 
   if (target === String(user._id) && withPassword.some((field) => data[field] !== undefined)) {
     context.params = { ...params, unchanged: { password: await currentPassword(context, data) } }
@@ -37,10 +39,16 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
 }
 
 /** The hash of the current password, once verified. Wrong guesses are limited, since the session may be stolen. */
-async function currentPassword(context: HookContext<UserService>, data: UserPatch): Promise<string> {
+async function currentPassword(
+  context: HookContext<UserService>,
+  data: UserPatch
+): Promise<string | { $exists: false }> {
   const { currentPassword: guess } = data
   const { account } = context.app.get('rateLimits').currentPassword
 
+  if (!(await hasPassword(context))) {
+    return { $exists: false } // it takes a recent sign-in instead
+  }
   if (guess === undefined) {
     throw invalidData([
       { field: 'currentPassword', message: 'is required to change the email or the password' }
@@ -50,6 +58,12 @@ async function currentPassword(context: HookContext<UserService>, data: UserPatc
   const verify = () => verifyCurrent(context, guess)
 
   return account ? account.attempt(String(context.params.user!._id), verify) : verify()
+}
+
+async function hasPassword({ app, params }: HookContext<UserService>): Promise<boolean> {
+  const service = app.service('authentication')
+
+  return service.hasPassword(await service.storedUser(String(params.user!._id)))
 }
 
 async function verifyCurrent({ app, service, id }: HookContext<UserService>, guess: string): Promise<string> {

@@ -48,6 +48,10 @@ export const userExternalResolver = resolve<
   emailVerification: async () => undefined,
   formerEmails: async () => undefined,
   notices: async () => undefined,
+  factors: async () => undefined,
+  recoveryCodes: async () => undefined,
+  pendingFactor: async () => undefined,
+  passkeyHandle: async () => undefined,
   emailVerified: async (value, _user, { app }) => value ?? (app.get('mail') ? false : undefined)
 })
 

@@ -3,8 +3,8 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { takeTurn } from '../../hooks/take-turn.js'
-import { requireRecentSignIn } from './require-recent-sign-in.js'
 import { authorizePatch } from './authorize-patch.js'
+import { recentIfOwn } from './delicate.js'
 import { guardWrite } from './guard-write.js'
 import { hashPassword } from './hash-password.js'
 import { mailChanges, mailLinks } from './mail-changes.js'
@@ -60,7 +60,7 @@ export const users = (app: Application) => {
         mailChanges(),
         guardWrite()
       ],
-      remove: [requireRecentSignIn(), guardWrite()]
+      remove: [recentIfOwn(), guardWrite()]
     },
     after: {
       patch: [mailLinks()]

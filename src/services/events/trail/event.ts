@@ -13,6 +13,11 @@ export const eventTypes = [
   'email-changed',
   'email-verified',
   'email-kept',
+  'stepped-up',
+  'factor-added',
+  'factor-removed',
+  'recovery-codes-renewed',
+  'recovery-code-used',
   'roles-changed',
   'user-disabled',
   'user-enabled',
@@ -30,6 +35,8 @@ export interface AuditEvent {
   sessionId?: string
   /** The strategy of a sign-in. */
   strategy?: string
+  /** The kind of a factor that was added or removed. */
+  factor?: string
   /** Why a session ended, or a sign-in was refused. */
   reason?: string
   /** The user's new roles. */

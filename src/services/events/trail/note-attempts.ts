@@ -1,23 +1,36 @@
-import { onAttempt, type Attempt } from '../../authentication/attempts.js'
+import { onAttempt, type Attempt, type Outcome } from '../../authentication/attempts.js'
 import type { Application } from '../../../declarations.js'
-import type { AuthenticationService } from '../../../refresh-token/index.js'
+import { RecoveryCodeStrategy } from '../../../factors/index.js'
+import { FactorStrategy, type AuthenticationService } from '../../../refresh-token/index.js'
 import { deviceOf, type RefreshToken } from '../../../refresh-token/internal.js'
 import { accountName, isAccountName } from '../../users/account-name.js'
 import { deviceKey } from './device-key.js'
 import type { Noted } from './event.js'
 
-/** Notes sign-ins, also refused ones, and the reuse of refresh tokens. */
+const noted: Outcome[] = ['refused', 'disabled', 'unverified', 'limited']
+
+/** Notes sign-ins and step-ups, also refused ones, and the reuse of refresh tokens. */
 export function noteAttempts(app: Application, note: (event: Noted) => void): void {
   onAttempt(app, (attempt) => {
-    const event = attempt.kind === 'sign-in' ? ofSignIn(attempt) : ofRefresh(attempt)
+    const event = attempt.kind === 'refresh' ? ofRefresh(attempt) : ofSignIn(attempt)
 
     if (event) {
       note(event)
     }
+    if (event?.sessionId && isBy(attempt, RecoveryCodeStrategy)) {
+      const { userId, sessionId, device } = event
+
+      note({ type: 'recovery-code-used', userId: userId!, sessionId, device })
+    }
   })
 }
 
-function ofSignIn({ outcome, strategy, context, error }: Attempt): Noted | undefined {
+const isBy = ({ context, strategy }: Attempt, type: abstract new (...args: never[]) => unknown): boolean =>
+  context.service.getStrategy(strategy) instanceof type
+
+function ofSignIn(attempt: Attempt): Noted | undefined {
+  const { kind, outcome, strategy, context, error } = attempt
+
   if (outcome === 'ok') {
     const { authentication, session } = context.result!
 
@@ -27,17 +40,17 @@ function ofSignIn({ outcome, strategy, context, error }: Attempt): Noted | undef
     }
 
     const { device } = session
+    const signIn = { userId: authentication.payload.sub, sessionId: session.id, strategy, device }
 
-    return {
-      type: 'signed-in',
-      userId: authentication.payload.sub,
-      sessionId: session.id,
-      strategy,
-      device,
-      deviceKey: deviceKey(device)
-    }
+    return kind === 'step-up'
+      ? { type: 'stepped-up', ...signIn }
+      : { type: 'signed-in', ...signIn, deviceKey: deviceKey(device) }
   }
-  if (outcome !== 'refused' && outcome !== 'disabled' && outcome !== 'unverified' && outcome !== 'limited') {
+
+  // A wrong code; to other strategies, what is invalid is no guess
+  const isWrongCode = outcome === 'invalid' && isBy(attempt, FactorStrategy)
+
+  if (!isWrongCode && !noted.includes(outcome)) {
     return undefined
   }
 
@@ -48,8 +61,22 @@ function ofSignIn({ outcome, strategy, context, error }: Attempt): Noted | undef
     strategy,
     reason: outcome,
     device: deviceOf(undefined, context.params),
+    ...userOf(context),
     ...(typeof account === 'string' && isAccountName(account) && { account: accountName(account) }),
     retryAfter: (error as { data?: { retryAfter?: number } }).data?.retryAfter ?? 0
+  }
+}
+
+/** Whose challenge an attempt was to answer; or who was to step up, as the access token says that was let in. */
+function userOf({ data, params, service }: Attempt['context']): Pick<Noted, 'userId'> | undefined {
+  try {
+    const userId = data?.stepUp
+      ? service.steppingUp(params)
+      : service.parseChallenge(String(data?.challenge)).sub
+
+    return userId === undefined ? undefined : { userId }
+  } catch {
+    return undefined
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Application, HookContext } from '../../../declarations.js'
 import { deviceOf } from '../../../refresh-token/internal.js'
+import { onFactorChange } from '../../factors/changes.js'
 import { onAccountChange } from '../../mails/account-changes.js'
 import type { UserService } from '../../users/users.class.js'
 import type { UserPatch } from '../../users/users.schema.js'
@@ -41,6 +42,13 @@ export function noteChanges(app: Application, note: (event: Noted) => void): voi
 export function noteAccountChanges(app: Application, note: (event: Noted) => void): void {
   onAccountChange(app, ({ type, userId, params }) =>
     note({ type, userId, by: userId, device: deviceOf(undefined, params) })
+  )
+}
+
+/** Notes changes of factors. */
+export function noteFactorChanges(app: Application, note: (event: Noted) => void): void {
+  onFactorChange(app, ({ type, userId, kind, by, params }) =>
+    note({ type, userId, factor: kind, ...(by && { by }), device: deviceOf(undefined, params) })
   )
 }
 

@@ -5,7 +5,7 @@ import type { EventDraft, Noted, StoredEvent } from './event.js'
 import { EventQueue } from './event-queue.js'
 import { EventStore, eventsCollection } from './event-store.js'
 import { noteAttempts } from './note-attempts.js'
-import { noteAccountChanges, noteChanges, noteEnds } from './note-changes.js'
+import { noteAccountChanges, noteChanges, noteEnds, noteFactorChanges } from './note-changes.js'
 import { TrailWriter } from './trail-writer.js'
 
 /**
@@ -36,6 +36,7 @@ export const auditTrail = (app: Application) => {
   noteEnds(app, note)
   noteChanges(app, note)
   noteAccountChanges(app, note)
+  noteFactorChanges(app, note)
 }
 
 declare module '../../../declarations.js' {
