@@ -1,6 +1,6 @@
 import { EmailCodeStrategy } from './accounts/internal.js'
-import { RecoveryCodeStrategy, TotpStrategy } from './factors/index.js'
 import { PasskeyStrategy } from './passkeys/internal.js'
+import { RecoveryCodeStrategy, TotpStrategy } from './factors/index.js'
 import { reportAttempts } from './services/authentication/attempts.js'
 import type { Application, HookContext } from './declarations.js'
 import { limitSignIns } from './services/authentication/limit-sign-ins.js'

@@ -11,6 +11,10 @@ const secrets = [
   'refreshToken',
   'token',
   'secret',
+  'uri',
+  'challenge',
+  'code',
+  'recoveryCodes',
   'authorization',
   'cookie'
 ]

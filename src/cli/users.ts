@@ -1,5 +1,6 @@
 import { Argument, Option, type Command } from 'commander'
 import type { Application } from '../declarations.js'
+import type { Factor } from '../factors/index.js'
 import { roles, type Role } from '../services/users/roles.js'
 import type { User, UserPatch, UserQuery } from '../services/users/users.schema.js'
 import { CommandError, answers, type Answer } from './answer.js'
@@ -56,6 +57,14 @@ export function usersCommands(program: Command): void {
       )
       .argument('<email>'),
     setPassword
+  )
+  answers(
+    users
+      .command('factors')
+      .description('list the second factors of a user, or remove them and end all sessions')
+      .argument('<email>')
+      .option('--clear', 'remove them, for a user who lost them'),
+    factors
   )
   answers(
     users
@@ -137,6 +146,45 @@ async function setPassword(email: string): Promise<Answer> {
       'has a new password, and all its sessions have ended'
     )
   })
+}
+
+async function factors(email: string, { clear = false }: { clear?: boolean }): Promise<Answer> {
+  return withApp(async (app) => {
+    const { _id } = await findUser(app, email)
+    const store = app.get('factors')
+
+    if (!store) {
+      throw new CommandError(
+        'Second factors are not configured: write "totp" and "recovery-code" in authentication.authStrategies'
+      )
+    }
+    if (!clear) {
+      const listed = await store.list(String(_id))
+
+      return { text: factorsTable(listed), data: listed }
+    }
+
+    const removed = await store.clear(String(_id))
+
+    return {
+      text: `${email} has no second factor now, and all its sessions have ended`,
+      data: removed
+    }
+  })
+}
+
+function factorsTable(factors: Factor[]): string {
+  const rows = factors.map(({ id, kind, name, createdAt, usedAt, left }) => [
+    kind,
+    name ?? (left === undefined ? '-' : `${left} left`),
+    minute(createdAt),
+    minute(usedAt),
+    id
+  ])
+
+  return factors.length > 0
+    ? table(['kind', 'name', 'since (UTC)', 'used (UTC)', 'id'], rows)
+    : 'No second factors'
 }
 
 async function reset(email: string, { link: wantsLink = false }: { link?: boolean }): Promise<Answer> {

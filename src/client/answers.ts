@@ -45,11 +45,18 @@ export function refreshRefusalOf(error: unknown, cookie?: boolean): RefusalReaso
 /** The answer was lost with the connection, which comes back. */
 export const isLost = (error: unknown): boolean | undefined => (error as Failure).data?.comesBack
 
-/** What the stock client takes for a refusal: 401 to 407. */
+/** What the stock client takes for a refusal: 401 to 407. What asks for a factor or a step-up refuses no session. */
 export function isRefused(error: unknown): boolean {
-  const { code = 0 } = error as Failure
+  const { code = 0, data } = error as Failure
 
-  return code > 400 && code < 408
+  return code > 400 && code < 408 && data?.reason !== 'factor' && data?.reason !== 'step-up'
+}
+
+/** What a call asks for that takes a recent sign-in. */
+export function stepUpOf(error: unknown): object | undefined {
+  const { data } = error as Failure
+
+  return data?.reason === 'step-up' ? data : undefined
 }
 
 /** When to try again, as far as the service said so: ms from now. */

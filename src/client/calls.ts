@@ -1,8 +1,8 @@
 import type { Params } from '@feathersjs/feathers'
-import { isLost, refusalOf } from './answers.js'
+import { isLost, refusalOf, stepUpOf } from './answers.js'
 import type { Send } from './ports/transport.js'
 import { create } from './requests.js'
-import { dispatch, isExpired, renew, type Runtime } from './runtime.js'
+import { dispatch, emit, isExpired, renew, type Runtime } from './runtime.js'
 
 /**
  * A call of a service. One that is refused because of its access token is repeated, once; so is one whose answer was
@@ -25,6 +25,12 @@ export async function call<T>(
   try {
     return await sent(token)
   } catch (error) {
+    const asked = stepUpOf(error)
+
+    if (asked && !isSigning) {
+      emit(runtime.client.app, 'step-up', asked)
+    }
+
     const isDoubted = runtime.state.kept && token && token !== runtime.trusted && refusalOf(error)
 
     if (isDoubted) {

@@ -95,6 +95,8 @@ export interface Events {
   /** @param pause How long the service asks to wait, ms */
   failed(error: unknown, pause: number): void
   signedIn(result: AuthenticationResult, refreshToken: string | undefined, life: number): void
+  /** The user gave credentials again, for the session at hand. */
+  raised(result: AuthenticationResult, life: number): void
   /** An earlier run of the app has left a session. */
   found(stored: Kept): void
   /** @param counts What was stored, or if that failed, what is used from now on */
@@ -319,6 +321,12 @@ export function step(
         state.kept = undefined
         act('erase')
         take(result, life, true)
+      }
+    },
+
+    raised(result, life) {
+      if (!isOther(result)) {
+        take(result, life)
       }
     },
 

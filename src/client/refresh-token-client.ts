@@ -13,14 +13,15 @@ import { sessionStorage, storagePatience } from './ports/storage.js'
 import { otherTabs } from './ports/tabs.js'
 import { guardTransport } from './ports/transport.js'
 import { dispatch, emit, look, renew, show, type Runtime } from './runtime.js'
-import { leave, resume, signIn, signOut } from './sign-in-and-out.js'
+import { leave, resume, signIn, signOut, stepUp } from './sign-in-and-out.js'
 
 /**
  * An authentication client that keeps its session: the `Authentication` option of `@feathersjs/authentication-client`.
  * It renews access tokens before they expire, and repeats a call that came too late; where the service gives no refresh
  * token, it does what the stock client does.
  *
- * Emits on the app, beside the stock events: `refreshed` with the new result, `session-ended` with the reason.
+ * Emits on the app, beside the stock events: `refreshed` with the new result, `session-ended` with the reason, `step-up`
+ * with what a call asks for that takes a recent sign-in.
  */
 export class RefreshTokenClient extends AuthenticationClient {
   readonly #runtime: Runtime
@@ -109,7 +110,8 @@ export class RefreshTokenClient extends AuthenticationClient {
   }
 
   /**
-   * Signs in; without `authentication`, as `reAuthenticate`. One sign-in at a time: the last one counts.
+   * Signs in; without `authentication`, as `reAuthenticate`. One sign-in at a time: the last one counts. With
+   * `stepUp: true` it gives credentials again, for the session at hand.
    *
    * @returns the answer of the service, without its refresh token
    * @throws what the service answers; who was signed in before still is
@@ -118,7 +120,11 @@ export class RefreshTokenClient extends AuthenticationClient {
     authentication?: AuthenticationRequest,
     params?: Params
   ): Promise<AuthenticationResult> {
-    return authentication ? this.#show(signIn(this.#runtime, authentication, params)) : this.reAuthenticate()
+    return !authentication
+      ? this.reAuthenticate()
+      : authentication.stepUp
+        ? stepUp(this.#runtime, authentication, params)
+        : this.#show(signIn(this.#runtime, authentication, params))
   }
 
   /**

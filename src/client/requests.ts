@@ -28,7 +28,8 @@ export async function create(
   const { client, link } = requester
   const { cookie, jwtStrategy } = client.options
 
-  if (cookie && data.strategy !== jwtStrategy) {
+  // A step-up sets no cookie
+  if (cookie && data.strategy !== jwtStrategy && !data.stepUp) {
     if (data.strategy !== 'refresh-token') {
       data = { ...data, cookie }
     }

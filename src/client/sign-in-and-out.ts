@@ -39,6 +39,29 @@ export function signIn(
   })
 }
 
+/** Gives credentials again, for the session at hand: its refresh token stays. */
+export function stepUp(
+  runtime: Runtime,
+  data: AuthenticationRequest,
+  params?: Params
+): Promise<AuthenticationResult> {
+  return inTurn(runtime, async () => {
+    const { client, clock } = runtime
+    const { header, scheme } = client.options
+    const headers = { ...params?.headers, [header]: `${scheme} ${await ready(runtime)}` }
+    const since = clock.elapsed()
+    const [answer, , life] = readAnswer(runtime, await create(runtime, data, { ...params, headers }), since)
+
+    await dispatch(runtime, 'raised', answer, life)
+
+    if (!runtime.state.kept) {
+      await client.setAccessToken(answer.accessToken)
+    }
+
+    return answer
+  })
+}
+
 /** Goes on with the session that is kept. @param stock What the stock client does */
 export async function resume(
   runtime: Runtime,

@@ -42,7 +42,7 @@ export class FactorService {
 }
 
 /** Of an access token that belongs to a session: `authenticate('jwt')` has verified it. */
-function callerOf(params: Params & { authentication?: { payload?: Record<string, string> } }): Caller {
+export function callerOf(params: Params & { authentication?: { payload?: Record<string, string> } }): Caller {
   const { sub, sid } = params.authentication!.payload!
 
   return { userId: sub!, sessionId: sid!, params }

@@ -14,6 +14,7 @@ import {
   factorFields,
   factorsOf,
   isUnreachable,
+  oauthProviders,
   reach,
   withoutFactor
 } from '../refresh-token/internal.js'
@@ -206,8 +207,7 @@ export class Factors {
       const isLast = factorsOf(user).length === 1
       const isRemoved = await this.#write(
         caller,
-        // As they were when it was found out whether it is the last one
-        { 'factors.id': id, factors: { $size: user.factors!.length } },
+        unchanged(user, this.#authentication.unchangedSince(user)),
         {
           $pull: { factors: { id } },
           ...(isLast && { $unset: { recoveryCodes: '' } }),
@@ -353,11 +353,20 @@ export class Factors {
     return String(user[field] ?? this.#authentication.idOf(user))
   }
 
-  /** A passkey signs in without anything else. */
-  #isLastWayIn(user: FactorOwner, factor: StoredFactor): boolean {
-    const others = factorsOf(user).filter(({ id, kind }) => kind === 'passkey' && id !== factor.id)
+  /** Whether nothing but this factor signs in by itself: no password, no linked OAuth account, no other such passkey. */
+  #isLastWayIn(user: FactorOwner, { id }: StoredFactor): boolean {
+    const signIn = (factorsOf(user) as SigningFactor[]).filter(({ userVerified }) => userVerified)
+    const { oauth } = this.#authentication.configuration
+    const isLinked = oauthProviders(oauth).some(
+      (name) => user.identities?.[name] !== undefined || user[`${name}Id`] !== undefined
+    )
 
-    return factor.kind === 'passkey' && others.length === 0 && !this.#authentication.hasPassword(user)
+    return (
+      signIn.some((factor) => factor.id === id) &&
+      signIn.length === 1 &&
+      !isLinked &&
+      !this.#authentication.hasPassword(user)
+    )
   }
 
   #hashes(userId: string, codes: string[]): string[] {
@@ -413,6 +422,16 @@ export class Factors {
     }
   }
 }
+
+/** A passkey tells whether its authenticator verifies the user: then it is two factors, and signs in by itself. */
+type SigningFactor = StoredFactor & { userVerified?: boolean }
+
+/** The ways in as they were when it was found out which is the last one. */
+const unchanged = ({ factors = [] }: FactorOwner, password: Document): Document => ({
+  ...password,
+  'factors.id': { $all: factors.map(({ id }) => id) },
+  factors: { $size: factors.length }
+})
 
 const owner = (userId: string, id: string): string => `${userId} ${id}`
 const codeOf = (userId: string, code: string): string => `${userId} ${plainCode(code)}`

@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto'
 import type { Collection } from 'mongodb'
 import { Refused } from '../refresh-token/index.js'
-import { durable, reach } from '../refresh-token/internal.js'
+import { durable, reach, type Keyring } from '../refresh-token/internal.js'
 
 /** What a passkey is asked for. */
 export const purposes = ['sign-in', 'sign-up', 'register', 'step-up', 'factor'] as const
@@ -29,8 +29,8 @@ export interface Challenge extends Claims {
 }
 
 export interface ChallengesOptions {
-  /** The keys that sign, the newest first. */
-  keys: () => readonly KeyObject[]
+  /** The keys that sign. */
+  keyring: Keyring
   /** Where uses are stored. */
   collection: () => Promise<Collection<UsedChallenge>>
   /** ms since 1970 */
@@ -50,26 +50,27 @@ export const usedChallenges = 'passkeyChallenges'
 export const keptAfterExpiry = 60 * 60
 
 const life = 5 * 60_000 // ms
-const context = 'moult passkey challenge' // so that the keys may sign other things, too
+const context = 'moult passkey challenge' // the keys sign other things, too
 
 /** Challenges that passkeys sign. Each is signed and carries its purpose; nothing is stored of it but its use. */
 export class Challenges {
-  readonly #keys: ChallengesOptions['keys']
+  readonly #keyring: Keyring
   readonly #collection: ChallengesOptions['collection']
   readonly #now: () => number
 
-  constructor({ keys, collection, now }: ChallengesOptions) {
-    this.#keys = keys
+  constructor({ keyring, collection, now }: ChallengesOptions) {
+    this.#keyring = keyring
     this.#collection = collection
     this.#now = now
   }
 
   /** Makes a challenge, good for five minutes. */
   issue(claims: Claims): Challenge {
+    const { kid, signKey } = this.#keyring.newest
     const expiresAt = this.#now() + life
     const payload = { ...claims, expiresAt, nonce: randomBytes(16).toString('base64url') }
-    const text = Buffer.from(JSON.stringify(payload)).toString('base64url')
-    const id = `${text}.${signature(this.#keys()[0]!, text).toString('base64url')}`
+    const text = `${kid}.${Buffer.from(JSON.stringify(payload)).toString('base64url')}`
+    const id = `${text}.${signature(signKey!, text)}`
 
     return { ...claims, id, challenge: hashOf(id), expiresAt }
   }
@@ -80,15 +81,17 @@ export class Challenges {
    * @param accepted The purposes that it may have been made for
    * @throws Refused `invalid` if it was not made here; `expired` if it is late, or was made for something else
    */
-  read(id: string, ...accepted: Purpose[]): Challenge {
-    const [text = '', mac = '', ...more] = id.split('.')
-    const isOurs = (key: KeyObject) => isSame(signature(key, text).toString('base64url'), mac)
+  read(id: string, ...accepted: readonly Purpose[]): Challenge {
+    const [kid = '', payload = '', mac = '', ...more] = id.split('.')
+    const key = this.#keyring.find(kid)
 
-    if (more.length > 0 || !this.#keys().some(isOurs)) {
+    if (!key || more.length > 0 || !isSame(signature(key.verifyKey, `${kid}.${payload}`), mac)) {
       throw new Refused('invalid')
     }
 
-    const { nonce: _nonce, ...claims } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Claims & {
+    const { nonce: _nonce, ...claims } = JSON.parse(
+      Buffer.from(payload, 'base64url').toString()
+    ) as Claims & {
       nonce: string
       expiresAt: number
     }
@@ -98,6 +101,15 @@ export class Challenges {
     }
 
     return { ...claims, id, challenge: hashOf(id) }
+  }
+
+  /** The challenge of the gate that one helps to answer; undefined for any other, and for a malformed one. */
+  gateOf(id: unknown): string | undefined {
+    try {
+      return typeof id === 'string' ? this.read(id, 'factor').gate : undefined
+    } catch {
+      return undefined
+    }
   }
 
   /**
@@ -118,8 +130,8 @@ export class Challenges {
 
 const duplicateKey = 11000 // MongoDB's error code
 
-const signature = (key: KeyObject, text: string): Buffer =>
-  createHmac('sha256', key).update(`${context} ${text}`).digest()
+const signature = (key: KeyObject, text: string): string =>
+  createHmac('sha256', key).update(`${context} ${text}`).digest('base64url')
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
 

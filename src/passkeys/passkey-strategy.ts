@@ -1,31 +1,18 @@
-import {
-  AuthenticationBaseStrategy,
-  type AuthenticationRequest,
-  type AuthenticationResult
-} from '@feathersjs/authentication'
+import type { AuthenticationRequest } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
-import { Type, type TObject } from '@feathersjs/typebox'
-import { checkedBy, type AuthenticationService } from '../refresh-token/index.js'
-import { deviceSchema } from '../refresh-token/internal.js'
+import { Refused, FactorStrategy, type AskedFactor, type FactorRequest } from '../refresh-token/index.js'
+import type { Purpose } from './challenges.js'
 import type { PasskeyUser } from './passkey-users.js'
-import type { Passkeys } from './passkeys.js'
-import { assertionSchema } from './webauthn.js'
+import type { Passkeys, PasskeyUse } from './passkeys.js'
+import { assertionSchema, type Assertion } from './webauthn.js'
 
-const requestSchema = Type.Object(
-  {
-    strategy: Type.String(),
-    ...assertionSchema.properties,
-    device: Type.Optional(deviceSchema)
-  },
-  { additionalProperties: false }
-)
-const checkRequest = checkedBy(requestSchema)
+type PasskeyRequest = FactorRequest & Assertion
 
-/** Signs in with a passkey: `{ strategy: 'passkey', challenge, response }`. */
-export class PasskeyStrategy extends AuthenticationBaseStrategy {
-  declare authentication: AuthenticationService
-  /** The schema of its requests. */
-  readonly requestSchema: TObject = requestSchema
+/**
+ * Signs in with a passkey, alone or after another strategy, and steps up with one: `{ strategy: 'passkey', challenge,
+ * response }`. For what, the challenge tells.
+ */
+export class PasskeyStrategy extends FactorStrategy {
   readonly #passkeys: () => Passkeys
   readonly #requireWelcome: (user: PasskeyUser) => void
 
@@ -39,19 +26,43 @@ export class PasskeyStrategy extends AuthenticationBaseStrategy {
     this.#requireWelcome = requireWelcome
   }
 
-  /**
-   * @throws BadRequest for a malformed request
-   * @throws Refused `invalid`, `expired`, `disabled`
-   */
-  async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
-    const { challenge, response } = checkRequest(request)
-    const { user } = await this.#passkeys().assert({ challenge, response }, 'sign-in')
+  fields() {
+    return assertionSchema.properties
+  }
 
-    this.#requireWelcome(user)
+  /** The challenge of the gate is in that of the passkey. */
+  override gateOf({ challenge }: AuthenticationRequest): unknown {
+    return this.#passkeys().challenges.gateOf(challenge)
+  }
 
-    return {
-      authentication: { strategy: this.name },
-      [this.authentication.configuration.entity!]: await this.authentication.presentEntity(user, params)
+  override async asked({ device, ...request }: PasskeyRequest, params: Params): Promise<AskedFactor> {
+    const { challenges, users } = this.#passkeys()
+    const { purpose, gate } = challenges.read(request.challenge, ...this.#purposes(params))
+
+    if (purpose !== 'sign-in') {
+      return super.asked({ ...request, challenge: gate, device }, params)
     }
+
+    const user = await users.byCredential(request.response.id)
+
+    if (!user) {
+      throw new Refused('invalid')
+    }
+
+    return { user }
+  }
+
+  async verify({ user }: AskedFactor, request: PasskeyRequest, params: Params): Promise<PasskeyUse> {
+    const use = await this.#passkeys().use(request, user, this.#purposes(params), params)
+
+    if (use.purpose === 'sign-in') {
+      this.#requireWelcome(user)
+    }
+
+    return use
+  }
+
+  #purposes(params: Params): Purpose[] {
+    return this.authentication.isSteppingUp(params) ? ['step-up'] : ['sign-in', 'factor']
   }
 }

@@ -55,6 +55,24 @@ export const shown = ({ id, name, createdAt, usedAt }: StoredPasskey): Passkey =
   ...(usedAt && { usedAt })
 })
 
+/** Matches users who have room for a passkey, and don't have it: the index tells only accounts apart. */
+export const hasRoomFor = ({ id }: StoredPasskey): Document => ({
+  'factors.id': { $ne: id },
+  $expr: { $lt: [{ $size: ownPasskeys }, mostPasskeys] }
+})
+
+/** @throws Conflict */
+export function requireRoomFor({ id }: StoredPasskey, user: PasskeyUser): void {
+  const passkeys = passkeysOf(user)
+
+  if (passkeys.some((own) => own.id === id)) {
+    throw known()
+  }
+  if (passkeys.length >= mostPasskeys) {
+    throw new Conflict(`There are ${mostPasskeys} passkeys already: remove one first`)
+  }
+}
+
 const mostPasskeys = 20
 
 const ownPasskeys = {
@@ -99,28 +117,16 @@ export class PasskeyUsers {
     return found(await this.#authentication.findEntity(this.#is(userId)))
   }
 
+  /** @throws Refused `disabled`; NotFound */
+  async passkey(userId: string, id: string): Promise<StoredPasskey> {
+    return found(passkeysOf(await this.get(userId)).find((passkey) => passkey.id === id))
+  }
+
   /** The user, who has a handle from now on: of many that are made at once, one stays. */
   async withHandle(userId: string): Promise<PasskeyUser> {
     await this.#update(userId, { passkeyHandle: null }, { $set: { passkeyHandle: newHandle() } })
 
     return this.get(userId)
-  }
-
-  /** Adds a passkey. @throws Conflict for one that is known, or when there are too many */
-  async add(userId: string, passkey: StoredPasskey): Promise<void> {
-    const hasRoom = {
-      'factors.id': { $ne: passkey.id }, // the index compares accounts only
-      $expr: { $lt: [{ $size: ownPasskeys }, mostPasskeys] }
-    }
-    const isAdded = await this.#update(userId, hasRoom, { $push: { factors: passkey } }).catch(refusedIfKnown)
-
-    if (!isAdded) {
-      const user = await this.get(userId)
-
-      throw passkeysOf(user).length < mostPasskeys
-        ? known()
-        : new Conflict(`There are ${mostPasskeys} passkeys, and no more are kept: remove one`)
-    }
   }
 
   /** Names a passkey. @throws NotFound */
@@ -131,7 +137,7 @@ export class PasskeyUsers {
       throw notFound()
     }
 
-    return found(passkeysOf(await this.get(userId)).find((passkey) => passkey.id === id))
+    return this.passkey(userId, id)
   }
 
   /** Makes the index that finds a user by a passkey, and allows each passkey once. */
@@ -177,6 +183,7 @@ export const known = (): Conflict => new Conflict('The passkey is known already'
 
 const duplicateKey = 11000 // MongoDB's error code
 
-function refusedIfKnown(error: unknown): never {
+/** @throws Conflict for a passkey of another account */
+export function refusedIfKnown(error: unknown): never {
   throw (error as { code?: unknown }).code === duplicateKey ? known() : error
 }

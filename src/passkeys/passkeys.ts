@@ -1,7 +1,9 @@
 import { BadRequest } from '@feathersjs/errors'
-import type { KeyObject } from 'node:crypto'
 import type { Collection } from 'mongodb'
-import { Refused, type AuthenticationService } from '../refresh-token/index.js'
+import type { Params } from '@feathersjs/feathers'
+import { Refused, type AuthenticationService, type GivenFactor } from '../refresh-token/index.js'
+import type { Keyring } from '../refresh-token/internal.js'
+import type { Caller, Factors } from '../factors/index.js'
 import {
   Challenges,
   keptAfterExpiry,
@@ -14,7 +16,12 @@ import {
   PasskeyUsers,
   newHandle,
   newPasskey,
+  hasRoomFor,
   passkeysOf,
+  refusedIfKnown,
+  requireRoomFor,
+  shown,
+  type Passkey,
   type PasskeyUser,
   type StoredPasskey
 } from './passkey-users.js'
@@ -24,7 +31,6 @@ import {
   requestOptions,
   verifyAssertion,
   verifyRegistration,
-  type Asserted,
   type Assertion,
   type CreationOptions,
   type Registration,
@@ -35,8 +41,12 @@ import {
 export interface PasskeysOptions {
   authentication: AuthenticationService
   settings: PasskeySettings
-  /** The keys that sign challenges, the newest first. */
-  keys: () => readonly KeyObject[]
+  /** The keys that sign challenges. */
+  keyring: Keyring
+  /** Where passkeys are among. */
+  factors: () => Factors
+  /** Called for what may mean that there are two copies of an authenticator. */
+  report?: (suspicion: PasskeySuspicion) => void
   /** ms since 1970 */
   now: () => number
 }
@@ -54,13 +64,21 @@ export interface PasskeyAccount {
   factors: StoredPasskey[]
 }
 
-/** An assertion that was verified. */
-export interface VerifiedAssertion extends Asserted {
-  user: PasskeyUser
-  passkey: StoredPasskey
+/** What using a passkey tells, and uses up of the user document. */
+export interface PasskeyUse extends Omit<GivenFactor, 'first'> {
   purpose: Purpose
-  /** Whether the counter of the authenticator went on, as it does unless there are two copies of it. */
-  hasGrown: boolean
+}
+
+/** A counter did not grow: there may be two copies of the authenticator, or one that counts wrong. */
+export interface PasskeySuspicion {
+  type: 'passkey-counter-stalled'
+  userId: string
+  params: Params
+}
+
+/** A passkey that was added, with the recovery codes that come with the first factor. */
+export interface AddedPasskey extends Passkey {
+  recoveryCodes?: string[]
 }
 
 const nameless = 'Passkey'
@@ -79,14 +97,20 @@ export class Passkeys {
   readonly users: PasskeyUsers
   readonly challenges: Challenges
   readonly #settings: PasskeySettings
+  readonly #authentication: AuthenticationService
+  readonly #factors: () => Factors
   readonly #now: () => number
+  readonly #report: PasskeysOptions['report']
   #collection: Promise<Collection<UsedChallenge>> | undefined
 
-  constructor({ authentication, settings, keys, now }: PasskeysOptions) {
+  constructor({ authentication, settings, factors, keyring, report, now }: PasskeysOptions) {
     this.#settings = settings
+    this.#authentication = authentication
+    this.#factors = factors
     this.#now = now
+    this.#report = report
     this.users = new PasskeyUsers(authentication)
-    this.challenges = new Challenges({ keys, collection: () => this.#open(), now })
+    this.challenges = new Challenges({ keyring, collection: () => this.#open(), now })
   }
 
   /** Begins a sign-in, with whatever passkey the user chooses: the same for everybody. */
@@ -127,24 +151,51 @@ export class Passkeys {
     return { id, options: await requestOptions(this.#settings, challenge, known) }
   }
 
+  /** Begins to answer the challenge of the gate. @throws Refused `invalid`, `expired`, `disabled` */
+  async beginFactor(gate: string): Promise<Ceremony> {
+    const { user } = await this.#authentication.askedBy(gate)
+    const { id, challenge } = this.challenges.issue({
+      purpose: 'factor',
+      userId: this.users.idOf(user),
+      gate
+    })
+
+    return { id, options: await requestOptions(this.#settings, challenge, passkeysOf(user)) }
+  }
+
   /**
-   * Verifies a registration, and uses its challenge.
+   * Adds a passkey. With the first factor come recovery codes, which can't be read again.
    *
-   * @returns The passkey, to be stored
-   * @throws RegistrationRefused
+   * @throws RegistrationRefused; Conflict for one that is known, or one too many
    */
-  async verify(
-    userId: string,
+  async add(
+    caller: Caller,
     { challenge: id, response }: Registration,
     name = nameless
-  ): Promise<StoredPasskey> {
+  ): Promise<AddedPasskey> {
     const challenge = this.#read(id, 'register')
 
-    if (challenge.userId !== userId) {
+    if (challenge.userId !== caller.userId) {
       throw new RegistrationRefused('invalid')
     }
 
-    return this.#verified(challenge, response, { isOnlyWayIn: false, name })
+    const passkey = await this.#verified(challenge, response, { isOnlyWayIn: false, name })
+
+    requireRoomFor(passkey, await this.users.get(caller.userId))
+
+    const { recoveryCodes } = await this.#factors()
+      .add(caller, passkey, hasRoomFor(passkey))
+      .catch(refusedIfKnown)
+
+    return { ...shown(passkey), ...(recoveryCodes && { recoveryCodes }) }
+  }
+
+  /** Removes a passkey. @throws NotFound; Conflict for the last way in */
+  async remove(caller: Caller, id: string): Promise<Passkey> {
+    const passkey = await this.users.passkey(caller.userId, id)
+
+    await this.#factors().remove(caller, id)
+    return shown(passkey)
   }
 
   /**
@@ -179,35 +230,57 @@ export class Passkeys {
   }
 
   /**
-   * Verifies an assertion, and uses its challenge.
+   * Verifies that a user has a passkey, and uses the challenge.
    *
    * @param purposes What the challenge may have been made for
-   * @throws Refused `invalid`, `expired`, `disabled`
+   * @param params Of the call
+   * @throws Refused `invalid`, `expired`
    */
-  async assert({ challenge: id, response }: Assertion, ...purposes: Purpose[]): Promise<VerifiedAssertion> {
+  async use(
+    { challenge: id, response }: Assertion,
+    user: PasskeyUser,
+    purposes: readonly Purpose[],
+    params: Params
+  ): Promise<PasskeyUse> {
     const challenge = this.challenges.read(id, ...purposes)
-    const user = await this.users.byCredential(response.id)
-    const passkey = user && passkeysOf(user).find((own) => own.credentialId === response.id)
+    const passkey = passkeysOf(user).find((own) => own.credentialId === response.id)
 
-    if (!user || !passkey || (challenge.userId !== undefined && challenge.userId !== this.users.idOf(user))) {
+    if (!passkey || (challenge.userId !== undefined && challenge.userId !== this.users.idOf(user))) {
       throw new Refused('invalid')
     }
 
-    const assertion = await verifyAssertion(this.#settings, challenge.challenge, response, passkey, {
+    const isByItself = challenge.purpose === 'sign-in'
+    const asserted = await verifyAssertion(this.#settings, challenge.challenge, response, passkey, {
       handle: user.passkeyHandle,
-      isByItself: challenge.purpose === 'sign-in'
+      isByItself
     })
 
-    if (!assertion) {
+    if (!asserted) {
       throw new Refused('invalid')
     }
 
     await this.challenges.use(challenge)
 
-    // Authenticators that don't count always say 0 (WebAuthn §6.1.1)
-    const hasGrown = assertion.counter > passkey.counter || (assertion.counter === 0 && passkey.counter === 0)
+    const { counter, userVerified } = asserted
 
-    return { ...assertion, user, passkey, purpose: challenge.purpose, hasGrown }
+    // Authenticators that don't count always say 0 (WebAuthn §6.1.1)
+    if (counter <= passkey.counter && (counter > 0 || passkey.counter > 0)) {
+      this.#report?.({ type: 'passkey-counter-stalled', userId: this.users.idOf(user), params })
+    }
+
+    return {
+      purpose: challenge.purpose,
+      // RFC 8176 §2
+      amr: ['pop', ...(userVerified ? ['user', 'mfa'] : [])],
+      used: {
+        factor: { id: passkey.id },
+        set: {
+          counter: Math.max(counter, passkey.counter),
+          userVerified: userVerified || passkey.userVerified,
+          usedAt: new Date(this.#now())
+        }
+      }
+    }
   }
 
   /** Reads the challenge of a registration. @throws RegistrationRefused */

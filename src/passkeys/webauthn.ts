@@ -52,7 +52,7 @@ type KnownCredential = Pick<Credential, 'credentialId' | 'transports'>
 const algorithms = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256]
 const timeout = 5 * 60_000 // ms: as long as the challenge
 
-const challengeId = Type.String({ minLength: 1, maxLength: 4096, description: 'The id of the challenge' })
+const challengeId = Type.String({ minLength: 1, maxLength: 8192, description: 'The id of the challenge' })
 const bytes = (maxLength: number) => Type.String({ minLength: 1, maxLength })
 const credentialFields = {
   id: bytes(1364), // 1023 bytes (WebAuthn §4, credential ID)

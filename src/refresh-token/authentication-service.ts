@@ -109,6 +109,9 @@ export interface AskedFactor {
 
 const recent = 10 * 60 // s: as recent as a step-up is meant to be, where no call says so
 
+// RFC 8176: a one-time code, a key, or both and more
+const methodsOfFactors = ['otp', 'pop', 'mfa']
+
 // What the session of `openSession` has for a strategy. No request can name it: none is registered
 const serverStrategy = 'server'
 const signedIn = Symbol('signed in')
@@ -360,16 +363,16 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** The session of the access token that a call brings. @throws Refused */
   private async currentSession({ authentication, ...params }: ServerParams) {
-    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)
-    const isToken = authentication?.accessToken !== undefined && authentication.strategy === jwt?.name
-    const result = isToken ? await jwt!.authenticate(authentication, params) : {}
-    const userId = this.userIdOf(result as AuthenticationResult)
+    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)?.name
+    const isToken = jwt !== undefined && authentication?.strategy === jwt
+    const result = isToken ? await this.authenticate(authentication, params, jwt) : undefined
+    const userId = result && this.userIdOf(result)
 
-    if (userId === undefined || !(result as AuthenticationResult).session) {
+    if (userId === undefined || !result?.session) {
       throw new Refused('invalid')
     }
 
-    return { userId, sessionId: (result as AuthenticationResult).session.id as string }
+    return { userId, sessionId: String(result.session.id) }
   }
 
   /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
@@ -483,6 +486,26 @@ export class AuthenticationService extends FeathersAuthenticationService {
     )
   }
 
+  /**
+   * Checks that the claims of an access token tell of a recent sign-in or step-up; of a factor, for a user who has one.
+   *
+   * @param within How recent it has to be, s
+   * @param isFactorNeeded Whether users without a factor are refused, too
+   * @throws StepUpNeeded; Refused for a user who is disabled or gone
+   */
+  async requireRecent(
+    { sub, auth_time: time, amr }: Document,
+    { within = recent, isFactorNeeded = false } = {}
+  ): Promise<void> {
+    const kinds = sub === undefined ? [] : factorKinds((await this.live.findUser(String(sub))).user())
+    const isRecent = typeof time === 'number' && this.now() / 1000 - time <= within
+    const hasGiven = Array.isArray(amr) && methodsOfFactors.some((method) => amr.includes(method))
+
+    if (!isRecent || ((isFactorNeeded || kinds.length > 0) && !hasGiven)) {
+      throw new StepUpNeeded(within, kinds)
+    }
+  }
+
   /** @throws Refused `invalid` or `expired` */
   parseChallenge(challenge: string): Challenge {
     const { factors } = this.settings
@@ -517,20 +540,31 @@ export class AuthenticationService extends FeathersAuthenticationService {
       return { user: await this.storedUser(current.userId), client: current.sessionId }
     }
 
-    const first = this.parseChallenge(challenge!)
+    const { user, first } = await this.askedBy(challenge!)
 
     if (first.device.id !== device?.id || first.strategy === strategy) {
       throw new Refused('invalid')
     }
 
-    const user = await this.storedUser(first.sub)
-
-    requireState(this.settings.factors!.challenges, first, this.stateOf(user))
     await this.challenges.try(first)
 
     const client = await this.clientOf(first.sub, request[this.settings.field])
 
     return { user, first, ...(client !== undefined && { client }) }
+  }
+
+  /** The user and the login of a challenge. It counts no try. @throws Refused `invalid`, `expired`, `disabled` */
+  async askedBy(challenge: string): Promise<{ user: SessionOwner; first: Challenge }> {
+    const first = this.parseChallenge(challenge)
+    const user = await this.storedUser(first.sub)
+
+    requireState(this.settings.factors!.challenges, first, this.stateOf(user))
+    return { user, first }
+  }
+
+  /** Whether a call to a strategy is part of a step-up. */
+  isSteppingUp(params: Params): boolean {
+    return (params as ServerParams)[steppingUp] !== undefined
   }
 
   /** The live session of the user whose own refresh token a client has; undefined for any other client. */

@@ -35,7 +35,16 @@ export function noteSecrets(body: unknown): void {
   }
 }
 
-const secretFields = ['password', 'currentPassword', 'accessToken', 'refreshToken', 'idempotencyKey', 'token']
+const secretFields = [
+  'password',
+  'currentPassword',
+  'accessToken',
+  'refreshToken',
+  'idempotencyKey',
+  'token',
+  'secret',
+  'uri'
+]
 const ownWords = ['refresh-token', 'a@example.com', 'undefined'] // sent in place of a token or a password by tests of hostile input
 const shortest = 8 // characters: what is shorter stands in a log by chance
 

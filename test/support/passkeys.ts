@@ -1,25 +1,39 @@
 import assert from 'node:assert/strict'
-import { startApp, type Settings, type TestApp, type TestOptions } from './app.js'
+import { merge, startApp, type Settings, type TestApp, type TestOptions } from './app.js'
 import { authenticator, type Authenticator, type Oddities } from './authenticator.js'
 import { newPerson, type Person } from './people.js'
 import { freePort } from './process.js'
 import { restClient, type Answer } from './rest.js'
 
 /** The settings of a service with passkeys, for pages of that origin. */
-export const withPasskeys = (origin: string, more: Settings = {}): Settings => ({
+export const withPasskeys = (origin: string): Settings => ({
   authentication: {
     authStrategies: ['jwt', 'local', 'refresh-token', 'passkey'],
     'refresh-token': { strategies: ['local', 'passkey'] },
     passkey: { rpId: 'localhost', rpName: 'Moult', origins: [origin] }
-  },
-  ...more
+  }
 })
 
 /** Starts a service with passkeys, for pages of its own. */
-export async function startPasskeyApp({ settings, ...options }: TestOptions = {}): Promise<TestApp> {
+export async function startPasskeyApp({ settings = {}, ...options }: TestOptions = {}): Promise<TestApp> {
   const port = await freePort()
 
-  return startApp({ settings: { ...withPasskeys(`http://localhost:${port}`, settings), port }, ...options })
+  const own = { port, authentication: { factors: { secret: 'not a secret: factors of the tests' } } }
+
+  return startApp({
+    settings: [withPasskeys(`http://localhost:${port}`), own, settings].reduce(merge),
+    ...options
+  })
+}
+
+/** Someone with a password and a passkey. */
+export interface PasskeyOwner {
+  person: Person
+  device: Authenticator
+  /** As the service showed it when it was added. */
+  // eslint-disable-next-line typescript/no-explicit-any -- a test reads what it expects
+  passkey: any
+  recoveryCodes: string[]
 }
 
 /** What tests of passkeys do, with an authenticator in software. */
@@ -55,14 +69,28 @@ export function passkeyAccounts(t: TestApp, origin = t.address) {
         body: { challenge: id, response: device.create(options, oddities), ...more }
       })
     },
-    /** Someone with a password and a passkey. */
-    async owner(settings?: Oddities): Promise<{ person: Person; device: Authenticator; passkey: any }> {
+    /** Someone with a password and a passkey, who has signed in with it. */
+    async owner(settings?: Oddities): Promise<PasskeyOwner> {
       const person = await newPerson(t)
       const device = this.device(settings)
       const { status, body } = await this.add(person, device)
 
       assert.equal(status, 201)
-      return { person, device, passkey: body }
+
+      const { recoveryCodes, ...passkey } = body
+
+      return { person: await this.signedIn(person, device), device, passkey, recoveryCodes }
+    },
+    /** Someone, from now on by a session that a passkey has opened. */
+    async signedIn(person: Person, device: Authenticator): Promise<Person> {
+      const { status, body } = await this.signIn(device)
+
+      assert.equal(status, 201)
+      return {
+        ...person,
+        ...body,
+        ask: (method, path, more = {}) => client.ask(method, path, { token: body.accessToken, ...more })
+      }
     },
     /** Signs in with a passkey. */
     async signIn(device: Authenticator, oddities: Oddities = {}, more: object = {}): Promise<Answer> {

@@ -81,7 +81,7 @@ function configured(
 
   client.configure(authentication.default({ storage, Authentication: RefreshTokenClient, ...options }))
 
-  for (const name of ['login', 'authenticated', 'refreshed', 'logout', 'session-ended']) {
+  for (const name of ['login', 'authenticated', 'refreshed', 'logout', 'session-ended', 'step-up']) {
     client.on(name, (data) => events.push([name, data]))
   }
 

@@ -11,7 +11,7 @@ export interface EmailVerificationOptions {
   /** Whether a password is that of a user. Throws a 429 after too many wrong ones. */
   verifyPassword: (password: string, user: AccountUser) => Promise<boolean>
   /** Whether a passkey is that of a user, as its response to a challenge for a sign-in says. */
-  verifyPasskey?: (assertion: object, user: AccountUser) => Promise<boolean>
+  verifyPasskey?: (assertion: object, user: AccountUser, params: Params) => Promise<boolean>
   /** Called when an address has been verified, changed or kept. */
   report?: (change: AccountChange) => void
 }
@@ -74,7 +74,9 @@ export class EmailVerificationService {
       async (owner) =>
         users.idOf(owner) === userId(params) ||
         (password !== undefined && (await verifyPassword(password, owner))) ||
-        (passkey !== undefined && verifyPasskey !== undefined && (await verifyPasskey(passkey, owner)))
+        (passkey !== undefined &&
+          verifyPasskey !== undefined &&
+          (await verifyPasskey(passkey, owner, params)))
     )
 
     report?.({

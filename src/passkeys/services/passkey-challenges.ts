@@ -1,5 +1,6 @@
 import { NotAuthenticated } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
+import { invalidData } from '../../refresh-token/index.js'
 import type { Purpose } from '../challenges.js'
 import type { Ceremony, Passkeys } from '../passkeys.js'
 
@@ -18,7 +19,10 @@ export class PasskeyChallengeService {
   }
 
   /** Makes a challenge for one purpose. @throws NotAuthenticated unless the caller is signed in, if it takes that */
-  async create({ purpose }: { purpose: Purpose; challenge?: string }, params: Params): Promise<Ceremony> {
+  async create(
+    { purpose, challenge }: { purpose: Purpose; challenge?: string },
+    params: Params
+  ): Promise<Ceremony> {
     const { passkeys, userId } = this.options
 
     if (purpose === 'sign-in') {
@@ -26,6 +30,10 @@ export class PasskeyChallengeService {
     }
     if (purpose === 'sign-up') {
       return passkeys.beginSignUp()
+    }
+
+    if (purpose === 'factor') {
+      return passkeys.beginFactor(requireGate(challenge))
     }
 
     const own = userId(params)
@@ -36,4 +44,13 @@ export class PasskeyChallengeService {
 
     return purpose === 'register' ? passkeys.beginRegistration(own) : passkeys.beginStepUp(own)
   }
+}
+
+/** @throws BadRequest */
+function requireGate(challenge: string | undefined): string {
+  if (challenge === undefined) {
+    throw invalidData([{ field: 'challenge', message: 'is required for the purpose factor' }])
+  }
+
+  return challenge
 }

@@ -1,45 +1,36 @@
 import type { Params } from '@feathersjs/feathers'
-import { shown, passkeysOf, type Passkey } from '../passkey-users.js'
-import type { Passkeys } from '../passkeys.js'
+import { callerOf } from '../../factors/internal.js'
+import { passkeysOf, shown, type Passkey } from '../passkey-users.js'
+import type { AddedPasskey, Passkeys } from '../passkeys.js'
 import type { Registration } from '../webauthn.js'
 
-export interface PasskeyServiceOptions {
-  passkeys: Passkeys
-  /** The id of the user who is signed in. */
-  userId: (params: Params) => string
-}
-
-/** The service `passkeys`: those of the caller. */
+/** The service `passkeys`: those of the user who is signed in. */
 export class PasskeyService {
-  private readonly options: PasskeyServiceOptions
+  private readonly passkeys: Passkeys
 
-  constructor(options: PasskeyServiceOptions) {
-    this.options = options
+  constructor(passkeys: Passkeys) {
+    this.passkeys = passkeys
   }
 
   async find(params: Params): Promise<Passkey[]> {
-    const { passkeys, userId } = this.options
-
-    return passkeysOf(await passkeys.users.get(userId(params))).map(shown)
+    return passkeysOf(await this.passkeys.users.get(callerOf(params).userId)).map(shown)
   }
 
   /** Adds a passkey. @throws RegistrationRefused; Conflict for one that is known already */
   async create(
     { name, ...registration }: Registration & { name?: string },
     params: Params
-  ): Promise<Passkey> {
-    const { passkeys, userId } = this.options
-    const passkey = await passkeys.verify(userId(params), registration, name)
-
-    await passkeys.users.add(userId(params), passkey)
-
-    return shown(passkey)
+  ): Promise<AddedPasskey> {
+    return this.passkeys.add(callerOf(params), registration, name)
   }
 
   /** Names a passkey. @throws NotFound */
   async patch(id: string, { name }: { name: string }, params: Params): Promise<Passkey> {
-    const { passkeys, userId } = this.options
+    return shown(await this.passkeys.users.rename(callerOf(params).userId, id, name))
+  }
 
-    return shown(await passkeys.users.rename(userId(params), id, name))
+  /** @throws NotFound; Conflict for the last way in */
+  async remove(id: string, params: Params): Promise<Passkey> {
+    return this.passkeys.remove(callerOf(params), id)
   }
 }

@@ -6,6 +6,7 @@ import type { CookieSettings } from '../settings/cookie-settings.js'
 import { clearCookie, setCookie, tokensInCookies } from './cookie.js'
 import { Refused } from '../errors.js'
 import { isCrossSite } from './origin.js'
+import { FactorStrategy } from '../strategies/factor-strategy.js'
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
 import type { Challenge } from '../tokens/challenge.js'
 import { checkedBy, invalidData } from '../validation.js'
@@ -100,8 +101,11 @@ function lacksToken({ data }: HookContext, service: AuthenticationService): bool
 
 /** The first step of a login that this completes. The strategy says what is wrong with its challenge. */
 function firstStep({ data }: HookContext, service: AuthenticationService): Challenge | undefined {
+  const strategy = service.getStrategy(data.strategy)
+  const challenge: unknown = strategy instanceof FactorStrategy ? strategy.gateOf(data) : undefined
+
   try {
-    return typeof data.challenge === 'string' ? service.parseChallenge(data.challenge) : undefined
+    return typeof challenge === 'string' ? service.parseChallenge(challenge) : undefined
   } catch {
     return undefined
   }

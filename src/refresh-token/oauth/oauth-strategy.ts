@@ -56,6 +56,21 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
     return { [`${this.name}Id`]: idOf(profile) }
   }
 
+  /**
+   * The user who is signed in, and links an account: that takes a recent sign-in, since it adds a way in.
+   *
+   * @throws StepUpNeeded
+   */
+  override async getCurrentEntity(params: Params): Promise<unknown> {
+    const { accessToken } = (params as AuthenticationParams).authentication ?? {}
+
+    if (typeof accessToken === 'string') {
+      await this.authentication.requireRecent(await this.authentication.verifyAccessToken(accessToken))
+    }
+
+    return super.getCurrentEntity(params)
+  }
+
   /** The setting `redirect` takes precedence over the origins of the app. */
   override async getAllowedOrigin(params?: Params): Promise<string> {
     const { redirect, origins } = this.authentication.configuration.oauth!

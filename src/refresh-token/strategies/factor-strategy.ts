@@ -18,7 +18,7 @@ import type { Device } from '../sessions/session.js'
 import { checkedBy } from '../validation.js'
 
 /** What its requests have in common. */
-interface FactorRequest extends AuthenticationRequest {
+export interface FactorRequest extends AuthenticationRequest {
   challenge?: string
   device?: Device
 }
@@ -53,6 +53,20 @@ export abstract class FactorStrategy extends AuthenticationBaseStrategy {
   /** The fields of its requests beside `challenge` and `device`, as in a schema. */
   abstract fields(): TProperties
 
+  /** The challenge of the gate that a request answers, which may be malformed; a strategy may have it elsewhere. */
+  gateOf({ challenge }: AuthenticationRequest): unknown {
+    return challenge
+  }
+
+  /**
+   * Whom the factor is asked of.
+   *
+   * @throws Refused `invalid`, `expired`, `disabled`; BadRequest
+   */
+  asked(request: FactorRequest, params: Params): Promise<AskedFactor> {
+    return this.authentication.askedFactor(this.name!, request, params)
+  }
+
   /**
    * Verifies what the user gave.
    *
@@ -71,7 +85,7 @@ export abstract class FactorStrategy extends AuthenticationBaseStrategy {
   async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
     const { authentication } = this
     const checked = this.#check(request)
-    const asked = await authentication.askedFactor(this.name!, checked, params)
+    const asked = await this.asked(checked, params)
     const given = await this.verify(asked, checked, params)
 
     if (asked.first) {

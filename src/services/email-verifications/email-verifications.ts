@@ -1,4 +1,5 @@
 import { NotAuthenticated } from '@feathersjs/errors'
+import type { Params } from '@feathersjs/feathers'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import { type AccountUser } from '../../accounts/index.js'
 import { EmailVerificationService } from '../../accounts/internal.js'
@@ -31,7 +32,7 @@ export const emailVerifications = (app: Application) => {
     accounts,
     userId: ({ user }) => user && String(user._id),
     verifyPassword: (password, user) => verifyPassword(app, user, password),
-    verifyPasskey: (assertion, user) => verifyPasskey(app, user, assertion as Assertion),
+    verifyPasskey: (assertion, user, params) => verifyPasskey(app, user, assertion as Assertion, params),
     report: (change) => reportAccountChange(app, change)
   })
 
@@ -74,17 +75,22 @@ async function verifyPassword(app: Application, user: AccountUser, password: str
   return account ? account.attempt(String(user._id), verify) : verify()
 }
 
-async function verifyPasskey(app: Application, { _id }: AccountUser, assertion: Assertion): Promise<boolean> {
-  const verified = await app
+async function verifyPasskey(
+  app: Application,
+  user: AccountUser,
+  assertion: Assertion,
+  params: Params
+): Promise<boolean> {
+  const use = await app
     .get('passkeys')
-    ?.assert(assertion, 'sign-in')
+    ?.use(assertion, user, ['sign-in'], params)
     .catch((error: unknown) => {
       if (!(error instanceof Refused)) {
         throw error
       }
     })
 
-  return String(verified?.user._id) === String(_id)
+  return use !== undefined
 }
 
 declare module '../../declarations.js' {

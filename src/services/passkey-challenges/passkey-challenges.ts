@@ -1,9 +1,10 @@
 import { hooks as schemaHooks } from '@feathersjs/schema'
-import type { Application } from '../../declarations.js'
+import type { Application, HookContext } from '../../declarations.js'
 import { authenticateIfAsked } from '../../hooks/authenticate-if-asked.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { PasskeyChallengeService } from '../../passkeys/internal.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
+import { requireRecent } from '../../refresh-token/index.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyChallengeDocs } from './passkey-challenges.docs.js'
 import { passkeyChallengeDataValidator } from './passkey-challenges.schema.js'
@@ -28,9 +29,20 @@ export const passkeyChallenges = (app: Application) => {
     },
     before: {
       all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
-      create: [schemaHooks.validateData(passkeyChallengeDataValidator)]
+      create: [schemaHooks.validateData(passkeyChallengeDataValidator), recentToRegister()]
     }
   })
+}
+
+/** Before `create`: who adds a passkey has to have signed in lately. @throws StepUpNeeded */
+function recentToRegister() {
+  const recent = requireRecent({ within: '10m' })
+
+  return async (context: HookContext) => {
+    if (context.params.user && context.data.purpose === 'register') {
+      await recent(context)
+    }
+  }
 }
 
 declare module '../../declarations.js' {

@@ -5,6 +5,7 @@ import { oneOnly } from '../../hooks/one-only.js'
 import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { PasskeyService, Passkeys, readPasskeySettings } from '../../passkeys/internal.js'
+import { requireRecent } from '../../refresh-token/index.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyDocs } from './passkeys.docs.js'
 import { passkeyIndexes } from './passkeys.indexes.js'
@@ -14,7 +15,6 @@ import { passkeyDataValidator, passkeyPatchValidator } from './passkeys.schema.j
 export const passkeys = (app: Application) => {
   const authentication = app.service('authentication')
   const { authStrategies, passkey } = authentication.configuration
-  const { keyring } = authentication.settings.refreshTokens
 
   if (!authStrategies.includes('passkey')) {
     return
@@ -25,26 +25,26 @@ export const passkeys = (app: Application) => {
     new Passkeys({
       authentication,
       settings: readPasskeySettings(passkey, 'authentication.passkey'),
-      keys: () => keyring.keys.map(({ verifyKey }) => verifyKey),
+      factors: () => app.get('factors')!,
+      keyring: authentication.settings.factors!.challenges.keyring,
       now: app.get('now')
     })
   )
   app.get('database').needIndexes(passkeyIndexes)
 
-  const service = new PasskeyService({
-    passkeys: app.get('passkeys')!,
-    userId: ({ user }) => String(user!._id)
+  app.use('passkeys', new PasskeyService(app.get('passkeys')!), {
+    methods: ['find', 'create', 'patch', 'remove'],
+    docs: passkeyDocs
   })
-
-  app.use('passkeys', service, { methods: ['find', 'create', 'patch'], docs: passkeyDocs })
   app.service('passkeys').hooks({
     around: {
       all: [authenticate('jwt')]
     },
     before: {
       all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
-      create: [schemaHooks.validateData(passkeyDataValidator), recheckCaller()],
-      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator), recheckCaller()]
+      create: [schemaHooks.validateData(passkeyDataValidator)],
+      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator), recheckCaller()],
+      remove: [requireRecent({ within: '10m' }), oneOnly()]
     }
   })
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, afterEach, before, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import type { TestApp } from '../../support/app.js'
 import { addAuthenticator, passkeyPage, startChromium, withoutChromium } from '../../support/chromium.js'
 import { startPasskeyApp } from '../../support/passkeys.js'
 import { newPerson } from '../../support/people.js'
-import { type Answer } from '../../support/rest.js'
+import { outcome, restClient, type Answer } from '../../support/rest.js'
 
 /** What `passkey-page.ts` does, called from here. */
 const inPage = (page: Page, name: string, ...args: unknown[]): Promise<Answer> =>
@@ -65,11 +66,75 @@ describe('passkeys in Chromium', { skip: withoutChromium }, () => {
     assert.equal(body.user.email, person.email)
   })
 
+  it('sign up without a password', async () => {
+    const email = `${randomUUID()}@example.com`
+
+    await addAuthenticator(await open())
+    assert.equal((await inPage(page, 'signUp', email)).status, 201)
+    assert.equal((await inPage(page, 'signIn')).body.user.email, email)
+  })
+
+  it('answer the gate after a password, and step up', async () => {
+    const person = await newPerson(t)
+
+    await addAuthenticator(await open())
+    await inPage(page, 'add', person.accessToken)
+
+    const { data } = (await restClient(t.address).signIn(person.email)).body
+
+    assert.deepEqual(data.factors, ['recovery-code', 'passkey'])
+
+    const { status, body } = await inPage(page, 'giveFactor', data.challenge)
+
+    assert.equal(status, 201)
+    assert.equal(body.session.strategy, 'local')
+    assert.equal(body.user.email, person.email)
+
+    t.clock.advance(10 * 60_000 + 1000)
+
+    const { id } = (await inPage(page, 'ask', 'GET', '/passkeys', undefined, body.accessToken)).body[
+      0 as never
+    ]
+    const remove = (token: string) =>
+      inPage(page, 'ask', 'DELETE', `/passkeys/${id}`, undefined, token).then(outcome)
+
+    assert.equal(await remove(body.accessToken), '401 step-up')
+
+    const steppedUp = await inPage(page, 'stepUp', body.accessToken)
+
+    assert.equal(steppedUp.status, 201)
+    assert.equal(steppedUp.body.session.id, body.session.id)
+    assert.equal(await remove(steppedUp.body.accessToken), '200')
+  })
+
+  it('without verification of the user answer the gate, and never sign in alone', async () => {
+    const person = await newPerson(t)
+    // A security key from before there were PINs
+    const key = {
+      protocol: 'u2f',
+      transport: 'usb',
+      hasResidentKey: false,
+      hasUserVerification: false
+    } as const
+
+    await addAuthenticator(await open(), key)
+    assert.equal((await inPage(page, 'add', person.accessToken)).status, 201)
+
+    const { data } = (await restClient(t.address).signIn(person.email)).body
+    const { status, body } = await inPage(page, 'giveFactor', data.challenge)
+
+    assert.equal(status, 201)
+    assert.deepEqual(body.authentication.payload.amr, ['pwd', 'pop', 'mfa'])
+  })
+
   it('are not added twice to one account by one authenticator', async () => {
     const person = await newPerson(t)
 
     await addAuthenticator(await open())
     await inPage(page, 'add', person.accessToken)
-    await assert.rejects(inPage(page, 'add', person.accessToken), /previously registered|InvalidStateError/)
+
+    const { body } = await inPage(page, 'signIn')
+
+    await assert.rejects(inPage(page, 'add', body.accessToken), /previously registered|InvalidStateError/)
   })
 })

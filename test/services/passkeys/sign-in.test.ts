@@ -19,14 +19,19 @@ after(() => t.stop())
 
 describe('strategy=passkey', () => {
   it('signs in whoever has the passkey, with a session as any sign-in', async () => {
-    const { person, device } = await accounts.owner()
+    const { person, device, passkey } = await accounts.owner()
     const { status, body } = await accounts.signIn(device, {}, { device: { id: 'phone', name: 'Phone' } })
 
     assert.equal(status, 201)
     assert.equal(body.user.email, person.email)
     assert.equal(body.session.strategy, 'passkey')
     assert.equal(body.session.device.name, 'Phone')
+    assert.deepEqual(body.authentication.payload.amr, ['pop', 'user', 'mfa'])
     assert.equal((await accounts.client.refresh(body.refreshToken)).status, 201)
+
+    const [listed] = (await person.ask('GET', '/passkeys')).body
+
+    assert.deepEqual(listed, { ...passkey, usedAt: new Date(t.clock.now).toISOString() })
   })
 
   it('signs in with any of several passkeys', async () => {
@@ -97,11 +102,19 @@ describe('strategy=passkey', () => {
   it('takes no challenge that was changed, or made for something else', async () => {
     const { person, device } = await accounts.owner()
     const { id, options } = await accounts.challenge('sign-in')
-    const [payload, mac] = id.split('.')
+    const [kid, payload, mac] = id.split('.')
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
     const later = Buffer.from(JSON.stringify({ ...claims, expiresAt: claims.expiresAt + 1 }))
 
-    for (const changed of ['x', payload, `${payload}.`, `.${mac}`, `${later.toString('base64url')}.${mac}`]) {
+    for (const changed of [
+      'x',
+      `${kid}.${payload}`,
+      `${kid}.${payload}.`,
+      `${kid}..${mac}`,
+      `.${payload}.${mac}`,
+      `${id}.${mac}`,
+      `${kid}.${later.toString('base64url')}.${mac}`
+    ]) {
       assert.equal(outcome(await accounts.use(changed, device.get(options))), '401 invalid')
     }
 
@@ -143,6 +156,18 @@ describe('strategy=passkey', () => {
       assert.equal(answer.status, 400)
       assert.ok(fieldsOf(answer).includes(field), fieldsOf(answer).join())
     }
+  })
+
+  it('notes the counter, and accepts one that does not grow', async () => {
+    const { person, device } = await accounts.owner()
+    const counter = async () => (await stored(t, person.email)).factors[0].counter
+
+    assert.equal((await accounts.signIn(device, { counter: 7 })).status, 201)
+    assert.equal(await counter(), 7)
+    assert.equal((await accounts.signIn(device, { counter: 5 })).status, 201)
+    assert.equal(await counter(), 7)
+    assert.equal((await accounts.signIn(device, { counter: 8 })).status, 201)
+    assert.equal(await counter(), 8)
   })
 
   it('opens one session with a challenge that 50 use at once', async () => {
