@@ -89,7 +89,7 @@ export function door(app: Client, browser: Passkeys) {
       const { reason, challenge, factors } = (error as ServiceError).data ?? {}
 
       if (reason === 'factor') {
-        await secondStep.open({ challenge: challenge!, factors: factors!, device: thisDevice() })
+        secondStep.open({ challenge: challenge!, factors: factors!, device: thisDevice() })
         show(true)
         return
       }
@@ -121,6 +121,10 @@ export function door(app: Client, browser: Passkeys) {
 
     try {
       const ceremony = await app.service('passkey-challenges').create({ purpose: 'sign-in' })
+
+      if (!isOpen) {
+        return
+      }
 
       suggestingAgain = setTimeout(() => void suggest(), suggestionLife)
 
@@ -187,10 +191,10 @@ export function door(app: Client, browser: Passkeys) {
       void suggest()
     },
     /** Asks for the second step of a sign-in that began elsewhere. */
-    async openGate(challenge: Challenge): Promise<void> {
+    openGate(challenge: Challenge): void {
       isOpen = true
       clear()
-      await secondStep.open(challenge)
+      secondStep.open(challenge)
       show(true)
     },
     close(): void {

@@ -73,11 +73,9 @@ export function gate(app: Client, browser: Passkeys, { over }: { over: (why: str
     get isOpen(): boolean {
       return asked !== undefined
     },
-    async open(challenge: Challenge): Promise<void> {
-      const hasPasskeys = await browser.isOffered()
-
+    open(challenge: Challenge): void {
       asked = challenge
-      step.ask(challenge.factors.filter((factor) => factor !== 'passkey' || hasPasskeys))
+      step.ask(challenge.factors)
     },
     focus: () => step.focus(),
     close

@@ -63,7 +63,7 @@ async function begin(): Promise<void> {
 
   if (challenge) {
     show('door')
-    await entrance.openGate(challenge)
+    entrance.openGate(challenge)
     return
   }
 

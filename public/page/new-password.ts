@@ -11,6 +11,7 @@ import { explain } from './words.js'
 export function newPassword(app: Client, { done }: { done: (user: User) => void }) {
   const form = part<HTMLFormElement>('new-password-form')
   const current = form.querySelector<HTMLInputElement>('[name=currentPassword]')!
+  const field = current.closest<HTMLElement>('.field')!
   let user: User
 
   handleForm(
@@ -18,7 +19,10 @@ export function newPassword(app: Client, { done }: { done: (user: User) => void 
     async ({ currentPassword, password }) => {
       done(await app.service('users').patch(user._id, { currentPassword, password }))
     },
-    (error) => (error.code === 403 ? 'The current password is not right.' : explain(error))
+    (error) => {
+      field.hidden &&= error.code !== 403
+      return error.code === 403 ? 'The current password is not right.' : explain(error)
+    }
   )
 
   return {
@@ -27,7 +31,7 @@ export function newPassword(app: Client, { done }: { done: (user: User) => void 
       user = of
       form.querySelector<HTMLInputElement>('[name=username]')!.value = of.email
       current.value = typed ?? ''
-      current.closest<HTMLElement>('.field')!.hidden = typed !== undefined
+      field.hidden = typed !== undefined
       document.title = `${form.querySelector('h1')!.textContent} · Moult`
     },
     clear: () => resetForm(form)

@@ -3,6 +3,9 @@ import type { ServiceError } from './words.js'
 
 type Response = Promise<{ challenge: string; response: object }>
 
+/** Whether the browser has passkeys. */
+export const hasPasskeys = 'PublicKeyCredential' in window
+
 /** The passkeys of the browser. The library for them is loaded when it is needed. */
 export function passkeys(app: Client) {
   const challenges = app.service('passkey-challenges')
@@ -14,12 +17,11 @@ export function passkeys(app: Client) {
 
   return {
     /** Whether both the service and this browser have passkeys. */
-    isOffered: async (): Promise<boolean> => 'PublicKeyCredential' in window && isOffered,
+    isOffered: async (): Promise<boolean> => hasPasskeys && isOffered,
 
     /** Whether the browser suggests passkeys in a field. */
     suggests: async (): Promise<boolean> =>
-      'PublicKeyCredential' in window &&
-      (await PublicKeyCredential.isConditionalMediationAvailable?.()) === true,
+      hasPasskeys && (await PublicKeyCredential.isConditionalMediationAvailable?.()) === true,
 
     /** Makes a passkey, for an account of this name. */
     async create(purpose: 'register' | 'sign-up', name?: string): Response {

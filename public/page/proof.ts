@@ -1,5 +1,6 @@
 import { copyOf, onClick, part, setVisible } from './dom.js'
 import { handleForm, resetForm } from './forms.js'
+import { hasPasskeys } from './passkeys.js'
 import { explain, type ServiceError } from './words.js'
 
 /** The strategies by which a user proves who they are, the most convenient ones first. */
@@ -57,7 +58,7 @@ export function proof(give: (way: Way, values: Record<string, string>) => Promis
      */
     ask(strategies: string[], email = ''): void {
       this.clear()
-      offered = ways.filter((way) => strategies.includes(way))
+      offered = ways.filter((way) => strategies.includes(way) && (way !== 'passkey' || hasPasskeys))
       part<HTMLInputElement>('username', element).value = email
       show(offered[0])
     },

@@ -37,11 +37,8 @@ export function stepUp(app: Client, browser: Passkeys, user: () => User | undefi
   const ask = (factors: string[]): Promise<boolean> =>
     (asking ??= open(factors).finally(() => (asking = undefined)))
 
-  async function open(factors: string[]): Promise<boolean> {
-    const hasPasskeys = await browser.isOffered()
-    const given = factors.filter((factor) => factor !== 'passkey' || hasPasskeys)
-
-    step.ask(factors.length > 0 ? given : ['local'], user()?.email)
+  function open(factors: string[]): Promise<boolean> {
+    step.ask(factors.length > 0 ? factors : ['local'], user()?.email)
     dialog.returnValue = ''
     dialog.showModal()
     step.focus()
@@ -64,9 +61,7 @@ export function stepUp(app: Client, browser: Passkeys, user: () => User | undefi
           ? { email: user()!.email, password }
           : { code: code.trim() }
 
-    await app.authentication.service.create({ strategy: way, ...data, stepUp: true })
-    // The session is raised; its next access token says so
-    await app.authentication.renew()
+    await app.authenticate({ strategy: way, ...data, stepUp: true })
     dialog.close('given')
   }
 }
