@@ -90,6 +90,7 @@ export function door(app: Client, browser: Passkeys) {
 
       if (reason === 'factor') {
         secondStep.open({ challenge: challenge!, factors: factors!, device: thisDevice() })
+        setText('', 'farewell')
         show(true)
         return
       }

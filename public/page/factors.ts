@@ -61,7 +61,7 @@ export function factors(app: Client, browser: Passkeys) {
     shown = found
     setText(
       isOn
-        ? 'On: after your password, a sign-in takes a code or a passkey.'
+        ? 'On: a password alone signs nobody in any more.'
         : 'Off: whoever knows your password can sign in. Add an app for codes or a passkey, and it takes that as well.',
       'security-text'
     )

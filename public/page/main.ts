@@ -203,6 +203,7 @@ function clear(): void {
   security.clear()
   choice.clear()
   document.querySelectorAll('dialog').forEach((dialog) => dialog.close())
+  part('notices').replaceChildren()
 }
 
 function lost(): void {

@@ -81,7 +81,7 @@ describe('two-step sign-in on the page', { skip: withoutChromium }, () => {
     const codes = await one.keepCodes()
 
     assert.equal(new Set(codes).size, 10)
-    await one.security.getByText('On: after your password').waitFor()
+    await one.security.getByText('On: a password alone').waitFor()
     await one.security.getByText('10 of 10 left').waitFor()
     await one.security.getByRole('heading', { name: 'Old phone' }).waitFor()
     await one.look('factors-on')
