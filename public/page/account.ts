@@ -1,8 +1,14 @@
 import type { Client, User } from './client.js'
 import { onClick, part, setText, setVisible } from './dom.js'
 import { handleForm, resetForm } from './forms.js'
-import { notify, notifyError } from './notices.js'
+import { ask, notify, notifyError } from './notices.js'
 import { explain } from './words.js'
+
+/** A change with the current password, which is left empty where the account has none. */
+const withCurrent = (change: object, currentPassword?: string): object => ({
+  ...change,
+  ...(currentPassword && { currentPassword })
+})
 
 /** The signed-in user's name, email and password. */
 export function account(app: Client) {
@@ -11,6 +17,7 @@ export function account(app: Client) {
   const password = part<HTMLFormElement>('password')
   const details = part<HTMLDetailsElement>('password-details')
   const emailDetails = part<HTMLDetailsElement>('email-details')
+  const deletion = part<HTMLDetailsElement>('deletion')
   const changeEmail = part<HTMLFormElement>('change-email')
   const field = profile.querySelector('input')!
   let user: User | undefined
@@ -28,10 +35,8 @@ export function account(app: Client) {
 
   handleForm(
     password,
-    async (values) => {
-      const { currentPassword, password: newPassword } = values
-
-      await users.patch(user!._id, { currentPassword, password: newPassword })
+    async ({ currentPassword, password: newPassword }) => {
+      await users.patch(user!._id, withCurrent({ password: newPassword }, currentPassword))
       details.open = false
       resetForm(password)
       details.querySelector('summary')!.focus()
@@ -43,7 +48,7 @@ export function account(app: Client) {
   handleForm(
     changeEmail,
     async ({ email, currentPassword }) => {
-      const changed = await users.patch(user!._id, { email, currentPassword })
+      const changed = await users.patch(user!._id, withCurrent({ email }, currentPassword))
 
       emailDetails.open = false
       resetForm(changeEmail)
@@ -59,6 +64,18 @@ export function account(app: Client) {
       .service('email-verifications')
       .create({})
       .then(() => notify('The mail is on its way.'), notifyError)
+  })
+
+  onClick(part('delete-account'), async () => {
+    const sure = await ask({
+      title: 'Delete your account?',
+      text: 'All that belongs to it is gone for good, and all your devices are signed out.',
+      yes: 'Delete the account'
+    })
+
+    if (sure) {
+      await users.remove(user!._id).catch(notifyError)
+    }
   })
 
   /** Shows which address still has to be verified; only with mail. */
@@ -95,6 +112,7 @@ export function account(app: Client) {
       user = undefined
       details.open = false
       emailDetails.open = false
+      deletion.open = false
       resetForm(changeEmail)
       resetForm(profile)
       resetForm(password)

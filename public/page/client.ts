@@ -1,6 +1,10 @@
 import authentication from '@feathersjs/authentication-client'
 import { feathers, type Application } from '@feathersjs/feathers'
 import socketio from '@feathersjs/socketio-client'
+import type {
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON
+} from '@simplewebauthn/browser'
 import { io, type Socket } from 'socket.io-client'
 import { RefreshTokenClient } from '../../src/client/index.js'
 
@@ -51,6 +55,7 @@ export type EventType =
   | 'factor-removed'
   | 'recovery-codes-renewed'
   | 'recovery-code-used'
+  | 'passkey-counter-stalled'
   | 'roles-changed'
   | 'user-disabled'
   | 'user-enabled'
@@ -63,6 +68,7 @@ export interface AuditEvent {
   userId?: string
   sessionId?: string
   strategy?: string
+  /** The kind of a factor. */
   factor?: string
   reason?: string
   roles?: Role[]
@@ -78,6 +84,28 @@ export interface Page<T> {
   data: T[]
 }
 
+/** A factor of the user, or the recovery codes. */
+export interface Factor {
+  id: string
+  kind: string
+  name?: string
+  createdAt?: string
+  usedAt?: string
+  /** How many recovery codes are left. */
+  left?: number
+}
+
+/** What comes with the first factor. */
+interface WithCodes {
+  recoveryCodes?: string[]
+}
+
+/** What a browser is asked for with a passkey. */
+export interface Ceremony {
+  id: string
+  options: PublicKeyCredentialCreationOptionsJSON & PublicKeyCredentialRequestOptionsJSON
+}
+
 interface SessionService {
   find(params?: { query: { userId?: string } }): Promise<Session[]>
   patch(id: string, data: { device: { name: string } }): Promise<Session>
@@ -87,8 +115,9 @@ interface SessionService {
 
 interface UserService {
   find(params: { query: object }): Promise<Page<User>>
-  create(data: { email: string; password: string; name?: string }): Promise<User>
+  create(data: { email: string; password?: string; passkey?: object; name?: string }): Promise<User>
   patch(id: string, data: object): Promise<User>
+  remove(id: string): Promise<User>
 }
 
 interface EventService {
@@ -108,18 +137,44 @@ interface EmailVerificationService {
   patch(id: string, data: { token: string; password?: string; keep?: true }): Promise<object>
 }
 
+interface FactorService {
+  find(): Promise<Factor[]>
+  create(data: { kind: 'totp' }): Promise<{ id: string; secret: string; uri: string }>
+  create(data: { kind: 'recovery-codes' }): Promise<Required<WithCodes>>
+  patch(id: string, data: { code: string; name?: string }): Promise<WithCodes>
+  remove(id: string): Promise<Factor>
+}
+
+interface PasskeyChallengeService {
+  find(): Promise<never>
+  create(data: { purpose: string; challenge?: string }): Promise<Ceremony>
+}
+
+interface PasskeyService {
+  create(data: { challenge: string; response: object; name: string }): Promise<Factor & WithCodes>
+  patch(id: string, data: { name: string }): Promise<Factor>
+  remove(id: string): Promise<Factor>
+}
+
 export type Client = Application<{
   sessions: SessionService
   users: UserService
   events: EventService
   'password-resets': PasswordResetService
   'email-verifications': EmailVerificationService
+  factors: FactorService
+  'passkey-challenges': PasskeyChallengeService
+  passkeys: PasskeyService
 }>
 
 /** The part of the answer to a sign-in or refresh that the page uses. */
 export interface Login {
   user: User
-  authentication: { payload: { exp: number; iat: number; jti: string } }
+  authentication: {
+    payload: { exp: number; iat: number; jti: string }
+    /** Whether the user has to choose a new password. */
+    newPasswordNeeded?: true
+  }
 }
 
 /** The official Feathers client over a socket, with the plug-in that keeps its session. */

@@ -1,6 +1,7 @@
 const key = 'moult-device'
 
-interface ThisDevice {
+/** This browser, as the service is told of it. */
+export interface ThisDevice {
   id: string
   name?: string
 }

@@ -143,6 +143,15 @@ export function deviceRow(actions: {
   end: () => unknown
 }): HTMLElement {
   const element = copyOf('device')
+
+  renaming(element, actions.rename)
+  onClick(part('end', element), async () => actions.end())
+
+  return element
+}
+
+/** The form to rename what a row shows, in place of its heading; hidden without `rename`. */
+export function renaming(element: HTMLElement, rename: ((name: string) => Promise<void>) | undefined): void {
   const button = part('rename', element)
   const form = part<HTMLFormElement>('rename-form', element)
   const title = element.querySelector('h3')!
@@ -154,8 +163,6 @@ export function deviceRow(actions: {
     button.hidden = editing
     ;(editing ? input : button).focus()
   }
-
-  const { rename } = actions
 
   button.hidden = !rename
   handleForm(form, async ({ name = '' }) => {
@@ -169,9 +176,6 @@ export function deviceRow(actions: {
   })
   part('cancel', element).addEventListener('click', () => edit(false))
   form.addEventListener('keydown', ({ key }) => key === 'Escape' && edit(false))
-  onClick(part('end', element), async () => actions.end())
-
-  return element
 }
 
 export function showSession(element: HTMLElement, session: Session): void {

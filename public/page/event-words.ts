@@ -7,7 +7,7 @@ const endings: Record<string, string> = {
   revoked: 'Signed out from another device',
   admin: 'Signed out by an administrator',
   password: 'Signed out: the password was changed',
-  factor: 'Signed out: the second factors were changed',
+  factor: 'Signed out: two-step sign-in was changed',
   disabled: 'Signed out: the account was disabled',
   deleted: 'Signed out: the account was deleted',
   reused: 'Signed out: a token was used twice',
@@ -20,7 +20,7 @@ const refusals: Record<string, string> = {
   refused: 'Sign-in refused: wrong password',
   disabled: 'Sign-in refused: the account is disabled',
   unverified: 'Sign-in refused: the email is not confirmed',
-  invalid: 'Sign-in refused: wrong code of a second factor',
+  invalid: 'Sign-in refused: wrong code or passkey',
   limited: 'Sign-in refused: too many attempts'
 }
 
@@ -34,12 +34,15 @@ const sentences: Record<EventType, (event: AuditEvent) => string> = {
   'email-changed': (event) => `Email changed${byOther(event)}`,
   'email-verified': () => 'Email confirmed',
   'email-kept': () => 'A change of the email was reverted',
-  'stepped-up': () => 'Confirmed who it is',
-  'factor-added': () => 'Second factor added',
+  'stepped-up': () => 'Identity confirmed',
+  'factor-added': (event) => `${factorOf(event)} added${byOther(event)}`,
   'factor-removed': (event) =>
-    event.factor === 'all' ? `All second factors removed${byOther(event)}` : 'Second factor removed',
+    event.factor === 'all'
+      ? `Two-step sign-in turned off${byOther(event)}`
+      : `${factorOf(event)} removed${byOther(event)}`,
   'recovery-codes-renewed': () => 'New recovery codes made',
   'recovery-code-used': () => 'A recovery code was used',
+  'passkey-counter-stalled': () => 'A passkey may have been copied',
   'roles-changed': (event) => `Roles changed${byOther(event)}: ${event.roles?.join(', ')}`,
   'user-disabled': (event) => `Account disabled${byOther(event)}`,
   'user-enabled': (event) => `Account enabled${byOther(event)}`,
@@ -50,8 +53,12 @@ const sentences: Record<EventType, (event: AuditEvent) => string> = {
 export const tell = (event: AuditEvent): string => sentences[event.type](event)
 
 function signedIn({ strategy = 'local' }: AuditEvent): string {
-  return strategy === 'local' ? 'Signed in' : `Signed in with ${strategy}`
+  return strategy === 'local' ? 'Signed in' : `Signed in with ${strategies[strategy] ?? strategy}`
 }
+
+const strategies: Record<string, string> = { passkey: 'a passkey', 'email-code': 'a code by mail' }
+const factors: Record<string, string> = { totp: 'Authenticator app', passkey: 'Passkey' }
+const factorOf = ({ factor = '' }: AuditEvent): string => factors[factor] ?? 'Second step'
 
 /** Says who did it, if not the owner: an admin, or somebody at the command line. */
 function byOther({ by, userId }: AuditEvent): string {

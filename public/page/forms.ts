@@ -51,6 +51,10 @@ export function resetForm(form: HTMLFormElement): void {
   setText('', 'refusal', form)
 }
 
+/** Shows why something was refused that concerns no field. */
+export const showRefusal = (form: HTMLFormElement, sentence: string): void =>
+  setText(sentence, 'refusal', form)
+
 /** The values of a form, which are all strings: it has no file inputs. */
 const valuesOf = (form: HTMLFormElement): Values =>
   Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value as string]))
@@ -76,7 +80,7 @@ function showError(
   wrong.forEach((field) => setError(field, explainField(messageFor(field, error)!)))
 
   if (wrong.length === 0) {
-    setText(explainRefusal(error), 'refusal', form)
+    showRefusal(form, explainRefusal(error))
   }
 
   ;(wrong[0] ?? fields.find(({ type }) => type === 'password') ?? fields[0])?.focus()

@@ -5,29 +5,39 @@ import { watchStorage } from './device.js'
 import { deviceList } from './devices.js'
 import { door } from './door.js'
 import { onClick, part, setText, setVisible } from './dom.js'
+import { factors } from './factors.js'
+import { takeChallenge } from './gate.js'
 import { tokenLife } from './life.js'
 import { mailLinks } from './mail-links.js'
+import { newPassword } from './new-password.js'
 import { notify, notifyError, setLine } from './notices.js'
+import { passkeys } from './passkeys.js'
 import { people } from './people.js'
+import { stepUp } from './step-up.js'
 import { explain, farewell, type ServiceError } from './words.js'
 
 const shortOutage = 1500 // ms: a connection that returns sooner isn't reported as lost
 
 const { app, socket } = createClient()
 const signOut = () => app.logout().then(() => undefined, notifyError)
-const entrance = door(app)
+const browser = passkeys(app)
+const entrance = door(app, browser)
 const devices = deviceList(app, { signOut })
 const life = tokenLife(() => app.authentication.expiresAt)
 const self = account(app)
 const trail = activity(app)
 const admin = people(app)
+const security = factors(app, browser)
 const links = mailLinks(app, { done: leaveLink })
+const choice = newPassword(app, { done: leaveChoice })
 
 let user: User | undefined // the signed-in user
 let line: ReturnType<typeof setTimeout>
 let isToldOfStorage = false
 
+stepUp(app, browser, () => user)
 onClick(part('sign-out'), signOut)
+onClick(part('sign-out-instead'), signOut)
 onClick(part('renew'), renew)
 onClick(part('retry'), begin)
 onClick(part('link-leave'), () => leaveLink(''))
@@ -47,8 +57,16 @@ addEventListener('online', () => socket.connected && setLine(''))
 
 void begin()
 
-/** Resumes the stored session, or asks the user to sign in. */
+/** Goes on with a sign-in that began elsewhere, or resumes the stored session, or asks the user to sign in. */
 async function begin(): Promise<void> {
+  const challenge = takeChallenge()
+
+  if (challenge) {
+    show('door')
+    entrance.openGate(challenge)
+    return
+  }
+
   show(links.open() ? 'link' : 'waiting')
 
   try {
@@ -92,6 +110,7 @@ function enter(login: Login): void {
   }
 
   const isNew = !user
+  const { typed } = entrance
 
   life.take(login)
   follow(login.user)
@@ -100,14 +119,29 @@ function enter(login: Login): void {
   if (isNew) {
     entrance.close()
     links.signedIn(true)
-    show(links.open() ? 'link' : 'home')
-    part('greeting').focus()
+
+    if (login.authentication.newPasswordNeeded) {
+      choice.open(login.user, typed)
+      show('choice')
+      part('choice').querySelector('h1')!.focus()
+    } else {
+      show(links.open() ? 'link' : 'home')
+      part('greeting').focus()
+    }
   }
+}
+
+function leaveChoice(changed: User): void {
+  choice.clear()
+  follow(changed)
+  show(links.open() ? 'link' : 'home')
+  part('greeting').focus()
+  notify('Your new password is set. All other devices are signed out.')
 }
 
 function loadLists(): void {
   trail.load(user!)
-  void Promise.all([devices.load(), admin.show(user!)]).catch(notifyError)
+  void Promise.all([devices.load(), admin.show(user!), security.load()]).catch(notifyError)
 }
 
 /** Shows a change of the user's own account: its name or its roles. */
@@ -166,6 +200,10 @@ function clear(): void {
   self.clear()
   trail.clear()
   admin.clear()
+  security.clear()
+  choice.clear()
+  document.querySelectorAll('dialog').forEach((dialog) => dialog.close())
+  part('notices').replaceChildren()
 }
 
 function lost(): void {
@@ -189,8 +227,8 @@ function back(): void {
   }
 }
 
-function show(scene: 'waiting' | 'door' | 'link' | 'home'): void {
-  for (const name of ['waiting', 'door', 'link', 'home']) {
+function show(scene: 'waiting' | 'door' | 'link' | 'choice' | 'home'): void {
+  for (const name of ['waiting', 'door', 'link', 'choice', 'home']) {
     setVisible(name === scene, name)
   }
 

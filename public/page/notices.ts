@@ -13,7 +13,13 @@ export function notify(sentence: string): void {
 }
 
 /** Shows an error of something that has no form to show it in. */
-export const notifyError = (error: ServiceError): void => notify(explain(error))
+export function notifyError(error: ServiceError): void {
+  const sentence = explain(error)
+
+  if (sentence) {
+    notify(sentence)
+  }
+}
 
 /** Shows the state of the connection while it lasts; '' if all is well. */
 export function setLine(sentence: string): void {

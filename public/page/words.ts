@@ -4,7 +4,7 @@ import type { Device, Session } from './client.js'
 export interface ServiceError {
   code?: number
   message?: string
-  data?: { reason?: string; retryAfter?: number }
+  data?: { reason?: string; retryAfter?: number; challenge?: string; factors?: string[] }
   errors?: { field: string; message: string }[]
 }
 
@@ -14,7 +14,7 @@ const farewells: Record<string, string> = {
   revoked: 'This device was signed out from another one of yours.',
   admin: 'An administrator has signed this device out.',
   password: 'Your password was changed on another device. That signs out all the others.',
-  factor: 'The second factors of your account were changed on another device. That signs out all the others.',
+  factor: 'Two-step sign-in was changed on another device. That signs out all the others.',
   disabled: 'Your account is disabled. An administrator can enable it again.',
   deleted: 'Your account has been deleted.',
   reused: 'A token of this device was used twice, which can mean theft. To be safe, its session was ended.',
@@ -49,6 +49,9 @@ export function explain({ code, message, data }: ServiceError): string {
   if (code === 401 && data?.reason === 'unverified') {
     return 'Your email is not confirmed yet. Open the link that was mailed to you; another is on its way.'
   }
+  if (code === 401 && data?.reason === 'step-up') {
+    return '' // the user was asked for it, and cancelled
+  }
   if (code === 401 && data?.reason) {
     return farewell(data.reason)
   }
@@ -66,7 +69,8 @@ export function explain({ code, message, data }: ServiceError): string {
 const fieldWords: Record<string, string> = {
   'must be an email address, such as ada@example.com': 'That is not a complete email address',
   'is taken': 'There is an account with this email already',
-  'must not be empty': 'Please fill this in'
+  'must not be empty': 'Please fill this in',
+  'is required to change the email or the password': 'Please fill this in'
 }
 
 /** The message to show beside a field. */

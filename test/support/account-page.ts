@@ -7,12 +7,16 @@ export function accountPage(page: Page) {
     page.getByRole('button', { name, exact: typeof name === 'string' })
   const field = (name: string) => page.getByRole('textbox', { name, exact: true })
   const heading = (name: string | RegExp) => page.getByRole('heading', { name })
+  const dialog = page.getByRole('dialog')
   const devices = page.getByRole('region', { name: 'Your devices' }).getByRole('listitem')
 
   return {
     button,
     field,
     heading,
+    dialog,
+    /** What is written where two-step sign-in is. */
+    security: page.getByRole('region', { name: 'Two-step sign-in' }),
     /** The rows of the list. */
     devices,
     device: (name: string) => devices.filter({ has: page.getByRole('heading', { name }) }),
@@ -39,6 +43,17 @@ export function accountPage(page: Page) {
       await field('Email').fill(email)
       await field('Password').fill(password)
       await button('Create the account').click()
+    },
+    /** Keeps recovery codes, which are shown. */
+    async keepCodes(): Promise<string[]> {
+      await heading('Your recovery codes').waitFor()
+
+      const codes = await dialog.getByRole('list').getByRole('listitem').allInnerTexts()
+
+      await page.getByRole('checkbox', { name: 'I have kept them' }).check()
+      await button('Done').click()
+      await heading('Your recovery codes').waitFor({ state: 'hidden' })
+      return codes
     },
     /** What a field is said to be wrong with. */
     async errorOf(name: string): Promise<string> {

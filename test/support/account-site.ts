@@ -5,13 +5,17 @@ import { startApp, type TestApp, type TestOptions } from './app.js'
 import { startChromium } from './chromium.js'
 import { visitors } from './visitors.js'
 
-/** The service and Chromium for the tests of a `describe`, and those who visit the account page in one of them. */
-export function accountSite(options: TestOptions = {}) {
+/**
+ * The service and Chromium for the tests of a `describe`, and those who visit the account page in one of them.
+ *
+ * @param start Starts the service
+ */
+export function accountSite(options: TestOptions = {}, start = startApp) {
   let t: TestApp
   let browser: Browser
 
   before(async () => {
-    ;[t, browser] = await Promise.all([startApp(options), startChromium()])
+    ;[t, browser] = await Promise.all([start(options), startChromium()])
   })
   after(async () => {
     await browser.close()

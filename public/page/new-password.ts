@@ -1,0 +1,39 @@
+import type { Client, User } from './client.js'
+import { part } from './dom.js'
+import { handleForm, resetForm } from './forms.js'
+import { explain } from './words.js'
+
+/**
+ * The form to choose a new password, where the service asks for one at a sign-in.
+ *
+ * @param done Called once it is set
+ */
+export function newPassword(app: Client, { done }: { done: (user: User) => void }) {
+  const form = part<HTMLFormElement>('new-password-form')
+  const current = form.querySelector<HTMLInputElement>('[name=currentPassword]')!
+  const field = current.closest<HTMLElement>('.field')!
+  let user: User
+
+  handleForm(
+    form,
+    async ({ currentPassword, password }) => {
+      done(await app.service('users').patch(user._id, { currentPassword, password }))
+    },
+    (error) => {
+      field.hidden &&= error.code !== 403
+      return error.code === 403 ? 'The current password is not right.' : explain(error)
+    }
+  )
+
+  return {
+    /** @param typed The current password, if it was typed here */
+    open(of: User, typed: string | undefined): void {
+      user = of
+      form.querySelector<HTMLInputElement>('[name=username]')!.value = of.email
+      current.value = typed ?? ''
+      field.hidden = typed !== undefined
+      document.title = `${form.querySelector('h1')!.textContent} · Moult`
+    },
+    clear: () => resetForm(form)
+  }
+}
