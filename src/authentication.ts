@@ -10,6 +10,7 @@ import { takeTurn } from './hooks/take-turn.js'
 import { requireVerified } from './services/authentication/require-verified.js'
 import { Argon2Strategy } from './services/authentication/local-strategy.js'
 import { AccountStrategy } from './services/authentication/oauth-strategy.js'
+import { clientOf } from './services/mails/client-of.js'
 import { authenticationDocs } from './services/authentication/authentication.docs.js'
 import {
   AuthenticationService,
@@ -33,7 +34,10 @@ export const authentication = (app: Application) => {
   service.register('refresh-token', new RefreshTokenStrategy())
 
   if (service.configuration.authStrategies.includes('email-code')) {
-    service.register('email-code', new EmailCodeStrategy(() => app.get('accountsByMail')!.signInCodes))
+    service.register(
+      'email-code',
+      new EmailCodeStrategy(() => app.get('accountsByMail')!.signInCodes, clientOf)
+    )
   }
 
   if (service.configuration.authStrategies.includes('passkey')) {

@@ -1,6 +1,6 @@
 import type { Collection, CollationOptions, Document, ObjectId } from 'mongodb'
 import type { AuthenticationService } from '../refresh-token/index.js'
-import { durable, factorFields, reach } from '../refresh-token/internal.js'
+import { durable, factorFields, oauthProviders, reach } from '../refresh-token/internal.js'
 import { LinkRefused, digestOf, matches, maxTries, newToken, type StoredLink } from './link-token.js'
 import type { Job } from './outbox/job.js'
 
@@ -25,6 +25,8 @@ export interface AccountFields {
   emailVerification?: StoredLink & { email: string }
   formerEmails?: FormerEmail[]
   notices?: Notice[]
+  /** Whether somebody else knows the password: an admin has set it. */
+  newPasswordNeeded?: boolean
 }
 
 /** A stored user, without sessions. */
@@ -39,6 +41,7 @@ export const hiddenFields = [
   'emailVerification',
   'formerEmails',
   'notices',
+  'newPasswordNeeded',
   ...factorFields
 ] as const
 
@@ -51,12 +54,8 @@ export const indexedFields = [
   'notices._id'
 ] as const
 
-/** The fields with other ways to sign in than the password: linked OAuth accounts and further factors. */
-export const waysIn = ['identities', 'factors', 'recoveryCodes']
-
-/** The fields that somebody who claimed an address before its owner may have set on the account. */
+/** The other fields that somebody who claimed an address before its owner may have set on the account. */
 const leftBehind = [
-  ...waysIn,
   'pendingFactor',
   'passkeyHandle',
   'pendingEmail',
@@ -69,6 +68,8 @@ export interface AccountUsersOptions {
   authentication: AuthenticationService
   /** The collation of the unique index on the address. */
   collation?: CollationOptions | undefined
+  /** Further fields of the app's users that somebody could sign in with. */
+  waysIn?: string[] | undefined
   /** Whether a token of another package matches a hash stored by that package. */
   matchesPrevious?: ((token: string, hash: string) => Promise<boolean>) | undefined
   /** ms since 1970 */
@@ -81,12 +82,14 @@ type LinkField = 'passwordReset' | 'emailVerification'
 export class AccountUsers {
   readonly #authentication: AuthenticationService
   readonly #collation: CollationOptions | undefined
+  readonly #waysIn: string[]
   readonly #matchesPrevious: AccountUsersOptions['matchesPrevious']
   readonly now: () => number
 
-  constructor({ authentication, collation, matchesPrevious, now }: AccountUsersOptions) {
+  constructor({ authentication, collation, waysIn = [], matchesPrevious, now }: AccountUsersOptions) {
     this.#authentication = authentication
     this.#collation = collation
+    this.#waysIn = waysIn
     this.#matchesPrevious = matchesPrevious
     this.now = now
   }
@@ -114,13 +117,27 @@ export class AccountUsers {
     return local?.entityPasswordField ?? local?.passwordField ?? 'password'
   }
 
+  /** The fields with other ways to sign in than the password: factors and linked OAuth accounts. */
+  get waysIn(): string[] {
+    // Where Feathers' OAuth strategy keeps the id of a linked account
+    const linked = oauthProviders(this.#authentication.configuration.oauth).map((name) => `${name}Id`)
+
+    return ['identities', 'factors', 'recoveryCodes', ...linked, ...this.#waysIn]
+  }
+
   /** The id of a user in tokens and events. */
   idOf(user: AccountUser): string {
     return String(user[this.#authentication.configuration.entityId ?? '_id'])
   }
 
+  /** Empty for a user without an address, whom nothing is mailed to. */
   emailOf(user: AccountUser): string {
-    return String(user[this.emailField])
+    return String(user[this.emailField] ?? '')
+  }
+
+  /** Matches a user while the address is the same. */
+  sameEmail(user: AccountUser): Document {
+    return { [this.emailField]: user[this.emailField] ?? null }
   }
 
   /** A value that changes with the password, and doesn't reveal the hash. */
@@ -130,7 +147,12 @@ export class AccountUsers {
 
   /** A user without password, sessions, links and other ways to sign in. */
   shown(user: Document): Document {
-    const kept = [this.#authentication.settings.sessionsField, this.passwordField, ...hiddenFields, ...waysIn]
+    const kept = [
+      this.#authentication.settings.sessionsField,
+      this.passwordField,
+      ...hiddenFields,
+      ...this.waysIn
+    ]
 
     return Object.fromEntries(Object.entries(user).filter(([field]) => !kept.includes(field)))
   }
@@ -148,18 +170,24 @@ export class AccountUsers {
     return this.#find({ [`${field}.id`]: id })
   }
 
-  /** Whether an address is a previous one that its owner may still restore. */
-  async isKept(email: string): Promise<boolean> {
+  /**
+   * Whether an address is a previous one that its owner may still restore.
+   *
+   * @param except The user who may have it anyway
+   */
+  async isKept(email: string, except?: AccountUser): Promise<boolean> {
     const isSame = { $in: inAnyCase(email) }
     const isLive = { email: isSame, expiresAt: { $gt: new Date(this.now()) } }
     // $elemMatch alone would not use the index
     const kept = { 'formerEmails.email': isSame, formerEmails: { $elemMatch: isLive } }
+    const byOther = except && { _id: { $ne: except._id } }
 
-    return (await this.#find(kept)) !== null
+    return (await this.#find({ ...kept, ...byOther })) !== null
   }
 
   /**
-   * Gives a link a new token. Each attempt to mail the link needs one, because only hashes of tokens are stored.
+   * Gives a link a new token. Each attempt to mail the link needs one, because only hashes of tokens are stored. The link
+   * is valid for as long as the newest mail says.
    *
    * @param link What else to store about the link
    * @returns The token; undefined if a newer link has replaced this one
@@ -173,7 +201,7 @@ export class AccountUsers {
     const users = await this.collection()
     const again = await users.updateOne(
       { _id: user._id, [`${field}.id`]: link.id },
-      { $push: { [`${field}.hashes`]: hash } } as Document,
+      { $push: { [`${field}.hashes`]: hash }, $set: { [`${field}.expiresAt`]: link.expiresAt } } as Document,
       durable
     )
 
@@ -255,7 +283,7 @@ export class AccountUsers {
    * have created the account, so everything that would let them in is removed.
    */
   proved(user: AccountUser): Document {
-    const fields = user.emailVerified ? [] : [this.passwordField, ...leftBehind]
+    const fields = user.emailVerified ? [] : [this.passwordField, ...this.waysIn, ...leftBehind]
 
     return Object.fromEntries(fields.map((field) => [field, '']))
   }

@@ -1,13 +1,14 @@
-import type { CollationOptions, Collection } from 'mongodb'
-import type { AuthenticationService } from '../refresh-token/index.js'
-import { AccountUsers } from './account-users.js'
+import type { CollationOptions, Collection, Document } from 'mongodb'
+import type { AuthenticationService, Device } from '../refresh-token/index.js'
+import { AccountUsers, type AccountUser, type Notice } from './account-users.js'
 import { EmailChanges } from './email-changes.js'
 import { EmailVerifications } from './email-verifications.js'
 import { FactorNotices } from './factor-notices.js'
 import { lives } from './lives.js'
+import { MailLimits, type KnownAs } from './mail-limits.js'
 import { Composer } from './mails/composer.js'
 import type { Deliver, Mail, MailTemplates } from './mails/mail.js'
-import type { MayMail } from './may-mail.js'
+import { plain, plainIn } from './mails/plain.js'
 import type { StoredJob } from './outbox/job.js'
 import { OutboxStore } from './outbox/outbox-store.js'
 import { Outbox } from './outbox/outbox.js'
@@ -25,16 +26,28 @@ export interface AccountsByMailOptions {
   templates?: Partial<MailTemplates>
   /** The collation of the unique index on the address. */
   collation?: CollationOptions
+  /**
+   * Fields of the app's users that somebody could sign in with, such as an API key, beside passwords, factors and the
+   * `<provider>Id` of linked OAuth accounts. They go where an address is proved for the first time.
+   */
+  waysIn?: string[]
   /** Whether a token of another package, whose links were imported, matches a hash stored by that package. */
   matchesPrevious?: (token: string, hash: string) => Promise<boolean>
   /**
-   * Whether a requested mail may be sent to an address; always, by default. The requester doesn't learn the answer.
+   * Whether another mail may be sent; always, by default. The requester doesn't learn the answer.
    *
-   * @param isOwn Whether the requester was signed in to the account
+   * @param key What mails are counted under: an address, `known` and an address for the clients that its account knows, the
+   *   kind of a notice and an address, or `by` and the id of a user who gives other addresses
    */
-  mayMail?: (address: string, isOwn: boolean) => Promise<boolean>
-  /** Limits wrong codes per address, across all its codes. By default, only the guesses at each code are limited. */
+  mayMail?: (key: string) => Promise<boolean>
+  /**
+   * Limits wrong codes, across all codes of an address. By default, only the guesses at each code are limited.
+   *
+   * @param key The address; for a client that the account knows, with what it is known by
+   */
   limitGuesses?: LimitGuesses
+  /** What an account knows a client by. By default, only the user who is signed in is known. */
+  knownAs?: KnownAs
   /** The clock: ms since 1970. */
   now?: () => number
   /** Called with a sentence when mail can't be sent, and when it can again. */
@@ -52,6 +65,7 @@ export class AccountsByMail {
   readonly signInCodes: SignInCodes
   readonly factorNotices: FactorNotices
   readonly #deliver: Deliver
+  readonly #limits: MailLimits
   readonly #mails: Record<string, (job: StoredJob) => Promise<Mail | undefined>>
 
   constructor({
@@ -61,15 +75,17 @@ export class AccountsByMail {
     deliver,
     templates = {},
     collation,
+    waysIn,
     matchesPrevious,
-    mayMail: allows = async () => true,
-    limitGuesses = (_email, guess) => guess(),
+    mayMail = async () => true,
+    limitGuesses = (_key, guess) => guess(),
+    knownAs = async () => undefined,
     now = authentication.now,
     warn = (sentence) => process.emitWarning(sentence)
   }: AccountsByMailOptions) {
     this.#deliver = deliver
-    this.users = new AccountUsers({ authentication, collation, matchesPrevious, now })
-    this.composer = new Composer({ from, url, templates, shown: (user) => this.users.shown(user) })
+    this.users = new AccountUsers({ authentication, collation, waysIn, matchesPrevious, now })
+    this.composer = new Composer({ from, url, templates, shown: (user) => this.#shown(user) })
     this.outbox = new Outbox({
       store: new OutboxStore(this.users.collection as unknown as () => Promise<Collection>, now),
       send: (job) => this.#send(job),
@@ -80,29 +96,27 @@ export class AccountsByMail {
     })
 
     const { users, outbox, composer } = this
-    // Asked at the first attempt only: the others are for the same mail
-    const mayMail: MayMail = async ({ attempts, by }, address, user) =>
-      attempts > 1 || allows(address.toLowerCase(), by !== undefined && by === users.idOf(user))
+    const limits = new MailLimits({ users, knownAs, mayMail })
 
-    this.passwordResets = new PasswordResets({ users, outbox, composer, mayMail })
-    this.emailChanges = new EmailChanges({ users, outbox, composer })
+    this.#limits = limits
+    this.passwordResets = new PasswordResets({ users, outbox, composer, limits })
+    this.emailChanges = new EmailChanges({ users, composer, limits })
     this.emailVerifications = new EmailVerifications({
       users,
       outbox,
       composer,
-      mayMail,
+      limits,
       changes: this.emailChanges
     })
-    this.signInCodes = new SignInCodes({ users, outbox, composer, mayMail, limitGuesses })
-
-    this.factorNotices = new FactorNotices({ users, composer, changes: this.emailChanges })
+    this.signInCodes = new SignInCodes({ users, outbox, composer, limits, limitGuesses })
+    this.factorNotices = new FactorNotices({ users, composer, changes: this.emailChanges, limits })
 
     const { passwordResets, emailVerifications, emailChanges, signInCodes, factorNotices } = this
 
     this.#mails = {
       'already-registered': (job) => emailVerifications.mailOfTaken(job),
       'verify-email': (job) => emailVerifications.mail(job),
-      'email-changing': (job) => emailChanges.mailOfAnnouncement(job),
+      'email-changing': (job) => emailChanges.mailOfRequest(job),
       'email-changed': (job) => emailChanges.mailOfChange(job),
       'password-reset': (job) => passwordResets.mail(job),
       'password-changed': (job) => passwordResets.mailOfChange(job),
@@ -120,14 +134,18 @@ export class AccountsByMail {
     this.outbox.start()
   }
 
-  /** Mails a link to a user's pending address, and notifies the current one. */
-  async askForChange(userId: string): Promise<void> {
-    await this.emailChanges.announce(userId)
-    await this.emailVerifications.ask({ userId })
+  /** The mails that a request for another address needs, to be stored with it: to the current address, and the new one. */
+  noticesOfRequest(user: AccountUser, newEmail: string): Notice[] {
+    return [
+      this.emailChanges.noticeOfRequest(user, newEmail),
+      this.emailVerifications.noticeOfRequest(this.users.idOf(user))
+    ]
   }
 
   /** Mails a user about a sign-in from a new device. */
-  async tellOfDevice(userId: string, device: string, at: Date): Promise<void> {
+  async tellOfDevice(userId: string, { name, userAgent, ip }: Device, at: Date): Promise<void> {
+    const what = plain(name ?? userAgent ?? '') || 'an unknown program'
+    const device = ip === undefined ? what : `${what} (${ip})`
     const time = `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
     await this.outbox.add({ kind: 'new-device', userId, data: { device, time } }, lives.notice)
@@ -137,9 +155,20 @@ export class AccountsByMail {
     const user = await this.users.byId(job.userId!)
     const told = job.data as { device: string; time: string }
 
-    return user && !user.disabled
+    return user && !user.disabled && (await this.#limits.allowsNotice(job, user, this.users.emailOf(user)))
       ? this.composer.compose('new-device', this.users.emailOf(user), job, user, told)
       : undefined
+  }
+
+  /** A user, for templates: in a mail to an address that a stranger signed up with, a stranger has written all of it. */
+  #shown(user: Document): Document {
+    const { [this.users.emailField]: email, pendingEmail, ...rest } = this.users.shown(user)
+
+    return {
+      ...(plainIn(rest) as Document),
+      ...(email !== undefined && { [this.users.emailField]: email }),
+      ...(pendingEmail !== undefined && { pendingEmail })
+    }
   }
 
   async #send(job: StoredJob): Promise<boolean> {

@@ -10,15 +10,16 @@ import { EmailCodeStrategy } from './email-code-strategy.js'
 import { guardFields } from './guard-fields.js'
 import { smtp, type SmtpDelivery } from './mails/smtp.js'
 import type { Deliver } from './mails/mail.js'
+import type { Client } from './outbox/job.js'
 import type { AccountChange } from './services/account-change.js'
 import { EmailVerificationService } from './services/email-verifications.js'
 import { PasswordResetService } from './services/password-resets.js'
 import { SignInCodeService } from './services/sign-in-codes.js'
-import { mailPending, pendEmail, verifyNewUsers } from './user-hooks.js'
+import { keepFields, pendEmail, verifyNewUsers } from './user-hooks.js'
 
 export interface AccountsOptions extends Omit<
   AccountsByMailOptions,
-  'authentication' | 'deliver' | 'matchesPrevious'
+  'authentication' | 'deliver' | 'matchesPrevious' | 'knownAs'
 > {
   /** The URL of an SMTP server, or a function that delivers mail. */
   smtp: string | Deliver
@@ -78,10 +79,10 @@ export const accountsByMail =
     })
     const { service: usersPath, entity, authStrategies } = authentication.configuration
     const reported = report && { report }
-    const userId = (params: Params) => {
+    const clientOf = (params: Params): Client => {
       const user = (params as Record<string, AccountUser | undefined>)[entity!]
 
-      return user && accounts.users.idOf(user)
+      return user ? { userId: accounts.users.idOf(user) } : {}
     }
 
     app.set('accountsByMail', accounts)
@@ -89,7 +90,7 @@ export const accountsByMail =
       'password-resets',
       new PasswordResetService({
         accounts,
-        userId,
+        clientOf,
         async hash(chosen, user) {
           await checkPassword?.(chosen, user)
 
@@ -103,7 +104,7 @@ export const accountsByMail =
       'email-verifications',
       new EmailVerificationService({
         accounts,
-        userId,
+        clientOf,
         verifyPassword: isPassword,
         ...reported
       }),
@@ -115,7 +116,7 @@ export const accountsByMail =
 
     if (authStrategies.includes('email-code')) {
       authentication.register('email-code', new EmailCodeStrategy(() => accounts.signInCodes))
-      app.use('sign-in-codes', new SignInCodeService(accounts), { methods: ['create'] })
+      app.use('sign-in-codes', new SignInCodeService(accounts, clientOf), { methods: ['create'] })
     }
 
     for (const [path, checks] of Object.entries(check)) {
@@ -125,9 +126,12 @@ export const accountsByMail =
     }
 
     app.service(usersPath!).hooks({
-      around: { all: [guardFields()] },
-      before: { create: [verifyNewUsers(accounts)], patch: [pendEmail(accounts)] },
-      after: { patch: [mailPending(accounts)] }
+      around: { all: [guardFields(accounts.users, entity!)] },
+      before: {
+        create: [verifyNewUsers(accounts)],
+        update: [keepFields(accounts)],
+        patch: [pendEmail(accounts)]
+      }
     })
     app.hooks({
       setup: [

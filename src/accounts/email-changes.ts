@@ -1,22 +1,16 @@
 import { ObjectId, type Document } from 'mongodb'
-import {
-  waysIn,
-  type AccountUser,
-  type AccountUsers,
-  type FormerEmail,
-  type Notice
-} from './account-users.js'
+import type { AccountUser, AccountUsers, FormerEmail, Notice } from './account-users.js'
 import { LinkRefused, maxTries, newLinkId, newToken } from './link-token.js'
 import { lives } from './lives.js'
+import type { MailLimits } from './mail-limits.js'
 import type { Composer } from './mails/composer.js'
 import type { Mail } from './mails/mail.js'
 import type { StoredJob } from './outbox/job.js'
-import type { Outbox } from './outbox/outbox.js'
 
 export interface EmailChangesOptions {
   users: AccountUsers
-  outbox: Pick<Outbox, 'add'>
   composer: Composer
+  limits: MailLimits
 }
 
 const mostFormer = 10 // changes of address in a week: nobody needs more
@@ -24,28 +18,29 @@ const mostFormer = 10 // changes of address in a week: nobody needs more
 /** Changes of address. The owner of the old address is notified, and can revert the change. */
 export class EmailChanges {
   readonly #users: AccountUsers
-  readonly #outbox: EmailChangesOptions['outbox']
   readonly #composer: Composer
+  readonly #limits: MailLimits
 
-  constructor({ users, outbox, composer }: EmailChangesOptions) {
+  constructor({ users, composer, limits }: EmailChangesOptions) {
     this.#users = users
-    this.#outbox = outbox
     this.#composer = composer
+    this.#limits = limits
   }
 
-  /** Notifies the current address of a user about the pending one. */
-  async announce(userId: string): Promise<void> {
-    await this.#outbox.add({ kind: 'email-changing', userId }, lives.notice)
+  /** The mail to the current address about a requested change, to be stored with the request. */
+  noticeOfRequest(user: AccountUser, newEmail: string): Notice {
+    const [email, userId] = [this.#users.emailOf(user), this.#users.idOf(user)]
+
+    return { _id: new ObjectId(), kind: 'email-changing', email, userId, data: { newEmail } }
   }
 
-  async mailOfAnnouncement(job: StoredJob): Promise<Mail | undefined> {
+  async mailOfRequest(job: StoredJob): Promise<Mail | undefined> {
+    const { newEmail } = job.data as { newEmail: string }
     const user = await this.#users.byId(job.userId!)
 
-    return user?.pendingEmail === undefined || user.disabled
+    return user?.disabled || !(await this.#limits.allowsNotice(job, user, job.email!))
       ? undefined
-      : this.#composer.compose('email-changing', this.#users.emailOf(user), job, user, {
-          newEmail: user.pendingEmail
-        })
+      : this.#composer.compose('email-changing', job.email!, job, user, { newEmail })
   }
 
   /** The mail to the old address; with a link that reverts the change, if that address was verified. */
@@ -54,7 +49,8 @@ export class EmailChanges {
     const user = await this.#users.byId(job.userId!)
     const token = user && id !== undefined ? await this.issue(user, id) : undefined
 
-    if (user?.disabled) {
+    // There are few links, and the owner needs each of them
+    if (user?.disabled || (id === undefined && !(await this.#limits.allowsNotice(job, user, job.email!)))) {
       return undefined
     }
 
@@ -87,31 +83,39 @@ export class EmailChanges {
    */
   async confirm(user: AccountUser, condition: Document & { pendingEmail: string }): Promise<boolean> {
     const { pendingEmail } = condition
+    const index = this.#indexOf(user, pendingEmail)
 
-    if ((await this.#users.isKept(pendingEmail)) || !(await this.#hasRoom(user))) {
+    if ((await this.#users.isKept(pendingEmail, user)) || (index < 0 && !(await this.#makeRoom(user)))) {
       return false
     }
 
     const { $push, $set } = this.updateTo(user, pendingEmail)
     const $unset = { pendingEmail: '', emailVerification: '', passwordReset: '' }
+    const unchanged = index < 0 ? {} : { [`formerEmails.${index}.id`]: user.formerEmails![index]!.id }
 
-    return this.#users.update(user, condition, { $set, $unset, $push }).catch(refusedIfTaken)
+    return this.#users
+      .update(user, { ...condition, ...unchanged }, { $set, $unset, $push })
+      .catch(refusedIfTaken)
   }
 
   /** Whether another former address fits. None is dropped to make room: its owner may still revert the change. */
-  async #hasRoom({ formerEmails = [], ...user }: AccountUser): Promise<boolean> {
-    const now = new Date(this.#users.now())
-    const over = { expiresAt: { $lte: now } }
+  hasRoom({ formerEmails = [] }: AccountUser): boolean {
+    return formerEmails.filter(({ expiresAt }) => expiresAt.getTime() > this.#users.now()).length < mostFormer
+  }
 
-    if (formerEmails.some(({ expiresAt }) => expiresAt <= now)) {
-      await this.#users.update(user, {}, { $pull: { formerEmails: over } })
+  async #makeRoom(user: AccountUser): Promise<boolean> {
+    const now = new Date(this.#users.now())
+
+    if (user.formerEmails?.some(({ expiresAt }) => expiresAt <= now)) {
+      await this.#users.update(user, {}, { $pull: { formerEmails: { expiresAt: { $lte: now } } } })
     }
 
-    return formerEmails.filter(({ expiresAt }) => expiresAt > now).length < mostFormer
+    return this.hasRoom(user)
   }
 
   /**
-   * The update that changes the address of a user. The old one is kept for a while, and notified.
+   * The update that changes the address of a user. The old one is kept for a while, and notified. A user who goes back to
+   * a former address had no good one since: none of these is kept.
    *
    * @param tellsNew Whether to notify the new address too, because its owner didn't ask for the change
    */
@@ -119,10 +123,13 @@ export class EmailChanges {
     user: AccountUser,
     newEmail: string,
     tellsNew = false
-  ): { $set: Document; $push: { notices: { $each: Notice[] }; formerEmails?: FormerEmail } } {
+  ): { $set: Document; $push: { notices: { $each: Notice[] }; formerEmails?: FormerEmail | Document } } {
     const users = this.#users
     const email = users.emailOf(user)
     const former = this.former(user)
+    const index = this.#indexOf(user, newEmail)
+    // An address that was never verified may belong to a stranger, who must not get into the account
+    const isKept = user.emailVerified === true && index < 0
     const notice = (to: string, data: object): Notice => ({
       _id: new ObjectId(),
       kind: 'email-changed',
@@ -134,21 +141,27 @@ export class EmailChanges {
     return {
       $set: { [users.emailField]: newEmail, emailVerified: true },
       $push: {
-        // An address that was never verified may belong to a stranger, who must not get into the account
-        ...(user.emailVerified && { formerEmails: former }),
+        ...(isKept && { formerEmails: former }),
+        ...(index >= 0 && { formerEmails: { $each: [], $slice: index } }),
         notices: {
-          $each: [
-            notice(email, user.emailVerified ? { id: former.id } : {}),
-            ...(tellsNew ? [notice(newEmail, {})] : [])
-          ]
+          $each: [notice(email, isKept ? { id: former.id } : {}), ...(tellsNew ? [notice(newEmail, {})] : [])]
         }
       }
     }
   }
 
+  /** Where an address is among the former ones of a user that can still be restored; -1 if it is not. */
+  #indexOf({ formerEmails = [] }: AccountUser, email: string): number {
+    return formerEmails.findIndex(
+      (former) =>
+        former.email.toLowerCase() === email.toLowerCase() && former.expiresAt.getTime() > this.#users.now()
+    )
+  }
+
   /** What is kept of an account as it is, for its owner to go back to. */
   former(user: AccountUser): FormerEmail {
     const now = this.#users.now()
+    const { waysIn } = this.#users
 
     return {
       email: this.#users.emailOf(user),
@@ -176,7 +189,7 @@ export class EmailChanges {
     await users.check(user, 'formerEmails', former, token)
 
     const { email, waysIn: kept } = former!
-    const added = waysIn.filter((field) => !(field in kept)).map((field) => [field, ''])
+    const added = users.waysIn.filter((field) => !(field in kept)).map((field) => [field, ''])
     const done = await users
       .updateAndEndSessions(
         user!,

@@ -5,8 +5,9 @@ import {
 } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
 import { Type, type TObject } from '@feathersjs/typebox'
-import { checkedBy, type AuthenticationService } from '../refresh-token/index.js'
+import { checkedBy, type AuthenticationService, type Device } from '../refresh-token/index.js'
 import { deviceSchema } from '../refresh-token/internal.js'
+import type { Client } from './outbox/job.js'
 import type { SignInCodes } from './sign-in-codes.js'
 
 const requestSchema = Type.Object(
@@ -28,11 +29,16 @@ export class EmailCodeStrategy extends AuthenticationBaseStrategy {
   /** The schema of its requests. */
   readonly requestSchema: TObject = requestSchema
   readonly #codes: () => SignInCodes
+  readonly #clientOf: (params: Params, device?: Device) => Client
 
-  /** @param codes Called at each sign-in: the codes need the authentication service, which doesn't exist here yet */
-  constructor(codes: () => SignInCodes) {
+  /**
+   * @param codes Called at each sign-in: the codes need the authentication service, which doesn't exist here yet
+   * @param clientOf The client that makes a call, and what it says of its device
+   */
+  constructor(codes: () => SignInCodes, clientOf: (params: Params, device?: Device) => Client = () => ({})) {
     super()
     this.#codes = codes
+    this.#clientOf = clientOf
   }
 
   /**
@@ -40,8 +46,8 @@ export class EmailCodeStrategy extends AuthenticationBaseStrategy {
    * @throws Refused `invalid`, `expired`, `disabled`
    */
   async authenticate(request: AuthenticationRequest, params: Params): Promise<AuthenticationResult> {
-    const { id, code } = checkRequest(request)
-    const user = await this.#codes().use(id, code)
+    const { id, code, device } = checkRequest(request)
+    const user = await this.#codes().use(id, code, this.#clientOf(params, device))
 
     return {
       authentication: { strategy: this.name },

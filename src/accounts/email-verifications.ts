@@ -4,17 +4,17 @@ import type { AccountUser, AccountUsers, Notice } from './account-users.js'
 import type { EmailChanges } from './email-changes.js'
 import { LinkRefused, newLinkId } from './link-token.js'
 import { lives } from './lives.js'
+import type { MailLimits } from './mail-limits.js'
 import type { Composer } from './mails/composer.js'
 import type { Mail } from './mails/mail.js'
-import type { MayMail } from './may-mail.js'
-import type { StoredJob } from './outbox/job.js'
+import type { Client, StoredJob } from './outbox/job.js'
 import type { Outbox } from './outbox/outbox.js'
 
 export interface EmailVerificationsOptions {
   users: AccountUsers
   outbox: Pick<Outbox, 'add'>
   composer: Composer
-  mayMail: MayMail
+  limits: MailLimits
   changes: EmailChanges
 }
 
@@ -26,14 +26,14 @@ export class EmailVerifications {
   readonly #users: AccountUsers
   readonly #outbox: EmailVerificationsOptions['outbox']
   readonly #composer: Composer
-  readonly #mayMail: MayMail
+  readonly #limits: MailLimits
   readonly #changes: EmailChanges
 
-  constructor({ users, outbox, composer, mayMail, changes }: EmailVerificationsOptions) {
+  constructor({ users, outbox, composer, limits, changes }: EmailVerificationsOptions) {
     this.#users = users
     this.#outbox = outbox
     this.#composer = composer
-    this.#mayMail = mayMail
+    this.#limits = limits
     this.#changes = changes
   }
 
@@ -41,16 +41,16 @@ export class EmailVerifications {
    * Requests a mail with a link: to an address, if it is the unverified one of an account, or to the pending or
    * unverified address of a user.
    */
-  async ask(whose: { email: string } | { userId: string }): Promise<void> {
+  async ask(whose: { email: string } | { userId: string }, by: Client): Promise<void> {
     await this.#outbox.add(
-      {
-        kind: 'verify-email',
-        ...whose,
-        ...('userId' in whose && { by: whose.userId }),
-        data: { id: newLinkId() }
-      },
+      { kind: 'verify-email', ...whose, by, data: { id: newLinkId() } },
       lives.verification
     )
+  }
+
+  /** The mail that a user's request for another address needs, to be stored with it. */
+  noticeOfRequest(userId: string): Notice {
+    return { _id: new ObjectId(), kind: 'verify-email', userId, by: { userId }, data: { id: newLinkId() } }
   }
 
   /** The fields of a new account. They include the mail that verifies its address, which is therefore never lost. */
@@ -85,7 +85,13 @@ export class EmailVerifications {
       }
     }
 
-    return this.#link(user, target, job)
+    // Before the link is issued: a link that isn't mailed must not replace one that was
+    const isAllowed =
+      target === this.#users.emailOf(user)
+        ? await this.#limits.allowsAsked(job, user)
+        : await this.#limits.allowsOther(job, target)
+
+    return isAllowed ? this.#link(user, target, job) : undefined
   }
 
   /** The mail to the owner of a taken address. */
@@ -105,7 +111,7 @@ export class EmailVerifications {
   async #alreadyRegistered(owner: AccountUser, job: StoredJob): Promise<Mail | undefined> {
     const email = this.#users.emailOf(owner)
 
-    return !owner.disabled && (await this.#mayMail(job, email, owner))
+    return !owner.disabled && (await this.#limits.allowsOther(job, email))
       ? this.#composer.compose('already-registered', email, job, owner, {})
       : undefined
   }
@@ -113,12 +119,6 @@ export class EmailVerifications {
   async #link(user: AccountUser, target: string, job: StoredJob): Promise<Mail | undefined> {
     const { data, createdAt } = job
     const id = String(data!.id)
-
-    // Before the link is issued: a link that isn't mailed must not replace one that was
-    if (!(await this.#mayMail(job, target, user))) {
-      return undefined
-    }
-
     const token = await this.#users.issue(user, 'emailVerification', {
       id,
       askedAt: createdAt,
@@ -158,7 +158,7 @@ export class EmailVerifications {
     const isChange = link!.email !== users.emailOf(user!)
     const condition = {
       ...users.usable('emailVerification', link!),
-      [users.emailField]: users.emailOf(user!)
+      ...users.sameEmail(user!)
     }
     const done = isChange
       ? await this.#changes.confirm(user!, { ...condition, pendingEmail: link!.email })

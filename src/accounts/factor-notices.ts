@@ -2,14 +2,16 @@ import { ObjectId, type Document } from 'mongodb'
 import type { AccountUser, AccountUsers, Notice } from './account-users.js'
 import type { EmailChanges } from './email-changes.js'
 import { lives } from './lives.js'
+import type { MailLimits } from './mail-limits.js'
 import type { Composer } from './mails/composer.js'
-import type { Mail } from './mails/mail.js'
+import type { Mail, MailData } from './mails/mail.js'
 import type { StoredJob } from './outbox/job.js'
 
 export interface FactorNoticesOptions {
   users: AccountUsers
   composer: Composer
   changes: EmailChanges
+  limits: MailLimits
 }
 
 /** Mails about factors. Each is stored with the change: as what is added to lists of the user document, by field. */
@@ -17,20 +19,26 @@ export class FactorNotices {
   readonly #users: AccountUsers
   readonly #composer: Composer
   readonly #changes: EmailChanges
+  readonly #limits: MailLimits
 
-  constructor({ users, composer, changes }: FactorNoticesOptions) {
+  constructor({ users, composer, changes, limits }: FactorNoticesOptions) {
     this.#users = users
     this.#composer = composer
     this.#changes = changes
+    this.#limits = limits
   }
 
-  /** With a link that takes it back, as it takes a change of address back, if the address was verified. */
+  /**
+   * With a link that takes it back, as it takes a change of address back, if the address was verified. A user who has many
+   * of them needs no more: an earlier one takes this back, too.
+   */
   added(user: Document, kind: string): Document {
     const former = this.#changes.former(user as AccountUser)
+    const hasLink = user.emailVerified && this.#changes.hasRoom(user as AccountUser)
 
     return {
-      notices: this.#notice(user, 'factor-added', { kind, ...(user.emailVerified && { id: former.id }) }),
-      ...(user.emailVerified && { formerEmails: former })
+      notices: this.#notice(user, 'factor-added', { kind, ...(hasLink && { id: former.id }) }),
+      ...(hasLink && { formerEmails: former })
     }
   }
 
@@ -54,7 +62,7 @@ export class FactorNotices {
     const user = await this.#users.byId(job.userId!)
     const token = user && id !== undefined ? await this.#changes.issue(user, id) : undefined
 
-    return user?.disabled
+    return user?.disabled || (id === undefined && !(await this.#limits.allowsNotice(job, user, job.email!)))
       ? undefined
       : this.#composer.compose('factor-added', job.email!, job, user, {
           kind,
@@ -65,21 +73,19 @@ export class FactorNotices {
         })
   }
 
-  async mailOfRemoved(job: StoredJob): Promise<Mail | undefined> {
-    const { kind } = job.data as { kind: string }
-    const user = await this.#users.byId(job.userId!)
-
-    return user?.disabled
-      ? undefined
-      : this.#composer.compose('factor-removed', job.email!, job, user, { kind })
+  mailOfRemoved(job: StoredJob): Promise<Mail | undefined> {
+    return this.#mail('factor-removed', job)
   }
 
-  async mailOfCode(job: StoredJob): Promise<Mail | undefined> {
-    const { left } = job.data as { left: number }
+  mailOfCode(job: StoredJob): Promise<Mail | undefined> {
+    return this.#mail('recovery-code-used', job)
+  }
+
+  async #mail(kind: 'factor-removed' | 'recovery-code-used', job: StoredJob): Promise<Mail | undefined> {
     const user = await this.#users.byId(job.userId!)
 
-    return user?.disabled
+    return user?.disabled || !(await this.#limits.allowsNotice(job, user, job.email!))
       ? undefined
-      : this.#composer.compose('recovery-code-used', job.email!, job, user, { left })
+      : this.#composer.compose(kind, job.email!, job, user, job.data as unknown as MailData[typeof kind])
   }
 }

@@ -2,17 +2,17 @@ import { ObjectId, type Document } from 'mongodb'
 import type { AccountUser, AccountUsers, Notice } from './account-users.js'
 import { LinkRefused, newLinkId } from './link-token.js'
 import { lives } from './lives.js'
+import type { MailLimits } from './mail-limits.js'
 import type { Composer } from './mails/composer.js'
 import type { Mail } from './mails/mail.js'
-import type { StoredJob } from './outbox/job.js'
+import type { Client, StoredJob } from './outbox/job.js'
 import type { Outbox } from './outbox/outbox.js'
-import type { MayMail } from './may-mail.js'
 
 export interface PasswordResetsOptions {
   users: AccountUsers
   outbox: Pick<Outbox, 'add'>
   composer: Composer
-  mayMail: MayMail
+  limits: MailLimits
 }
 
 /** Password resets by mail. */
@@ -20,25 +20,28 @@ export class PasswordResets {
   readonly #users: AccountUsers
   readonly #outbox: PasswordResetsOptions['outbox']
   readonly #composer: Composer
-  readonly #mayMail: MayMail
+  readonly #limits: MailLimits
 
-  constructor({ users, outbox, composer, mayMail }: PasswordResetsOptions) {
+  constructor({ users, outbox, composer, limits }: PasswordResetsOptions) {
     this.#users = users
     this.#outbox = outbox
     this.#composer = composer
-    this.#mayMail = mayMail
+    this.#limits = limits
   }
 
-  /**
-   * Requests a mail with a link. Takes the same work whether or not an account has that address.
-   *
-   * @param by The id of the signed-in user who asks
-   */
-  async ask(email: string, by?: string): Promise<void> {
+  /** Requests a mail with a link. Takes the same work whether or not an account has that address. */
+  async ask(email: string, by: Client = {}): Promise<void> {
     await this.#outbox.add(
-      { kind: 'password-reset', email, ...(by !== undefined && { by }), data: { id: newLinkId() } },
+      { kind: 'password-reset', email, by, data: { id: newLinkId() } },
       lives.passwordReset
     )
+  }
+
+  /** The same as by a user, to be stored with a change that makes a new password necessary. */
+  noticeToChoose(userId: string, email: string): Notice {
+    const data = { id: newLinkId() }
+
+    return { _id: new ObjectId(), kind: 'password-reset', email, by: { userId }, data }
   }
 
   /** The requested mail; undefined if there is none to send. */
@@ -47,7 +50,7 @@ export class PasswordResets {
     const user = await this.#users.byEmail(email!)
 
     // Before the link is issued: a link that isn't mailed must not replace one that was
-    if (!user || user.disabled || !(await this.#mayMail(job, this.#users.emailOf(user), user))) {
+    if (!user || user.disabled || !(await this.#limits.allowsAsked(job, user))) {
       return undefined
     }
 
@@ -72,7 +75,9 @@ export class PasswordResets {
   async mailOfChange(job: StoredJob): Promise<Mail | undefined> {
     const user = await this.#users.byId(job.userId!)
 
-    return user?.disabled ? undefined : this.#composer.compose('password-changed', job.email!, job, user, {})
+    return user?.disabled || !(await this.#limits.allowsNotice(job, user, job.email!))
+      ? undefined
+      : this.#composer.compose('password-changed', job.email!, job, user, {})
   }
 
   /** A link that lets a user choose a new password, for an operator to hand over. */
@@ -124,7 +129,14 @@ export class PasswordResets {
       },
       {
         $set: set,
-        $unset: { ...left, passwordReset: '' },
+        // Whoever got into the account may have asked for another address
+        $unset: {
+          ...left,
+          passwordReset: '',
+          pendingEmail: '',
+          emailVerification: '',
+          newPasswordNeeded: ''
+        },
         $push: { notices: this.noticeOfChange(user!) }
       }
     )

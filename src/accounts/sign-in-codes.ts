@@ -5,10 +5,10 @@ import { durable } from '../refresh-token/internal.js'
 import type { AccountUser, AccountUsers } from './account-users.js'
 import { hashOf, maxTries } from './link-token.js'
 import { lives } from './lives.js'
+import type { MailLimits } from './mail-limits.js'
 import type { Composer } from './mails/composer.js'
 import type { Mail } from './mails/mail.js'
-import type { MayMail } from './may-mail.js'
-import type { StoredJob } from './outbox/job.js'
+import type { Client, StoredJob } from './outbox/job.js'
 import type { Outbox } from './outbox/outbox.js'
 
 /** A requested code. Useless to somebody who reads the database: the id is known to the requester only. */
@@ -30,12 +30,12 @@ export interface SignInCodesOptions {
   users: AccountUsers
   outbox: Pick<Outbox, 'add'>
   composer: Composer
-  mayMail: MayMail
+  limits: MailLimits
   limitGuesses: LimitGuesses
 }
 
-/** Makes a guess at a code for an address, unless there were too many wrong ones. A wrong guess throws a 401. */
-export type LimitGuesses = (email: string, guess: () => Promise<void>) => Promise<void>
+/** Makes a guess at a code, unless there were too many wrong ones under that key. A wrong guess throws a 401. */
+export type LimitGuesses = (key: string, guess: () => Promise<void>) => Promise<void>
 
 const collectionName = 'signInCodes'
 const digits = 6
@@ -45,22 +45,22 @@ export class SignInCodes {
   readonly #users: AccountUsers
   readonly #outbox: SignInCodesOptions['outbox']
   readonly #composer: Composer
-  readonly #mayMail: MayMail
+  readonly #limits: MailLimits
   readonly #limitGuesses: LimitGuesses
   #collection: Promise<Collection<StoredCode>> | undefined
 
-  constructor({ users, outbox, composer, mayMail, limitGuesses }: SignInCodesOptions) {
+  constructor({ users, outbox, composer, limits, limitGuesses }: SignInCodesOptions) {
     this.#users = users
     this.#outbox = outbox
     this.#composer = composer
-    this.#mayMail = mayMail
+    this.#limits = limits
     this.#limitGuesses = limitGuesses
   }
 
   /**
    * Requests a code, with the same work whether or not there is an account. Returns the id that the code works with.
    */
-  async ask(email: string): Promise<string> {
+  async ask(email: string, by: Client = {}): Promise<string> {
     const id = randomBytes(24).toString('base64url')
     const code = String(randomInt(10 ** digits)).padStart(digits, '0')
     const codes = await this.#open()
@@ -76,7 +76,7 @@ export class SignInCodes {
       durable
     )
     // In plain text until it is sent: it is useless without the id
-    await this.#outbox.add({ kind: 'sign-in-code', email, data: { code, of: hashOf(id) } }, lives.code)
+    await this.#outbox.add({ kind: 'sign-in-code', email, by, data: { code, of: hashOf(id) } }, lives.code)
     return id
   }
 
@@ -86,7 +86,7 @@ export class SignInCodes {
     const { code, of } = data as { code: string; of: string }
     const user = await this.#users.byEmail(email!)
 
-    if (!user || user.disabled || !(await this.#mayMail(job, this.#users.emailOf(user), user))) {
+    if (!user || user.disabled || !(await this.#limits.allowsAsked(job, user))) {
       return undefined
     }
 
@@ -100,7 +100,8 @@ export class SignInCodes {
 
     return this.#composer.compose('sign-in-code', this.#users.emailOf(user), job, user, {
       code,
-      minutes: lives.code / 60_000
+      // Less than ten if the mail had to wait
+      minutes: Math.max(1, Math.ceil((job.createdAt.getTime() + lives.code - this.#users.now()) / 60_000))
     })
   }
 
@@ -111,7 +112,7 @@ export class SignInCodes {
    * @returns The user as stored now
    * @throws Refused `invalid`; `expired` if the code has expired, was used, or was tried too often; `disabled`
    */
-  async use(id: string, code: string): Promise<AccountUser> {
+  async use(id: string, code: string, by: Client = {}): Promise<AccountUser> {
     const codes = await this.#open()
     const _id = hashOf(id)
     const open = { _id, tries: { $lt: maxTries }, expiresAt: { $gt: new Date(this.#users.now()) } }
@@ -125,7 +126,7 @@ export class SignInCodes {
       throw new Refused((await codes.findOne({ _id })) ? 'expired' : 'invalid')
     }
 
-    await this.#limitGuesses(tried.email, async () => {
+    await this.#limitGuesses(await this.#keyOf(tried, by), async () => {
       if (!timingSafeEqual(Buffer.from(tried.hash), Buffer.from(hashOf(`${id} ${code}`)))) {
         throw new Refused('invalid')
       }
@@ -142,6 +143,13 @@ export class SignInCodes {
     }
 
     return this.#prove(await this.#owner(tried))
+  }
+
+  /** What a guess is counted under: each client that the account knows apart, so that strangers can't use up its tries. */
+  async #keyOf({ email, userId }: StoredCode, by: Client): Promise<string> {
+    const known = await this.#limits.knownAs(userId ?? email, by)
+
+    return known === undefined ? email : `${email} ${known}`
   }
 
   /** @throws Refused `expired` if the password or the address has changed; `disabled` */

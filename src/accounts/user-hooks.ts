@@ -1,34 +1,80 @@
-import type { HookContext } from '@feathersjs/feathers'
+import { BadRequest } from '@feathersjs/errors'
+import type { HookContext, Id } from '@feathersjs/feathers'
 import { ObjectId, type Document } from 'mongodb'
+import { invalidData } from '../refresh-token/index.js'
+import { hiddenFields, type AccountUser, type Notice } from './account-users.js'
 import type { AccountsByMail } from './accounts-by-mail.js'
 
-/** Before a user is created: adds the mail that verifies the address to the stored user. */
-export const verifyNewUsers = (accounts: AccountsByMail) => async (context: HookContext) => {
-  const withMail = (user: Document): Document => {
-    const _id: unknown = user._id ?? new ObjectId()
+/**
+ * Before a user is created: adds the mail that verifies the address to the stored user. Server code may know that it is
+ * verified already, by an OAuth provider, and a user may have none.
+ */
+export const verifyNewUsers =
+  ({ users, emailVerifications }: AccountsByMail) =>
+  async (context: HookContext) => {
+    const withMail = (user: Document): Document => {
+      const _id: unknown = user._id ?? new ObjectId()
 
-    return { ...user, _id, ...accounts.emailVerifications.ofNewAccount(String(_id)) }
+      return user.emailVerified === true || users.emailOf(user as AccountUser) === ''
+        ? user
+        : { ...user, _id, ...emailVerifications.ofNewAccount(String(_id)) }
+    }
+
+    context.data = Array.isArray(context.data) ? context.data.map(withMail) : withMail(context.data)
   }
 
-  context.data = Array.isArray(context.data) ? context.data.map(withMail) : withMail(context.data)
+/**
+ * Before a client patches a user: makes a new address pending until it is verified, with the mails about it. A new
+ * password ends such a request, which somebody else may have made.
+ *
+ * @throws BadRequest for several users at once, or an address that is not text
+ */
+export const pendEmail = (accounts: AccountsByMail) => async (context: HookContext) => {
+  const { emailField, passwordField } = accounts.users
+  const { $set, ...plain } = context.data as Document
+  const { [emailField]: email, ...data }: Document = { ...plain, ...$set }
+
+  if (!context.params.provider || (email === undefined && !(passwordField in data))) {
+    return
+  }
+  if (context.id == null) {
+    throw new BadRequest('Addresses and passwords can not be changed for several users at once')
+  }
+
+  const notices = await noticesOf(accounts, context.id, email)
+
+  context.data = notices
+    ? { ...data, pendingEmail: email, $push: { ...data.$push, notices: { $each: notices } } }
+    : { ...data, $unset: { ...data.$unset, pendingEmail: '' } }
 }
 
-/** Before a client patches a user: makes a new address pending until it is verified. */
-export const pendEmail = (accounts: AccountsByMail) => async (context: HookContext) => {
-  const { [accounts.users.emailField]: email, ...rest } = context.data as Document
+/** Before a client replaces a user: the same, and keeps the fields that clients neither see nor change. */
+export const keepFields = (accounts: AccountsByMail) => async (context: HookContext) => {
+  const { users } = accounts
+  const user = context.params.provider ? await users.byId(String(context.id)) : null
 
-  if (context.params.provider && typeof email === 'string' && context.id != null) {
-    const user = await accounts.users.byId(String(context.id))
+  if (user) {
+    const { [users.emailField]: email } = context.data
+    const notices = await noticesOf(accounts, context.id!, email)
+    const kept = [users.emailField, 'emailVerified', ...hiddenFields].filter((field) => field in user)
 
-    if (user && accounts.users.emailOf(user) !== email) {
-      context.data = { ...rest, pendingEmail: email }
+    context.data = {
+      ...context.data,
+      ...Object.fromEntries(kept.map((field) => [field, user[field]])),
+      ...(notices && { pendingEmail: email, notices: [...(user.notices ?? []), ...notices] })
     }
   }
 }
 
-/** After a patch: mails a link to the pending address, and notifies the current one. */
-export const mailPending = (accounts: AccountsByMail) => async (context: HookContext) => {
-  if (context.params.provider && (context.data as Document).pendingEmail !== undefined) {
-    await accounts.askForChange(String(context.id))
+/** The mails about another address of a user; undefined if it is the present one, or there is no such user. */
+async function noticesOf(accounts: AccountsByMail, id: Id, email: unknown): Promise<Notice[] | undefined> {
+  const { users } = accounts
+
+  if (email !== undefined && typeof email !== 'string') {
+    throw invalidData([{ field: users.emailField, message: 'must be text' }])
   }
+
+  const user = email === undefined ? null : await users.byId(String(id))
+
+  return user && users.emailOf(user) !== email ? accounts.noticesOfRequest(user, email!) : undefined
 }

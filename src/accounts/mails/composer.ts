@@ -8,7 +8,7 @@ export interface ComposerOptions {
   /** The URL that links lead to. */
   url: string
   templates?: Partial<MailTemplates> | undefined
-  /** Removes the fields of a user that templates must not see. */
+  /** What templates see of a user. */
   shown: (user: Document) => Document
 }
 
@@ -34,6 +34,7 @@ export class Composer {
   /**
    * @param job Gives the mail its id, which is the same at each attempt to send it
    * @param user The user it is about; null if the user no longer exists
+   * @returns Undefined for a user without an address
    */
   async compose<K extends MailKind>(
     kind: K,
@@ -41,7 +42,11 @@ export class Composer {
     { _id }: { _id: ObjectId },
     user: Document | null,
     data: MailData[K]
-  ): Promise<Mail> {
+  ): Promise<Mail | undefined> {
+    if (to === '') {
+      return undefined
+    }
+
     const common: CommonData = {
       sender: this.#sender,
       url: this.#url,

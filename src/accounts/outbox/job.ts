@@ -1,4 +1,15 @@
 import type { ObjectId } from 'mongodb'
+import type { Device } from '../../refresh-token/index.js'
+
+/** The client that made a request, as far as an account may know it. */
+export interface Client {
+  /** The id of the user whom it is signed in as. */
+  userId?: string
+  /** Where it calls from: the address, or the group of addresses. */
+  network?: string
+  /** Its device, by an id that others can't know. */
+  device?: Device
+}
 
 /** A mail to send. It is composed only when it is sent, so the job holds no token. */
 export interface Job {
@@ -6,8 +17,8 @@ export interface Job {
   /** The address that somebody asked to send it to. */
   email?: string
   userId?: string
-  /** The id of the signed-in user who asked for it. */
-  by?: string
+  /** The client that asked for it. */
+  by?: Client
   data?: Record<string, unknown>
 }
 

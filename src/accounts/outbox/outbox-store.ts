@@ -77,7 +77,7 @@ export class OutboxStore {
     await (isRepeatable
       ? jobs.updateOne(
           claimed,
-          { $unset: { dueAt: '', claim: '', email: '', userId: '', data: '' } },
+          { $unset: { dueAt: '', claim: '', email: '', userId: '', by: '', data: '' } },
           durable
         )
       : jobs.deleteOne(claimed, durable))

@@ -2,12 +2,13 @@ import { NotAuthenticated } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
 import type { AccountUser } from '../account-users.js'
 import type { AccountsByMail } from '../accounts-by-mail.js'
+import type { Client } from '../outbox/job.js'
 import type { AccountChange } from './account-change.js'
 
 export interface EmailVerificationOptions {
   accounts: AccountsByMail
-  /** The id of the signed-in user, if any. */
-  userId: (params: Params) => string | undefined
+  /** The client that makes a call. */
+  clientOf: (params: Params) => Client
   /** Verifies the password of a user. Throws a 429 after too many wrong ones. */
   verifyPassword: (password: string, user: AccountUser) => Promise<boolean>
   /** Whether a passkey is that of a user, as its response to a challenge for a sign-in says. */
@@ -38,13 +39,13 @@ export class EmailVerificationService {
    * @throws NotAuthenticated without an address, unless the caller is signed in
    */
   async create({ email }: { email?: string }, params: Params): Promise<object> {
-    const { accounts, userId } = this.options
-    const own = userId(params)
+    const { accounts, clientOf } = this.options
+    const client = clientOf(params)
 
     if (email !== undefined) {
-      await accounts.emailVerifications.ask({ email })
-    } else if (own !== undefined) {
-      await accounts.emailVerifications.ask({ userId: own })
+      await accounts.emailVerifications.ask({ email }, client)
+    } else if (client.userId !== undefined) {
+      await accounts.emailVerifications.ask({ userId: client.userId }, client)
     } else {
       throw new NotAuthenticated('Not authenticated')
     }
@@ -58,7 +59,7 @@ export class EmailVerificationService {
    * @throws LinkRefused; NotAuthenticated unless the caller is the user, or has the password or a passkey
    */
   async patch(id: string, { token, password, passkey, keep }: LinkUse, params: Params): Promise<object> {
-    const { accounts, userId, verifyPassword, verifyPasskey, report } = this.options
+    const { accounts, clientOf, verifyPassword, verifyPasskey, report } = this.options
     const { emailVerifications, emailChanges, users } = accounts
 
     if (keep) {
@@ -72,7 +73,7 @@ export class EmailVerificationService {
       id,
       token,
       async (owner) =>
-        users.idOf(owner) === userId(params) ||
+        users.idOf(owner) === clientOf(params).userId ||
         (password !== undefined && (await verifyPassword(password, owner))) ||
         (passkey !== undefined &&
           verifyPasskey !== undefined &&

@@ -1,14 +1,15 @@
 import type { Params } from '@feathersjs/feathers'
 import type { AccountUser } from '../account-users.js'
 import type { AccountsByMail } from '../accounts-by-mail.js'
+import type { Client } from '../outbox/job.js'
 import type { AccountChange } from './account-change.js'
 
 export interface PasswordResetOptions {
   accounts: AccountsByMail
   /** Hashes the password that a user chose. @throws BadRequest for a password that users may not choose */
   hash: (password: string, user: AccountUser) => Promise<string>
-  /** The id of the signed-in user, if any. */
-  userId: (params: Params) => string | undefined
+  /** The client that makes a call. */
+  clientOf: (params: Params) => Client
   /** Called when a password has been set. */
   report?: (change: AccountChange) => void
 }
@@ -23,9 +24,9 @@ export class PasswordResetService {
 
   /** Requests a mail with a link. Answer and work are the same whether or not an account has the address. */
   async create({ email }: { email: string }, params: Params = {}): Promise<object> {
-    const { accounts, userId } = this.options
+    const { accounts, clientOf } = this.options
 
-    await accounts.passwordResets.ask(email, userId(params))
+    await accounts.passwordResets.ask(email, clientOf(params))
 
     return {}
   }

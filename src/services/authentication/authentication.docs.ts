@@ -97,7 +97,8 @@ function loginSchema({ settings, configuration }: AuthenticationService) {
       payload,
       newPasswordNeeded: Type.Optional(
         Type.Boolean({
-          description: 'Whether to ask for a new password: the stored hash tells only its beginning'
+          description:
+            'Whether to ask for a new password: an admin knows this one, or the stored hash tells only its beginning'
         })
       )
     }),

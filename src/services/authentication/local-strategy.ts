@@ -69,7 +69,7 @@ export class Argon2Strategy extends LocalStrategy {
     return {
       authentication: {
         strategy: this.name!,
-        ...(matchesBeginning(hash, password!) && { newPasswordNeeded: true })
+        ...((user.newPasswordNeeded || matchesBeginning(hash, password!)) && { newPasswordNeeded: true })
       },
       [entity]: await this.authentication.presentEntity({ ...user, [entityPasswordField]: hash }, params)
     }

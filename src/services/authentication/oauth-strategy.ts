@@ -7,6 +7,7 @@ import type { Application } from '../../declarations.js'
 import { caseInsensitive, isDuplicate } from '../../database/indexes.js'
 import { checkedBy, type SessionOwner } from '../../refresh-token/index.js'
 import { OAuthStrategy, idOf } from '../../refresh-token/oauth/index.js'
+import { requireVerified } from './require-verified.js'
 import { userSchema } from '../users/users.schema.js'
 
 const longestName = 100 // characters
@@ -20,10 +21,12 @@ const checkEmail = checkedBy(Type.Object({ email }))
 export class AccountStrategy extends OAuthStrategy {
   declare app: Application
 
-  /** @throws BadRequest without an email; Conflict if it is taken; Refused `disabled` */
+  /** @throws BadRequest without an email; Conflict if it is taken; Refused `disabled`; Unverified */
   override async authenticate(request: AuthenticationRequest, params: AuthenticationParams) {
     const profile = await this.getProfile(request, params)
     const user = (await this.#find(profile)) ?? (await this.#signUp(profile))
+
+    requireVerified(this.app, user)
 
     return {
       authentication: { strategy: this.name! },

@@ -13,6 +13,7 @@ import { Refused } from '../../refresh-token/index.js'
 import { verifyStoredPassword } from '../../passwords/verify.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { reportAccountChange } from '../mails/account-changes.js'
+import { clientOf } from '../mails/client-of.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { emailVerificationDocs } from './email-verifications.docs.js'
 import {
@@ -30,7 +31,7 @@ export const emailVerifications = (app: Application) => {
 
   const service = new EmailVerificationService({
     accounts,
-    userId: ({ user }) => user && String(user._id),
+    clientOf: (params) => clientOf(params),
     verifyPassword: (password, user) => verifyPassword(app, user, password),
     verifyPasskey: (assertion, user, params) => verifyPasskey(app, user, assertion as Assertion, params),
     report: (change) => reportAccountChange(app, change)

@@ -24,12 +24,13 @@ export const mails = (app: Application) => {
     url,
     deliver: (mail) => delivery.deliver(mail),
     collation: caseInsensitive,
-    mayMail: (address, isOwn) => mayMail(app, isOwn ? `own ${address}` : address),
-    limitGuesses: async (email, guess) => {
+    mayMail: (key) => mayMail(app, key),
+    limitGuesses: async (key, guess) => {
       const { codes } = app.get('rateLimits').mail
 
-      await (codes ? codes.attempt(email, guess) : guess())
+      await (codes ? codes.attempt(key, guess) : guess())
     },
+    knownAs: async (userId, client) => app.get('eventStore')?.knownAs(userId, client),
     now: app.get('now'),
     warn: (sentence) => app.get('logger').warn(sentence)
   })
@@ -66,10 +67,8 @@ function tellOfNewDevices(app: Application, accounts: AccountsByMail): void {
 
   app.service('events').on('created', ({ type, userId, device, createdAt }: AuditEvent) => {
     if (type === 'new-device') {
-      const name = device.name ?? device.userAgent ?? 'an unknown program'
-
       accounts
-        .tellOfDevice(userId!, device.ip === undefined ? name : `${name} (${device.ip})`, createdAt)
+        .tellOfDevice(userId!, device, createdAt)
         .catch((error: Error) =>
           app.get('logger').warn(`A mail about a new device was not sent: ${error.message}`)
         )
@@ -77,13 +76,10 @@ function tellOfNewDevices(app: Application, accounts: AccountsByMail): void {
   })
 }
 
-/**
- * Whether a mailbox may get another mail. The requester doesn't learn the answer, which would reveal that there is an
- * account. Signed-in users have a limit of their own, so that strangers can't use it up.
- */
-async function mayMail(app: Application, mailbox: string): Promise<boolean> {
+/** Whether another mail may be sent. The requester doesn't learn the answer, which would reveal that there is an account. */
+async function mayMail(app: Application, key: string): Promise<boolean> {
   try {
-    await app.get('rateLimits').mail.account?.take(mailbox)
+    await app.get('rateLimits').mail.account?.take(key)
     return true
   } catch (error) {
     if (error instanceof TooManyRequests) {

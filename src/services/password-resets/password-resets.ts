@@ -7,6 +7,7 @@ import { takeTurn } from '../../hooks/take-turn.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { reportAccountChange } from '../mails/account-changes.js'
+import { clientOf } from '../mails/client-of.js'
 import { requireStrongPassword } from '../users/refuse-weak-password.js'
 import { passwordResetDocs } from './password-resets.docs.js'
 import {
@@ -30,7 +31,7 @@ export const passwordResets = (app: Application) => {
 
       return app.get('hasher').hash(password)
     },
-    userId: ({ user }) => user && String(user._id),
+    clientOf: (params) => clientOf(params),
     report: (change) => reportAccountChange(app, change)
   })
 

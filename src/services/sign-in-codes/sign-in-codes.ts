@@ -3,6 +3,7 @@ import { SignInCodeService } from '../../accounts/internal.js'
 import type { Application } from '../../declarations.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
+import { clientOf } from '../mails/client-of.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { signInCodeDocs } from './sign-in-codes.docs.js'
 import { signInCodeDataValidator } from './sign-in-codes.schema.js'
@@ -15,7 +16,10 @@ export const signInCodes = (app: Application) => {
     return
   }
 
-  app.use('sign-in-codes', new SignInCodeService(accounts), { methods: ['create'], docs: signInCodeDocs })
+  app.use('sign-in-codes', new SignInCodeService(accounts, clientOf), {
+    methods: ['create'],
+    docs: signInCodeDocs
+  })
   app.service('sign-in-codes').hooks({
     around: {
       create: [limitByAddress('mail')]

@@ -38,7 +38,8 @@ async function takesMore({ app, params }: HookContext<UserService>): Promise<boo
   return !service.hasPassword(user) || factorsOf(user).length > 0
 }
 
-function isOwn({ id, params, service }: HookContext<UserService>): boolean {
+/** Whether a client changes its own user. */
+export function isOwn({ id, params, service }: HookContext<UserService>): boolean {
   return (
     params.provider !== undefined &&
     id != null &&

@@ -1,13 +1,17 @@
 import type { Document } from 'mongodb'
 import type { AccountUser } from '../../accounts/index.js'
-import type { AccountsByMail } from '../../accounts/internal.js'
+import type { AccountsByMail, Notice } from '../../accounts/internal.js'
 import type { HookContext } from '../../declarations.js'
+import { emailTaken } from '../../hooks/convert-errors.js'
 import type { UserService } from './users.class.js'
 import type { UserPatch } from './users.schema.js'
 
 /**
  * Before a client patches a user, with mail: a new address becomes pending until it is verified. One that an admin sets
- * takes effect at once, and the old address is notified. So is the user of a new password.
+ * takes effect at once, and the old address is notified. So is the user of a new password. The mails are stored with the
+ * change, so that none is lost.
+ *
+ * @throws Conflict for an address that its former owner may still take back
  */
 export const mailChanges = () => async (context: HookContext<UserService>) => {
   const { app, params, id, service } = context
@@ -23,10 +27,12 @@ export const mailChanges = () => async (context: HookContext<UserService>) => {
 
   if (stored) {
     const isOwn = userId === String(params.user!._id)
-    const update = updateOf(accounts, stored, data, isOwn)
 
-    context.data = update as never
-    context.params = { ...params, isEmailPending: update.pendingEmail !== undefined }
+    if (!isOwn && data.email !== undefined && (await accounts.users.isKept(data.email, stored))) {
+      throw emailTaken()
+    }
+
+    context.data = updateOf(accounts, stored, data, isOwn) as never
   }
 }
 
@@ -36,21 +42,21 @@ function updateOf(
   { email, ...rest }: UserPatch,
   isOwn: boolean
 ): Document {
-  const present = accounts.users.emailOf(stored)
-  const notices = rest.password === undefined ? [] : [accounts.passwordResets.noticeOfChange(stored)]
-  const told = notices.length > 0 && { $push: { notices: { $each: notices } } }
+  const { users, emailChanges } = accounts
+  const isNew = email !== undefined && email !== users.emailOf(stored)
+  const notices = rest.password === undefined ? [] : noticesOfPassword(accounts, stored, email, isOwn)
 
-  if (email === undefined) {
-    return { ...rest, ...told }
-  }
-  if (email === present) {
-    return { ...rest, $unset: { pendingEmail: '' }, ...told }
+  if (!isNew) {
+    // A new password also ends the request for another address, which somebody else may have made
+    return { ...rest, $unset: { pendingEmail: '' }, $push: { notices: { $each: notices } } }
   }
   if (isOwn) {
-    return { ...rest, pendingEmail: email, ...told }
+    const asked = accounts.noticesOfRequest(stored, email)
+
+    return { ...rest, pendingEmail: email, $push: { notices: { $each: [...notices, ...asked] } } }
   }
 
-  const { $set, $push } = accounts.emailChanges.updateTo(stored, email, true)
+  const { $set, $push } = emailChanges.updateTo(stored, email, true)
 
   return {
     ...rest,
@@ -60,26 +66,13 @@ function updateOf(
   }
 }
 
-/**
- * After the patch: mails a link to the pending address; also to a user whose password an admin has set, to choose one
- * that nobody else knows.
- */
-export const mailLinks =
-  () =>
-  async ({ app, params, id, data, result, service }: HookContext<UserService>) => {
-    const accounts = app.get('accountsByMail')
-
-    if (!accounts || !params.provider) {
-      return
-    }
-
-    const userId = String(service.getObjectId(id!))
-
-    if (params.isEmailPending) {
-      await accounts.askForChange(userId)
-    }
-    if ((data as UserPatch).password !== undefined && userId !== String(params.user!._id)) {
-      // As if by the user, so that strangers can't have used up the limit
-      await accounts.passwordResets.ask((result as { email: string }).email, userId)
-    }
-  }
+/** To the user of a new password; with a link to choose one that nobody else knows, if an admin has set it. */
+const noticesOfPassword = (
+  { passwordResets, users }: AccountsByMail,
+  stored: AccountUser,
+  email = users.emailOf(stored),
+  isOwn: boolean
+): Notice[] => [
+  passwordResets.noticeOfChange(stored),
+  ...(isOwn ? [] : [passwordResets.noticeToChoose(users.idOf(stored), email)])
+]

@@ -11,15 +11,22 @@ import type { User, UserData } from './users.schema.js'
 /** A new user as it is stored. */
 type NewUser = User & Partial<PasskeyAccount> & { password?: string; sessions?: unknown; notices: Notice[] }
 
-/** Before a user is created, with mail: adds the mail that verifies the address to the stored user. */
+/** Nothing is stored: the former owner of the address may still take it back. */
+class EmailKept extends Error {}
+
+/** Before a user is created, with mail: adds the mail that verifies the address to the stored user. @throws EmailKept */
 export const askToVerify = () => async (context: HookContext<UserService>) => {
   const accounts = context.app.get('accountsByMail')
 
   if (accounts) {
     const _id = new ObjectId()
-    const isNew = accounts.emailVerifications.ofNewAccount(String(_id))
+    const user = context.data as UserData
 
-    context.data = { ...(context.data as UserData), _id, ...isNew } as never
+    context.data = { _id, ...user, ...accounts.emailVerifications.ofNewAccount(String(_id)) } as never
+
+    if (await accounts.users.isKept(user.email)) {
+      throw new EmailKept()
+    }
   }
 }
 
@@ -45,16 +52,17 @@ export const hideTaken = () => async (context: HookContext<UserService>, next: N
   const isTaken = await next().then(
     () => false,
     (error: unknown) => {
-      if (!isDuplicate(error)) {
+      if (!isDuplicate(error) && !(error instanceof EmailKept)) {
         throw error
       }
       return true
     }
   )
   const user = context.data as unknown as NewUser
-  const isKept = await accounts.users.isKept(user.email)
+  // It may be kept since a moment ago
+  const isKept = !isTaken && (await accounts.users.isKept(user.email))
 
-  if (isKept && !isTaken) {
+  if (isKept) {
     await app.get('database').collection('users').deleteOne({ _id: user._id })
   }
   if ((isKept || isTaken) && !hides) {
@@ -63,21 +71,13 @@ export const hideTaken = () => async (context: HookContext<UserService>, next: N
 
   await accounts.emailVerifications.askForSignUp(user.email, user, isKept || isTaken)
 
-  if (isKept || isTaken) {
-    const {
-      password: _password,
-      sessions: _sessions,
-      notices: _notices,
-      factors: _factors,
-      passkeyHandle: _passkeyHandle,
-      ...shown
-    } = user
-
-    context.result = shown
-    context.event = null
-  }
   if (hides) {
+    // Made from the same for everybody
+    context.result = accounts.users.shown(user) as User
     await nextTick(start)
+  }
+  if (isKept || isTaken) {
+    context.event = null
   }
 }
 

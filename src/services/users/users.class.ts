@@ -20,8 +20,6 @@ export interface UserParams extends MongoDBAdapterParams<UserQuery>, Omit<Params
   unchanged?: Document
   /** Who makes the change, if a client does. */
   caller?: Caller
-  /** Whether the patch asks for another email, which has to be verified first. */
-  isEmailPending?: boolean
 }
 
 /** With the collation of the index on email. */

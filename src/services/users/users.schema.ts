@@ -48,6 +48,7 @@ export const userExternalResolver = resolve<
   emailVerification: async () => undefined,
   formerEmails: async () => undefined,
   notices: async () => undefined,
+  newPasswordNeeded: async () => undefined,
   factors: async () => undefined,
   recoveryCodes: async () => undefined,
   pendingFactor: async () => undefined,

@@ -8,8 +8,10 @@ import { authorizePatch } from './authorize-patch.js'
 import { recentIfOwn } from './delicate.js'
 import { guardWrite } from './guard-write.js'
 import { hashPassword } from './hash-password.js'
-import { mailChanges, mailLinks } from './mail-changes.js'
+import { limitMails } from './limit-mails.js'
+import { mailChanges } from './mail-changes.js'
 import { askToVerify, hideTaken } from './mail-sign-up.js'
+import { noteWhoChose } from './note-who-chose.js'
 import { refuseWeakPassword } from './refuse-weak-password.js'
 import { refuseKnownPasskey, validateNewUser } from './sign-up-with-passkey.js'
 import { UserService, getOptions } from './users.class.js'
@@ -38,8 +40,8 @@ export const users = (app: Application) => {
       all: [schemaHooks.resolveExternal(userExternalResolver)],
       find: [authenticate('jwt')],
       get: [authenticate('jwt')],
-      create: [takeTurn(), limitByAddress('signUp'), hideTaken(), refuseKnownPasskey()],
-      patch: [authenticate('jwt'), takeTurn(hashes)],
+      create: [takeTurn(), limitByAddress('signUp'), limitMails(), hideTaken(), refuseKnownPasskey()],
+      patch: [authenticate('jwt'), takeTurn(hashes), limitMails()],
       remove: [authenticate('jwt')]
     },
     before: {
@@ -58,13 +60,11 @@ export const users = (app: Application) => {
         schemaHooks.resolveData(userPatchResolver),
         refuseWeakPassword(),
         hashPassword(),
+        noteWhoChose(),
         mailChanges(),
         guardWrite()
       ],
       remove: [recentIfOwn(), guardWrite()]
-    },
-    after: {
-      patch: [mailLinks()]
     }
   })
 }

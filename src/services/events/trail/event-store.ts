@@ -1,17 +1,22 @@
 import type { Collection, Filter } from 'mongodb'
 import { isDuplicate, type NeededIndex } from '../../../database/indexes.js'
+import type { Device } from '../../../refresh-token/index.js'
+import { deviceKey } from './device-key.js'
 import type { AuditEvent, StoredEvent } from './event.js'
 
 export const eventsCollection = 'events'
 
+const ofSignIns = (field: 'deviceKey' | 'network'): NeededIndex => ({
+  collection: eventsCollection,
+  key: { userId: 1, [field]: 1 },
+  partialFilterExpression: { [field]: { $exists: true } }
+})
+
 /** The indexes for searching; the store makes another one, by which MongoDB removes expired events. */
 export const eventIndexes: NeededIndex[] = [
   { collection: eventsCollection, key: { userId: 1, createdAt: -1, _id: -1 } },
-  {
-    collection: eventsCollection,
-    key: { userId: 1, deviceKey: 1 },
-    partialFilterExpression: { deviceKey: { $exists: true } }
-  }
+  ofSignIns('deviceKey'),
+  ofSignIns('network')
 ]
 
 const otherOptions = 85 // MongoDB's error code for an index that exists with other options
@@ -40,7 +45,12 @@ export class EventStore {
       limit === 0
         ? []
         : this.#collection
-            .find(filter, { sort: { createdAt: -1, _id: -1 }, skip, limit, projection: { deviceKey: 0 } })
+            .find(filter, {
+              sort: { createdAt: -1, _id: -1 },
+              skip,
+              limit,
+              projection: { deviceKey: 0, network: 0 }
+            })
             .toArray()
     ])
 
@@ -48,10 +58,29 @@ export class EventStore {
   }
 
   /** Whether a user has signed in before: from that device, or from any. */
-  async hasSignedIn(userId: string, deviceKey?: string): Promise<boolean> {
-    const filter = { userId, deviceKey: deviceKey ?? { $exists: true } }
+  async hasSignedIn(userId: string, key?: string): Promise<boolean> {
+    const filter = { userId, deviceKey: key ?? { $exists: true } }
 
     return (await this.#collection.findOne(filter, { projection: { _id: 1 } })) !== null
+  }
+
+  /** What a user's account knows a client by: a device, or else a network, that the user has signed in from. */
+  async knownAs(
+    userId: string,
+    { device, network }: { device?: Device; network?: string }
+  ): Promise<string | undefined> {
+    const signs = [
+      ...(device ? [{ deviceKey: deviceKey(device) }] : []),
+      ...(network === undefined ? [] : [{ network }])
+    ]
+
+    for (const sign of signs) {
+      if (await this.#collection.findOne({ userId, ...sign }, { projection: { _id: 1 } })) {
+        return JSON.stringify(sign)
+      }
+    }
+
+    return undefined
   }
 
   /** Writes events, some of which an attempt whose answer was lost may have written already. */

@@ -53,6 +53,8 @@ export interface AuditEvent {
 export interface StoredEvent extends AuditEvent {
   /** Identifies the device of a sign-in. */
   deviceKey?: string
+  /** Where a sign-in came from: an address, or a group of addresses. */
+  network?: string
 }
 
 /** An event before its user has been looked up. */

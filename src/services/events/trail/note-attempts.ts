@@ -1,5 +1,6 @@
 import { onAttempt, type Attempt, type Outcome } from '../../authentication/attempts.js'
 import type { Application } from '../../../declarations.js'
+import { addressGroup } from '../../../http/client-address.js'
 import { RecoveryCodeStrategy } from '../../../factors/index.js'
 import { FactorStrategy, type AuthenticationService } from '../../../refresh-token/index.js'
 import { deviceOf, type RefreshToken } from '../../../refresh-token/internal.js'
@@ -44,7 +45,12 @@ function ofSignIn(attempt: Attempt): Noted | undefined {
 
     return kind === 'step-up'
       ? { type: 'stepped-up', ...signIn }
-      : { type: 'signed-in', ...signIn, deviceKey: deviceKey(device) }
+      : {
+          type: 'signed-in',
+          ...signIn,
+          deviceKey: deviceKey(device),
+          ...(device.ip !== undefined && { network: addressGroup(device.ip) })
+        }
   }
 
   // A wrong code; to other strategies, what is invalid is no guess

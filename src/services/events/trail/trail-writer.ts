@@ -93,7 +93,7 @@ export class TrailWriter {
     return isNew
   }
 
-  #emit({ deviceKey: _deviceKey, ...event }: StoredEvent): void {
+  #emit({ deviceKey: _deviceKey, network: _network, ...event }: StoredEvent): void {
     const service = this.#app.service('events')
     const data: AuditEvent = event
 
@@ -112,6 +112,6 @@ export class TrailWriter {
   }
 }
 
-function newDevice({ deviceKey: _deviceKey, ...signIn }: StoredEvent): StoredEvent {
+function newDevice({ deviceKey: _deviceKey, network: _network, ...signIn }: StoredEvent): StoredEvent {
   return { ...signIn, _id: new ObjectId(), type: 'new-device' }
 }

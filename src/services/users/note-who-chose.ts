@@ -1,0 +1,12 @@
+import type { HookContext } from '../../declarations.js'
+import { isOwn } from './delicate.js'
+import type { UserService } from './users.class.js'
+
+/** Before a client patches a user: notes whether the user chose the new password, or has to, since an admin knows it. */
+export const noteWhoChose = () => async (context: HookContext<UserService>) => {
+  const { params, data } = context
+
+  if (params.provider && (data as { password?: string }).password !== undefined) {
+    context.data = { ...data, newPasswordNeeded: !isOwn(context) } as never
+  }
+}
