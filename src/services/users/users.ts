@@ -3,6 +3,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { takeTurn } from '../../hooks/take-turn.js'
+import { readFromMemory } from './read-from-memory.js'
 import { requireRecentSignIn } from './require-recent-sign-in.js'
 import { authorizePatch } from './authorize-patch.js'
 import { guardWrite } from './guard-write.js'
@@ -36,7 +37,7 @@ export const users = (app: Application) => {
     around: {
       all: [schemaHooks.resolveExternal(userExternalResolver)],
       find: [authenticate('jwt')],
-      get: [authenticate('jwt')],
+      get: [authenticate('jwt'), readFromMemory()],
       create: [takeTurn(), limitByAddress('signUp'), hideTaken()],
       patch: [authenticate('jwt'), takeTurn(hashes)],
       remove: [authenticate('jwt')]
