@@ -28,6 +28,7 @@ interface Run {
 
 const names: Name[] = [...others, withHooks]
 const quick = process.argv.includes('--quick')
+const isPinned = process.argv.includes('--pin')
 const only = process.argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
 const kinds = (['refresh', 'read', 'user', 'login', 'socket'] as const).filter(
   (kind) => only === undefined || only.split(',').includes(kind)
@@ -94,7 +95,9 @@ await withServices(names, async (services) => {
       await driver.signIn(service.address, most)
     }
 
-    await pinCores(services, [driver])
+    if (isPinned) {
+      await pinCores(services, [driver])
+    }
 
     for (const kind of kinds) {
       // Not before: other sockets would hear of each refresh

@@ -23,6 +23,7 @@ interface Storm {
 }
 
 const quick = process.argv.includes('--quick')
+const isPinned = process.argv.includes('--pin')
 const inFlight = 64
 const rounds = quick ? 2 : 5
 const duration = quick ? 4000 : 8000 // ms of a storm
@@ -43,7 +44,9 @@ await withServices(['stock', 'Koa', 'Moult'], async (services) => {
       await storm(service, crowd, bystander, warmUp)
     }
 
-    await pinCores(services, [crowd, bystander])
+    if (isPinned) {
+      await pinCores(services, [crowd, bystander])
+    }
 
     for (let round = 0; round < rounds; round++) {
       alone.push(await hash('hash', duration / 2))

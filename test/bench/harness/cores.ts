@@ -2,13 +2,15 @@ import { spawnSync } from 'node:child_process'
 import type { Driver } from './load.js'
 import type { Service } from './services.js'
 
-/** With --pin, the services get a core for themselves; MongoDB and the clients share another. Linux, two cores or more. */
+/** Gives the services a core for themselves; MongoDB and the clients share another. Linux, two cores or more. */
 export async function pinCores(services: Service[], drivers: Driver[]): Promise<void> {
-  if (process.argv.includes('--pin')) {
-    const { pid } = await services[0]!.db.admin().serverStatus()
+  const { pid } = await services[0]!.db.admin().serverStatus()
 
-    services.forEach((service) => pin(service.pid, 0))
-    ;[pid, ...drivers.map((driver) => driver.pid)].forEach((each) => pin(Number(each), 1))
+  for (const service of services) {
+    pin(service.pid, 0)
+  }
+  for (const each of [Number(pid), ...drivers.map((driver) => driver.pid)]) {
+    pin(each, 1)
   }
 }
 
