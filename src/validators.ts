@@ -20,9 +20,11 @@ export const getDataValidator = (schema: TSchema): Validator => validatorOf(data
 export const getQueryValidator = (schema: TSchema): Validator => validatorOf(query, schema)
 
 function validatorOf(ajv: Ajv, schema: TSchema): Validator {
-  const validate = ajv.compile(schema)
+  let validate: ReturnType<Ajv['compile']> | undefined
 
   return async (value) => {
+    validate ??= ajv.compile(schema) // takes milliseconds: all of them would hold up the start
+
     if (validate(value)) {
       return value
     }
@@ -45,7 +47,7 @@ function withKeywords(ajv: Ajv): Ajv {
   })
 
   // RFC 3339, as toISOString writes it: Date would parse other strings too
-  const isDateTime = ajv.compile({ type: 'string', format: 'date-time' })
+  const dateTime = { type: 'string', format: 'date-time' }
 
   ajv.addKeyword({
     keyword: 'date',
@@ -57,7 +59,9 @@ function withKeywords(ajv: Ajv): Ajv {
       at?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
     ) => {
       const date =
-        value instanceof Date || isDateTime(value) ? new Date(value as string | Date) : new Date(NaN)
+        value instanceof Date || ajv.validate(dateTime, value)
+          ? new Date(value as string | Date)
+          : new Date(NaN)
       const valid = !Number.isNaN(date.getTime())
 
       if (valid) {

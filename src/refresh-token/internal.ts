@@ -5,6 +5,7 @@
 export { givenFactor, requireMoult } from './authentication-service.js'
 export { isKnownOrigin } from './cookie/origin.js'
 export { durable, isNotPrimary, isUnreachable, reach, unavailable } from './database-errors.js'
+export { readDocument, type EntityParams } from './entity/entity-service.js'
 export { readKeyFile, type KeyFileContent } from './keys/key-file.js'
 export { signerOf, tokenKinds, type Keyring, type TokenKind } from './keys/keyring.js'
 export { keysIn } from './keys/read-keyrings.js'

@@ -118,9 +118,11 @@ function typesAccepted(errors: SchemaError[], path: string): string[] {
  * Compiles a schema into a function that returns valid data, and throws a BadRequest with `errors` for any other.
  */
 export function checkedBy<T extends TSchema>(schema: T): (data: unknown) => Static<T> {
-  const validate = ajv.compile(schema)
+  let validate: ReturnType<typeof ajv.compile<Static<T>>> | undefined
 
   return (data) => {
+    validate ??= ajv.compile(schema) // takes milliseconds: all of them would hold up the start
+
     if (validate(data)) {
       return data
     }

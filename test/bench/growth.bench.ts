@@ -105,7 +105,7 @@ async function compare(): Promise<void> {
 
 async function measure(driver: Driver, { service }: Stage, duration: number): Promise<Run> {
   const before = await service.cpu()
-  const mongodBefore = await mongodCpu(service)
+  const mongodBefore = await service.mongodCpu()
   const { requests, seconds, p50, p99 } = await driver.run({
     kind: 'refresh',
     address: service.address,
@@ -114,7 +114,7 @@ async function measure(driver: Driver, { service }: Stage, duration: number): Pr
     turns: true
   })
   const cpu = (await service.cpu()) - before
-  const mongod = (await mongodCpu(service)) - mongodBefore
+  const mongod = (await service.mongodCpu()) - mongodBefore
   const perThousand = (seconds: number) => (seconds / requests) * 1000
 
   return {
@@ -124,11 +124,4 @@ async function measure(driver: Driver, { service }: Stage, duration: number): Pr
     service: perThousand(cpu),
     mongod: perThousand(mongod)
   }
-}
-
-/** CPU that the whole of the mongod has taken so far, s. Linux only. */
-async function mongodCpu({ db }: Service): Promise<number> {
-  const { extra_info: info } = await db.admin().serverStatus()
-
-  return (info.user_time_us + info.system_time_us) / 1e6
 }

@@ -8,7 +8,8 @@ import { startDriver, type Driver } from './harness/load.js'
 import { insertUsers } from './harness/minted.js'
 import { addressSaid, seed, withServices, type Service } from './harness/services.js'
 
-// What Moult holds in memory: after a run, by idle sessions, by open sockets. And how long its second start takes.
+// What Moult holds in memory: after a run, beside Koa; by idle sessions; by open sockets; and with --soak=600 after so many
+// seconds of full load. What a restart under load asks the database. And how long a second start takes.
 
 const quick = process.argv.includes('--quick')
 const idle = quick ? 2000 : 10_000 // sessions
@@ -16,14 +17,18 @@ const sockets = quick ? 500 : 2000
 const duration = quick ? 2000 : 6000 // ms of each kind of load
 const starts = quick ? 2 : 5
 const scale = 10_000
+const soak = Number(process.argv.find((word) => word.startsWith('--soak='))?.slice('--soak='.length) ?? 0) // s
 
 const MiB = (bytes: number) => bytes / 2 ** 20
 
-await withServices(['Moult'], async ([service]) => {
+await withServices(['Moult', 'Koa'], async ([service, koa]) => {
   const driver = startDriver()
 
   try {
-    await afterRun(service!, driver)
+    await afterRun(service!, koa!, driver)
+    if (soak > 0) {
+      await afterSoak(service!, driver)
+    }
     await withIdleSessions(service!, driver)
     await withSockets(service!, driver)
   } finally {
@@ -32,17 +37,19 @@ await withServices(['Moult'], async ([service]) => {
 })
 await secondStarts()
 
-async function afterRun(service: Service, driver: Driver): Promise<void> {
-  const { address } = service
+async function afterRun(service: Service, koa: Service, driver: Driver): Promise<void> {
   const fresh = await service.rss()
+  const resident = async (each: Service) => {
+    await seed(each, ['keeps', 'signs-in'], 64)
+    await driver.signIn(each.address, 64)
+    for (const kind of ['refresh', 'read', 'login'] as const) {
+      await driver.run({ kind, address: each.address, sessions: 64, duration })
+    }
 
-  await seed(service, ['keeps', 'signs-in'], 64)
-  await driver.signIn(address, 64)
-  for (const kind of ['refresh', 'read', 'login'] as const) {
-    await driver.run({ kind, address, sessions: 64, duration })
+    return each.rss()
   }
-
-  const rss = await service.rss()
+  const bare = await resident(koa)
+  const rss = await resident(service)
   const { rss: collected, heap } = await service.memory()
 
   console.log('\n## Memory of Moult\n')
@@ -50,12 +57,29 @@ async function afterRun(service: Service, driver: Driver): Promise<void> {
     table([
       { '': 'started', 'RSS MiB': MiB(fresh) },
       { '': 'after refreshes, GETs and sign-ins of 64 sessions', 'RSS MiB': MiB(rss) },
-      { '': 'the same, garbage collected', 'RSS MiB': MiB(collected) }
+      { '': 'the same, garbage collected', 'RSS MiB': MiB(collected) },
+      { '': 'Koa after the same', 'RSS MiB': MiB(bare) }
     ])
   )
   console.log(
-    `\n${goal('resident after the run', '≤ 150', MiB(rss), ' MiB')}; heap ${MiB(heap).toFixed(0)} MiB`
+    `\n${goal('resident after the run, Moult to Koa', '≤ 1.25', rss / bare)}; heap ${MiB(heap).toFixed(0)} MiB`
   )
+}
+
+/** Full load, refreshes and GETs in turns: what it holds after a minute, and in the end. */
+async function afterSoak({ address, memory }: Service, driver: Driver): Promise<void> {
+  const load = async (seconds: number) => {
+    for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
+      await driver.run({ kind: 'refresh', address, sessions: 64, duration: 5000 })
+      await driver.run({ kind: 'read', address, sessions: 64, duration: 5000 })
+    }
+
+    return (await memory()).heap
+  }
+  const first = await load(60)
+  const last = await load(Math.max(0, soak - 60))
+
+  console.log(goal(`heap after ${soak} s of full load, to that after 60 s`, '≤ 1.05', last / first))
 }
 
 /** Sessions that have asked once, so that whatever the service keeps of them it keeps now. */
@@ -66,10 +90,22 @@ async function withIdleSessions(service: Service, driver: Driver): Promise<void>
   await driver.adopt(address, await insertUsers(service, { users: idle, sessions: 1, tokens: idle }))
 
   const stored = await service.memory()
+  const finds = await findsOf(service)
 
-  await driver.each({ kind: 'read', address, sessions: 16 })
+  // All at once, as after a restart under load: none is in memory
+  await driver.each({ kind: 'read', address, sessions: 256 })
+
+  const reads = ((await findsOf(service)) - finds) / idle
+
+  console.log(goal('reads of the database for a call whose user is not in memory', '≤ 0.25', reads))
   grown(`${idle} sessions in the database`, before, stored, idle)
   grown(`${idle} sessions, each of which asked once`, before, await service.memory(), idle)
+}
+
+async function findsOf({ db }: Service): Promise<number> {
+  const { metrics } = await db.admin().serverStatus()
+
+  return metrics.commands.find.total
 }
 
 async function withSockets(service: Service, driver: Driver): Promise<void> {

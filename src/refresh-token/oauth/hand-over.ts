@@ -1,4 +1,4 @@
-import { OAuthStrategy } from '@feathersjs/authentication-oauth'
+import { OAuthStrategy } from '@feathersjs/authentication-oauth/lib/strategy.js'
 import { NotFound } from '@feathersjs/errors'
 import type { HookContext, NextFunction } from '@feathersjs/feathers'
 import type { AuthenticationService } from '../authentication-service.js'

@@ -3,7 +3,11 @@ import type {
   AuthenticationParams,
   AuthenticationResult
 } from '@feathersjs/authentication'
-import { OAuthStrategy as FeathersOAuthStrategy, type OAuthProfile } from '@feathersjs/authentication-oauth'
+// Without the rest of the package, which `oauth` loads
+import {
+  OAuthStrategy as FeathersOAuthStrategy,
+  type OAuthProfile
+} from '@feathersjs/authentication-oauth/lib/strategy.js'
 import { NotAuthenticated } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
 import { requireMoult, type AuthenticationService } from '../authentication-service.js'

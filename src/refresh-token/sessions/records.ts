@@ -175,12 +175,17 @@ export class SessionRecords {
 
 /** The update of a document that updates the fields of the session that matched. */
 export function inField(update: Document, field: string): Document {
-  const stored = (fields: Document) =>
-    Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${field}.$.${name}`, value]))
+  const stored: Document = {}
 
-  return Object.fromEntries(
-    Object.entries(update).map(([operator, fields]) => [operator, stored(fields as Document)])
-  )
+  for (const operator in update) {
+    const fields: Document = (stored[operator] = {})
+
+    for (const name in update[operator]) {
+      fields[`${field}.$.${name}`] = update[operator][name]
+    }
+  }
+
+  return stored
 }
 
 /** As `$mergeObjects` takes what `$set` writes as `device.name`. */
@@ -198,10 +203,13 @@ function nested(fields: Document): Document {
 
 /** A session after an update of its fields. */
 function updated(session: SessionRecord, { $set, $unset }: Document): SessionRecord {
-  const removed = Object.keys($unset)
-  const fields = Object.entries({ ...session, ...$set })
+  const after: Document = { ...session, ...$set }
 
-  return Object.fromEntries(fields.filter(([name]) => !removed.includes(name))) as unknown as SessionRecord
+  for (const name in $unset) {
+    delete after[name]
+  }
+
+  return after as SessionRecord
 }
 
 /** @throws Refused `disabled`, `revoked` */

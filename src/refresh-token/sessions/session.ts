@@ -30,7 +30,10 @@ export interface SessionRecord {
   renewable: boolean
   /** `jti` of the refresh token that was used last; at first a random root. */
   used: string
-  /** Hashes of the last four idempotency keys under which that token was granted a successor. */
+  /**
+   * Hashes of the last four idempotency keys under which that token was granted a successor. A use that was sent together
+   * with those of other sessions leaves a random mark before them.
+   */
   keys: string[]
   token?: KeptToken
   createdAt: Date

@@ -4,6 +4,7 @@ import type { Application, HookContext } from '../../declarations.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { takeTurn } from '../../hooks/take-turn.js'
 import { signUpWithPasskey } from '../../passkeys/index.js'
+import { readFromMemory } from './read-from-memory.js'
 import { authorizePatch } from './authorize-patch.js'
 import { recentIfOwn } from './delicate.js'
 import { guardWrite } from './guard-write.js'
@@ -39,7 +40,7 @@ export const users = (app: Application) => {
     around: {
       all: [schemaHooks.resolveExternal(userExternalResolver)],
       find: [authenticate('jwt')],
-      get: [authenticate('jwt')],
+      get: [authenticate('jwt'), readFromMemory()],
       create: [takeTurn(), limitByAddress('signUp'), limitMails(), hideTaken(), refuseKnownPasskey()],
       patch: [authenticate('jwt'), takeTurn(hashes), limitMails()],
       remove: [authenticate('jwt')]

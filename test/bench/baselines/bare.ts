@@ -26,7 +26,12 @@ process.on('SIGTERM', () => process.exit())
 /** Which work a request asks for. */
 async function route(request: IncomingMessage): Promise<Answer> {
   if (request.method === 'GET' && request.url === '/content/user') {
-    return { status: 200, body: work.read(request.headers.authorization!.slice('Bearer '.length)) }
+    return { status: 200, body: work.read(bearerOf(request)) }
+  }
+  if (request.method === 'GET' && request.url!.startsWith('/users/')) {
+    const user = await work.user(request.url!.slice('/users/'.length), bearerOf(request))
+
+    return user ? { status: 200, body: user } : { status: 404, body: '{}' }
   }
   if (request.method === 'GET') {
     return { status: 200, body: '{"status":"ok"}' }
@@ -38,6 +43,8 @@ async function route(request: IncomingMessage): Promise<Answer> {
 
   return body ? { status: 201, body } : { status: 401, body: '{}' }
 }
+
+const bearerOf = ({ headers }: IncomingMessage): string => headers.authorization!.slice('Bearer '.length)
 
 async function textOf(request: IncomingMessage): Promise<string> {
   let text = ''

@@ -109,6 +109,18 @@ export async function makeWork(db: Db) {
       }
     },
 
+    /** One verify, one read. */
+    async user(id: string, accessToken: string) {
+      jsonwebtoken.verify(accessToken, accessKey)
+
+      const user = await users.findOne(
+        { _id: new ObjectId(id) },
+        { projection: { password: 0, sessions: 0 } }
+      )
+
+      return user ?? undefined
+    },
+
     /** One verify; the document is there, as JSON. */
     read(accessToken: string): string {
       jsonwebtoken.verify(accessToken, accessKey)

@@ -10,6 +10,7 @@ import type { Tokens } from './minted.js'
 // Drives a service from a process of its own: each of so many sessions asks, waits for the answer, and asks again.
 
 interface Session extends Tokens {
+  userId?: string
   socket?: TestSocket
 }
 
@@ -119,6 +120,8 @@ const calls: Record<Load['kind'], (address: string, index: number, session: Sess
     session.refreshToken = answer.refreshToken
   },
   read: (address, _index, { accessToken }) => ask(address, 'GET', '/content/user', { accessToken }),
+  user: (address, _index, { accessToken, userId }) =>
+    ask(address, 'GET', `/users/${userId}`, { accessToken }),
   socket: (_address, _index, { socket }) => socket!.call('get', 'content', 'user', {}),
   login: (address, index) => login(address, 'signs-in', index),
   health: (address) => ask(address, 'GET', '/health')
@@ -128,10 +131,13 @@ function newAgent(): Agent {
   return new Agent({ keepAlive: true, maxSockets: Infinity })
 }
 
-const login = (address: string, crowd: Crowd, index: number): Promise<Session> =>
-  ask(address, 'POST', '/authentication', {
+async function login(address: string, crowd: Crowd, index: number): Promise<Session> {
+  const { user, ...tokens } = await ask(address, 'POST', '/authentication', {
     body: { strategy: 'local', email: emailOf(crowd, index), password }
   })
+
+  return { ...tokens, userId: user._id }
+}
 
 function ask(
   address: string,

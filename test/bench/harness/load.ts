@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { callerOf } from './calls.js'
 import type { Tokens } from './minted.js'
 
-/** What is asked again and again: a refresh, an authenticated GET, a call over a socket, a sign-in, a trivial GET. */
-export type Kind = 'refresh' | 'read' | 'socket' | 'login' | 'health'
+/**
+ * What is asked again and again: a refresh, an authenticated GET, the user about itself, a call over a socket, a sign-in, a
+ * trivial GET.
+ */
+export type Kind = 'refresh' | 'read' | 'user' | 'socket' | 'login' | 'health'
 
 export interface Load {
   kind: Kind

@@ -33,6 +33,8 @@ export interface Service {
   memory(): Promise<{ rss: number; heap: number }>
   /** Bytes, as it is. */
   rss(): Promise<number>
+  /** CPU that the whole of its mongod has taken so far, s. Linux only. */
+  mongodCpu(): Promise<number>
   watchLoop(): Promise<void>
   /** The delay of the event loop since `watchLoop`, ms. */
   loopDelay(): Promise<Loop>
@@ -127,6 +129,11 @@ export async function startService(
     cpu: () => call('cpu'),
     memory: () => call('memory'),
     rss: () => call('rss'),
+    async mongodCpu() {
+      const { extra_info: info } = await client.db().admin().serverStatus()
+
+      return (info.user_time_us + info.system_time_us) / 1e6
+    },
     watchLoop: () => call('watchLoop'),
     loopDelay: () => call('loopDelay'),
     startProfile: () => call('startProfile'),

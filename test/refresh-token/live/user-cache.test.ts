@@ -35,6 +35,25 @@ describe('a user in memory', () => {
     assert.deepEqual(calls, [])
   })
 
+  it('answers users what is stored of them without the database, and what they changed at once', async () => {
+    const path = `/users/${ada.id}`
+    const nameOf = async (query = '') => (await ada.ask('GET', path + query)).body.name
+
+    await poll(async () => (await callsOf(t, () => nameOf())).length === 0, 'a call that asks nothing')
+
+    for (const name of ['Ada', 'Countess', 'Ada']) {
+      assert.equal((await ada.ask('PATCH', path, { body: { name } })).status, 200)
+      assert.equal(await nameOf(), name)
+      assert.equal(await nameOf('?$select[]=name'), name)
+    }
+
+    const { body } = await ada.ask('GET', path)
+
+    assert.deepEqual(Object.keys(body).toSorted(), [
+      ...['_id', 'createdAt', 'disabled', 'email', 'name', 'roles']
+    ])
+  })
+
   it('needs one database call for a refresh', async () => {
     const client = restClient(t.address)
     let { refreshToken } = ada
