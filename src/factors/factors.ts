@@ -5,18 +5,12 @@ import type { Document } from 'mongodb'
 import {
   ConfigurationError,
   Refused,
+  factorFields,
   type AuthenticationService,
   type StoredFactor,
   type UsedFactor
 } from '../refresh-token/index.js'
-import {
-  durable,
-  factorFields,
-  factorsOf,
-  isUnreachable,
-  reach,
-  withoutFactor
-} from '../refresh-token/internal.js'
+import { durable, factorsOf, isUnreachable, reach, withoutFactor } from '../refresh-token/internal.js'
 import { FactorKeys } from './factor-keys.js'
 import {
   factorsIndex,

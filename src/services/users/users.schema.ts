@@ -3,6 +3,7 @@ import { StringEnum, Type, queryProperties, type Static } from '@feathersjs/type
 import type { ObjectId } from 'mongodb'
 import type { hiddenFields } from '../../accounts/internal.js'
 import type { HookContext } from '../../declarations.js'
+import type { factorFields } from '../../refresh-token/index.js'
 import { isAdmin, roles, type Role } from './roles.js'
 import { getDataValidator, getQueryValidator } from '../../validators.js'
 
@@ -33,7 +34,7 @@ export const userSchema = Type.Object(
 )
 export type User = Static<typeof userSchema>
 
-type HiddenField = (typeof hiddenFields)[number]
+type HiddenField = (typeof hiddenFields)[number] | (typeof factorFields)[number]
 
 /** Removes hidden fields, whatever other hooks do. */
 export const userExternalResolver = resolve<
