@@ -1,6 +1,6 @@
 import type { Collection, CollationOptions, Document, ObjectId } from 'mongodb'
-import type { AuthenticationService } from '../refresh-token/index.js'
-import { durable, factorFields, oauthProviders, reach } from '../refresh-token/internal.js'
+import { factorFields, type AuthenticationService } from '../refresh-token/index.js'
+import { durable, oauthProviders, reach } from '../refresh-token/internal.js'
 import { LinkRefused, digestOf, matches, maxTries, newToken, type StoredLink } from './link-token.js'
 import type { Job } from './outbox/job.js'
 
@@ -41,8 +41,7 @@ export const hiddenFields = [
   'emailVerification',
   'formerEmails',
   'notices',
-  'newPasswordNeeded',
-  ...factorFields
+  'newPasswordNeeded'
 ] as const
 
 /** The fields that users are looked up by. Each needs a partial index. */
@@ -151,6 +150,7 @@ export class AccountUsers {
       this.#authentication.settings.sessionsField,
       this.passwordField,
       ...hiddenFields,
+      ...factorFields,
       ...this.waysIn
     ]
 
