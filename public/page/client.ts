@@ -46,6 +46,12 @@ export type EventType =
   | 'email-changed'
   | 'email-verified'
   | 'email-kept'
+  | 'stepped-up'
+  | 'factor-added'
+  | 'factor-removed'
+  | 'recovery-codes-renewed'
+  | 'recovery-code-used'
+  | 'passkey-counter-stalled'
   | 'roles-changed'
   | 'user-disabled'
   | 'user-enabled'
@@ -58,6 +64,7 @@ export interface AuditEvent {
   userId?: string
   sessionId?: string
   strategy?: string
+  factor?: string
   reason?: string
   roles?: Role[]
   by?: string

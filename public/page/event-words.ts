@@ -7,6 +7,7 @@ const endings: Record<string, string> = {
   revoked: 'Signed out from another device',
   admin: 'Signed out by an administrator',
   password: 'Signed out: the password was changed',
+  factor: 'Signed out: the second factors were changed',
   disabled: 'Signed out: the account was disabled',
   deleted: 'Signed out: the account was deleted',
   reused: 'Signed out: a token was used twice',
@@ -19,6 +20,7 @@ const refusals: Record<string, string> = {
   refused: 'Sign-in refused: wrong password',
   disabled: 'Sign-in refused: the account is disabled',
   unverified: 'Sign-in refused: the email is not confirmed',
+  invalid: 'Sign-in refused: wrong code of a second factor',
   limited: 'Sign-in refused: too many attempts'
 }
 
@@ -32,6 +34,13 @@ const sentences: Record<EventType, (event: AuditEvent) => string> = {
   'email-changed': (event) => `Email changed${byOther(event)}`,
   'email-verified': () => 'Email confirmed',
   'email-kept': () => 'A change of the email was taken back',
+  'stepped-up': () => 'Confirmed who it is',
+  'factor-added': () => 'Second factor added',
+  'factor-removed': (event) =>
+    event.factor === 'all' ? `All second factors removed${byOther(event)}` : 'Second factor removed',
+  'recovery-codes-renewed': () => 'New recovery codes made',
+  'recovery-code-used': () => 'A recovery code was used',
+  'passkey-counter-stalled': () => 'A passkey may have been copied',
   'roles-changed': (event) => `Roles changed${byOther(event)}: ${event.roles?.join(', ')}`,
   'user-disabled': (event) => `Account disabled${byOther(event)}`,
   'user-enabled': (event) => `Account enabled${byOther(event)}`,

@@ -14,6 +14,7 @@ const farewells: Record<string, string> = {
   revoked: 'This device was signed out from another one of yours.',
   admin: 'An administrator has signed this device out.',
   password: 'Your password was changed on another device. That signs out all the others.',
+  factor: 'The second factors of your account were changed on another device. That signs out all the others.',
   disabled: 'Your account is disabled. An administrator can enable it again.',
   deleted: 'Your account has been deleted.',
   reused: 'A token of this device was used twice, as by a thief. To be safe, its session was ended.',
