@@ -35,6 +35,7 @@ const exported = {
     'checkedBy',
     'clearRefreshTokenCookie',
     'endSession',
+    'factorFields',
     'hideSessions',
     'invalidData',
     'movePreviousTokens',
