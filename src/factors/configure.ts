@@ -8,7 +8,7 @@ import { FactorService } from './factor-service.js'
 import type { FactorNotices } from './factor.js'
 import { Factors, type FactorsOptions } from './factors.js'
 
-export interface ConfigureOptions extends Omit<FactorsOptions, 'authentication' | 'notices'> {
+export interface FactorsConfiguration extends Omit<FactorsOptions, 'authentication' | 'notices'> {
   /** Limits the wrong codes for an account, over all challenges; by default only those of each challenge are. */
   limitGuesses?: LimitGuesses
 }
@@ -31,7 +31,7 @@ const checks: Partial<Record<string, (data: unknown) => unknown>> = {
  * @throws ConfigurationError unless the app has the AuthenticationService of moult, and a key for factors
  */
 export const factors =
-  ({ limitGuesses, ...options }: ConfigureOptions = {}) =>
+  ({ limitGuesses, ...options }: FactorsConfiguration = {}) =>
   (app: Application): void => {
     const authentication: unknown = app.defaultAuthentication?.()
 

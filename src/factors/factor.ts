@@ -54,7 +54,7 @@ export interface Caller {
 
 /** Something that happened to factors. */
 export interface FactorChange {
-  type: 'factor-added' | 'factor-removed' | 'recovery-codes-renewed'
+  type: 'factor-added' | 'factor-removed' | 'recovery-codes-renewed' | 'passkey-counter-stalled'
   userId: string
   /** The kind of the factor; `all` of them, where an admin removed them. */
   kind: string

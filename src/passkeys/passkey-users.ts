@@ -1,6 +1,7 @@
 import { Conflict, NotFound } from '@feathersjs/errors'
 import { createHash, randomBytes } from 'node:crypto'
-import type { Collection, Document } from 'mongodb'
+import type { Collection, Document, UpdateOptions } from 'mongodb'
+import type { Caller } from '../factors/index.js'
 import type { AuthenticationService, SessionOwner } from '../refresh-token/index.js'
 import { durable, reach } from '../refresh-token/internal.js'
 import type { Credential } from './webauthn.js'
@@ -112,32 +113,42 @@ export class PasskeyUsers {
     return this.#authentication.findEntity({ 'factors.id': passkeyId(credentialId) })
   }
 
-  /** @throws Refused `disabled`; NotFound */
-  async get(userId: string): Promise<PasskeyUser> {
-    return found(await this.#authentication.findEntity(this.#is(userId)))
+  /** @throws Refused `revoked`, `disabled` */
+  get(userId: string): Promise<PasskeyUser> {
+    return this.#authentication.storedUser(userId)
   }
 
-  /** @throws Refused `disabled`; NotFound */
+  /** @throws Refused `revoked`, `disabled`; NotFound */
   async passkey(userId: string, id: string): Promise<StoredPasskey> {
-    return found(passkeysOf(await this.get(userId)).find((passkey) => passkey.id === id))
+    const passkey = passkeysOf(await this.get(userId)).find((own) => own.id === id)
+
+    if (!passkey) {
+      // The same for an unknown one and another's
+      throw new NotFound('There is no such passkey')
+    }
+
+    return passkey
   }
 
   /** The user, who has a handle from now on: of many that are made at once, one stays. */
-  async withHandle(userId: string): Promise<PasskeyUser> {
-    await this.#update(userId, { passkeyHandle: null }, { $set: { passkeyHandle: newHandle() } })
+  async withHandle(caller: Caller): Promise<PasskeyUser> {
+    await this.#update(caller, { passkeyHandle: null }, { $set: { passkeyHandle: newHandle() } })
 
-    return this.get(userId)
+    return this.get(caller.userId)
   }
 
   /** Names a passkey. @throws NotFound */
-  async rename(userId: string, id: string, name: string): Promise<StoredPasskey> {
+  async rename(caller: Caller, id: string, name: string): Promise<StoredPasskey> {
     const isIt = { factors: { $elemMatch: { id, kind: 'passkey' } } }
 
-    if (!(await this.#update(userId, isIt, { $set: { 'factors.$.name': name } }))) {
-      throw notFound()
-    }
+    await this.#update(
+      caller,
+      isIt,
+      { $set: { 'factors.$[passkey].name': name } },
+      { arrayFilters: [{ 'passkey.id': id }] }
+    )
 
-    return this.passkey(userId, id)
+    return this.passkey(caller.userId, id)
   }
 
   /** Makes the index that finds a user by a passkey, and allows each passkey once. */
@@ -148,15 +159,33 @@ export class PasskeyUsers {
     await users.createIndex(key, options)
   }
 
-  async #update(userId: string, condition: Document, update: Document): Promise<boolean> {
-    return reach(async () => {
+  /** One conditional update, while the caller's session lives. @throws Refused if it doesn't */
+  async #update(
+    { userId, sessionId }: Caller,
+    condition: Document,
+    update: Document,
+    options: UpdateOptions = {}
+  ): Promise<void> {
+    const { sessions, settings, live, now } = this.#authentication
+    const isLive = { id: sessionId, expiresAt: { $gt: new Date(now()) } }
+    const filter = {
+      ...this.#is(userId),
+      ...condition,
+      disabled: { $ne: true },
+      [settings.sessionsField]: { $elemMatch: isLive }
+    }
+    const { matchedCount } = await reach(async () => {
       const users = await this.collection()
-      const { matchedCount } = await users.updateOne({ ...this.#is(userId), ...condition }, update, durable)
 
-      // What is in memory here must not answer once this has been answered
-      this.#authentication.live.cache.forget(userId)
-      return matchedCount === 1
+      return users.updateOne(filter, update, { ...options, ...durable })
     })
+
+    // What is in memory here must not answer once this has been answered
+    live.cache.forget(userId)
+
+    if (matchedCount === 0) {
+      await sessions.find(userId, sessionId)
+    }
   }
 
   #is(userId: string): Document {
@@ -166,17 +195,6 @@ export class PasskeyUsers {
     return { [configuration.entityId ?? '_id']: service.getObjectId(userId) }
   }
 }
-
-function found<T>(value: T | null | undefined): T {
-  if (value == null) {
-    throw notFound()
-  }
-
-  return value
-}
-
-/** The same for an unknown passkey and another's. */
-const notFound = () => new NotFound('There is no such passkey')
 
 /** Whoever has it: the account itself, or another. */
 export const known = (): Conflict => new Conflict('The passkey is known already')

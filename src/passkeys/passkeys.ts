@@ -3,7 +3,7 @@ import type { Collection } from 'mongodb'
 import type { Params } from '@feathersjs/feathers'
 import { Refused, type AuthenticationService, type GivenFactor } from '../refresh-token/index.js'
 import type { Keyring } from '../refresh-token/internal.js'
-import type { Caller, Factors } from '../factors/index.js'
+import type { Caller, FactorChange, Factors } from '../factors/index.js'
 import {
   Challenges,
   keptAfterExpiry,
@@ -45,8 +45,8 @@ export interface PasskeysOptions {
   keyring: Keyring
   /** Where passkeys are among. */
   factors: () => Factors
-  /** Called for what may mean that there are two copies of an authenticator. */
-  report?: (suspicion: PasskeySuspicion) => void
+  /** Called when a counter did not grow: there may be two copies of the authenticator, or one that counts wrong. */
+  report?: (change: FactorChange) => void
   /** ms since 1970 */
   now: () => number
 }
@@ -67,13 +67,6 @@ export interface PasskeyAccount {
 /** What using a passkey tells, and uses up of the user document. */
 export interface PasskeyUse extends Omit<GivenFactor, 'first'> {
   purpose: Purpose
-}
-
-/** A counter did not grow: there may be two copies of the authenticator, or one that counts wrong. */
-export interface PasskeySuspicion {
-  type: 'passkey-counter-stalled'
-  userId: string
-  params: Params
 }
 
 /** A passkey that was added, with the recovery codes that come with the first factor. */
@@ -131,9 +124,9 @@ export class Passkeys {
   }
 
   /** Begins to add a passkey to an account. */
-  async beginRegistration(userId: string): Promise<Ceremony> {
-    const user = await this.users.withHandle(userId)
-    const { id, challenge } = this.challenges.issue({ purpose: 'register', userId })
+  async beginRegistration(caller: Caller): Promise<Ceremony> {
+    const user = await this.users.withHandle(caller)
+    const { id, challenge } = this.challenges.issue({ purpose: 'register', userId: caller.userId })
     const owner = { handle: user.passkeyHandle!, name: this.users.nameOf(user) }
     const known = passkeysOf(user)
 
@@ -249,34 +242,44 @@ export class Passkeys {
       throw new Refused('invalid')
     }
 
-    const isByItself = challenge.purpose === 'sign-in'
+    const { purpose } = challenge
+    const isByItself = purpose === 'sign-in'
     const asserted = await verifyAssertion(this.#settings, challenge.challenge, response, passkey, {
       handle: user.passkeyHandle,
       isByItself
     })
 
-    if (!asserted) {
+    // Whoever finds a key without a PIN can give it one: that counts once another factor has been given with it
+    // (WebAuthn §7.2, uvInitialized)
+    const isVerified = asserted?.userVerified && (passkey.userVerified || purpose === 'factor')
+
+    if (!asserted || (isByItself && !isVerified)) {
       throw new Refused('invalid')
     }
 
     await this.challenges.use(challenge)
 
-    const { counter, userVerified } = asserted
+    const { counter } = asserted
 
     // Authenticators that don't count always say 0 (WebAuthn §6.1.1)
     if (counter <= passkey.counter && (counter > 0 || passkey.counter > 0)) {
-      this.#report?.({ type: 'passkey-counter-stalled', userId: this.users.idOf(user), params })
+      this.#report?.({
+        type: 'passkey-counter-stalled',
+        userId: this.users.idOf(user),
+        kind: 'passkey',
+        params
+      })
     }
 
     return {
-      purpose: challenge.purpose,
+      purpose,
       // RFC 8176 §2
-      amr: ['pop', ...(userVerified ? ['user', 'mfa'] : [])],
+      amr: ['pop', ...(isVerified ? ['user', 'mfa'] : [])],
       used: {
         factor: { id: passkey.id },
         set: {
           counter: Math.max(counter, passkey.counter),
-          userVerified: userVerified || passkey.userVerified,
+          userVerified: isVerified || passkey.userVerified,
           usedAt: new Date(this.#now())
         }
       }

@@ -382,7 +382,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
     const isLocal = strategy !== undefined && 'comparePassword' in strategy
     const own: string[] =
       given?.amr ?? authResult.authentication?.amr ?? strategy?.amr ?? (isLocal ? ['pwd'] : [])
-    const amr = given?.first ? [...new Set([...given.first.amr, ...own, 'mfa'])] : own
+    // At a step-up the app's own kind of factor has to be known for one, too
+    const isKnown = given === undefined || own.some((method) => methodsOfFactors.includes(method))
+    const amr = given?.first
+      ? [...new Set([...given.first.amr, ...own, 'mfa'])]
+      : isKnown
+        ? own
+        : [...own, 'mfa']
 
     return {
       amr,

@@ -1,16 +1,24 @@
-import { authenticate } from '@feathersjs/authentication'
+import {
+  AuthenticationBaseStrategy,
+  authenticate,
+  type AuthenticationRequest
+} from '@feathersjs/authentication'
 import type { Application as AnyApplication, Params } from '@feathersjs/feathers'
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { ObjectId } from 'mongodb'
 import type { Application } from '../../src/declarations.js'
+import type { AuthenticationService } from '../../src/refresh-token/index.js'
 import { ApiKeyStrategy, createApiKey } from '../support/api-key-strategy.js'
 import { merge, startApp, type Settings, type TestApp } from '../support/app.js'
 import { runShell, snippet } from '../support/documents.js'
+import { factorClient, factorSecret, withFactors } from '../support/factors.js'
 import { isSignedIn, socketsOf } from '../support/live.js'
+import { PatternStrategy } from '../support/pattern-strategy.js'
 import { newPerson } from '../support/people.js'
-import { restClient } from '../support/rest.js'
+import { outcome, restClient } from '../support/rest.js'
 import { connect } from '../support/socket.js'
 
 const settings = JSON.parse(snippet('docs/custom-strategy.md', '"parseStrategies"')) as Settings
@@ -41,6 +49,14 @@ describe('docs/custom-strategy.md', () => {
     assert.equal(
       snippet('docs/custom-strategy.md', 'class ApiKeyStrategy'),
       tested.replaceAll("'../../src/", "'./")
+    )
+
+    assert.equal(
+      snippet('docs/custom-strategy.md', 'class PatternStrategy'),
+      (await readFile(new URL('../support/pattern-strategy.ts', import.meta.url), 'utf8')).replaceAll(
+        "'../../src/",
+        "'./"
+      )
     )
 
     for (const line of lines) {
@@ -276,5 +292,87 @@ describe('an API key strategy that is left out of authStrategies', () => {
     assert.equal(refused.status, 401)
     assert.equal(refused.body.data?.reason, undefined)
     await assert.rejects(connect(t.address, { 'X-API-Key': apiKey }), { message: /^Invalid authentication/ })
+  })
+})
+
+describe('a strategy that is a factor', () => {
+  let t: TestApp
+  let on: ReturnType<typeof factorClient>
+  const hash = (pattern: string) => createHash('sha256').update(pattern).digest('hex')
+
+  /** Two factors by itself: a card, and its PIN. */
+  class CardStrategy extends AuthenticationBaseStrategy {
+    declare authentication: AuthenticationService
+
+    async authenticate({ email, amr }: AuthenticationRequest, params: Params) {
+      const user = await this.authentication.findEntity({ email })
+
+      return {
+        authentication: { strategy: this.name!, amr },
+        user: await this.authentication.presentEntity(user!, params)
+      }
+    }
+  }
+
+  before(async () => {
+    t = await startApp({
+      settings: withFactors({
+        authentication: {
+          authStrategies: ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code', 'pattern', 'card'],
+          factors: { secret: factorSecret }
+        }
+      }),
+      configure(app) {
+        app.service('authentication').register('pattern', new PatternStrategy(hash))
+        app.service('authentication').register('card', new CardStrategy())
+      }
+    })
+    on = factorClient(t.address)
+  })
+  after(() => t.stop())
+
+  const withPattern = async () => {
+    const ada = await newPerson(t)
+    const factor = { id: 'p', kind: 'pattern', hash: hash('L'), createdAt: new Date() }
+    const caller = { userId: ada.id, sessionId: ada.session.id, params: {} }
+
+    assert.equal((await t.app.get('factors')!.add(caller, factor, {})).recoveryCodes!.length, 10)
+    return ada
+  }
+
+  it('is asked for at the gate, and answers it', async () => {
+    const ada = await withPattern()
+    const answer = await on.client.signIn(ada.email)
+    const { challenge } = answer.body.data
+    const give = (pattern: string) => on.client.authenticate({ strategy: 'pattern', challenge, pattern })
+
+    assert.deepEqual(answer.body.data.factors, ['recovery-code', 'pattern'])
+    assert.equal(outcome(await give('Z')), '401 invalid')
+
+    const { status, body } = await give('L')
+
+    assert.equal(status, 201)
+    assert.deepEqual(body.authentication.payload.amr, ['pwd', 'kba', 'mfa'])
+    assert.ok((await on.client.ask('GET', '/factors', { token: body.accessToken })).body[0].usedAt)
+  })
+
+  it('is known for one at a step-up', async () => {
+    const ada = await withPattern()
+    const { body } = await on.stepUp(ada.accessToken, { strategy: 'pattern', pattern: 'L' })
+
+    assert.deepEqual(body.authentication.payload.amr, ['kba', 'mfa'])
+    assert.equal((await ada.ask('DELETE', '/factors/p', { token: body.accessToken })).status, 200)
+  })
+
+  it('passes the gate by itself if it says that it is two, and not otherwise', async () => {
+    const ada = await withPattern()
+    const signIn = (amr?: string[]) => on.client.authenticate({ strategy: 'card', email: ada.email, amr })
+    const { status, body } = await signIn(['sc', 'pin', 'mfa'])
+
+    assert.equal(status, 201)
+    assert.deepEqual(body.authentication.payload.amr, ['sc', 'pin', 'mfa'])
+    assert.equal(body.authentication.amr, undefined)
+    assert.equal(outcome(await signIn(['sc'])), '401 factor')
+    assert.equal(outcome(await signIn()), '401 factor')
   })
 })

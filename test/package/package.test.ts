@@ -25,9 +25,12 @@ const exported = {
   moult: [
     'AuthenticationService',
     'ConfigurationError',
+    'FactorNeeded',
+    'FactorStrategy',
     'RefreshTokenStrategy',
     'Refused',
     'SessionJwtStrategy',
+    'StepUpNeeded',
     'attachRefreshToken',
     'checkedBy',
     'clearRefreshTokenCookie',
@@ -38,9 +41,12 @@ const exported = {
     'present',
     'publicKeySet',
     'refreshTokenCookie',
+    'requireFactor',
+    'requireRecent',
     'sessionHooks',
     'undoLogin'
   ],
+  'moult/factors': ['Factors', 'RecoveryCodeStrategy', 'TotpStrategy', 'factors'],
   'moult/accounts': ['LinkRefused', 'Unverified', 'accountsByMail', 'moveManagedAccounts', 'templates'],
   'moult/oauth': ['OAuthStrategy', 'idOf', 'oauth'],
   'moult/client': ['RefreshTokenClient']

@@ -3,7 +3,9 @@ import feathers from '@feathersjs/feathers'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
 import type { Application } from '../../src/declarations.js'
-import { startApp, withApp, type TestApp } from '../support/app.js'
+import { merge, startApp, withApp, type TestApp } from '../support/app.js'
+import { authenticator, enrol, factorClient, withFactors } from '../support/factors.js'
+import { passkeyAccounts, withPasskeys } from '../support/passkeys.js'
 import { newPerson, type Person } from '../support/people.js'
 import { rounds } from '../support/race.js'
 import { password } from '../support/rest.js'
@@ -12,12 +14,14 @@ import { connect, type TestSocket } from '../support/socket.js'
 
 /** A write of a service: who makes it, and its arguments. */
 interface Write {
-  service: 'users' | 'sessions'
-  method: 'patch' | 'remove'
+  service: 'users' | 'sessions' | 'factors' | 'passkeys' | 'passkey-challenges'
+  method: 'create' | 'patch' | 'remove'
   by: 'user' | 'admin'
   id: (people: People) => string | null
   data?: object
   query?: (people: People) => Record<string, string>
+  /** What there has to be before: with another access token perhaps, an id, and data. */
+  prepare?: (t: TestApp, caller: Person) => Promise<{ accessToken?: string; id?: string; data?: object }>
 }
 
 interface People {
@@ -25,13 +29,134 @@ interface People {
   other: Person
 }
 
+const pages = 'https://localhost' // where the passkeys are used
+
 const own = ({ caller }: People) => caller.id
 const others = ({ other }: People) => other.id
 const ofOther = ({ other }: People) => ({ userId: other.id })
 const newPassword = { password: 'another horse battery' }
 const confirmed = { currentPassword: password }
 
+const begin = async (t: TestApp, { ask }: Person) => {
+  const { body } = await ask('POST', '/factors', { body: { kind: 'totp' } })
+
+  return { id: body.id as string, app: authenticator(t, body.secret) }
+}
+
+/** With a factor, and an access token that tells of it. */
+const guard = async (t: TestApp, caller: Person) => {
+  const { id, app } = await enrol(t, caller)
+  const { body } = await factorClient(t.address).stepUp(caller.accessToken, {
+    strategy: 'totp',
+    code: app.next()
+  })
+
+  return { id, accessToken: body.accessToken as string }
+}
+
+/** A response of an authenticator that may be added to the account. */
+const registration = async (t: TestApp, { ask }: Person) => {
+  const { body } = await ask('POST', '/passkey-challenges', { body: { purpose: 'register' } })
+
+  return { challenge: body.id, response: passkeyAccounts(t, pages).device().create(body.options) }
+}
+
+/** With a passkey. The access token tells only of a password. */
+const withPasskey = async (t: TestApp, caller: Person) => {
+  const { body } = await caller.ask('POST', '/passkeys', { body: await registration(t, caller) })
+
+  return { id: body.id as string }
+}
+
 const writes: Record<string, Write> = {
+  'the handle for passkeys': {
+    service: 'passkey-challenges',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    data: { purpose: 'register' }
+  },
+  'a passkey': {
+    service: 'passkeys',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    prepare: async (t, caller) => ({ data: await registration(t, caller) })
+  },
+  'the name of a passkey': {
+    service: 'passkeys',
+    method: 'patch',
+    by: 'user',
+    id: () => null,
+    data: { name: 'Changed' },
+    prepare: withPasskey
+  },
+  'a passkey that is removed': {
+    service: 'passkeys',
+    method: 'remove',
+    by: 'user',
+    id: () => null,
+    async prepare(t, caller) {
+      const device = passkeyAccounts(t, pages).device()
+      const { id, options } = await passkeyAccounts(t).challengeFor(caller, 'register')
+      const { body } = await caller.ask('POST', '/passkeys', {
+        body: { challenge: id, response: device.create(options) }
+      })
+      const stepUp = await passkeyAccounts(t).challengeFor(caller, 'step-up')
+      const steppedUp = await factorClient(t.address).stepUp(caller.accessToken, {
+        strategy: 'passkey',
+        challenge: stepUp.id,
+        response: device.get(stepUp.options)
+      })
+
+      return { id: body.id, accessToken: steppedUp.body.accessToken }
+    }
+  },
+  'an app for codes that is begun': {
+    service: 'factors',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    data: { kind: 'totp' }
+  },
+  'recovery codes': {
+    service: 'factors',
+    method: 'create',
+    by: 'user',
+    id: () => null,
+    data: { kind: 'recovery-codes' },
+    prepare: async (t, caller) => ({ accessToken: (await guard(t, caller)).accessToken })
+  },
+  'the first factor': {
+    service: 'factors',
+    method: 'patch',
+    by: 'user',
+    id: () => null,
+    async prepare(t, caller) {
+      const { id, app } = await begin(t, caller)
+
+      return { id, data: { code: app.code() } }
+    }
+  },
+  'a further factor': {
+    service: 'factors',
+    method: 'patch',
+    by: 'user',
+    id: () => null,
+    async prepare(t, caller) {
+      const { accessToken } = await guard(t, caller)
+      const { body } = await caller.ask('POST', '/factors', { body: { kind: 'totp' }, token: accessToken })
+
+      return { accessToken, id: body.id, data: { code: authenticator(t, body.secret).code() } }
+    }
+  },
+  'a factor that is removed': {
+    service: 'factors',
+    method: 'remove',
+    by: 'user',
+    id: () => null,
+    prepare: guard
+  },
   'the own name': { service: 'users', method: 'patch', by: 'user', id: own, data: { name: 'Changed' } },
   'the own email': {
     service: 'users',
@@ -163,12 +288,20 @@ class Gate {
   }
 }
 
+const ofFactors = ['factors', 'passkeys', 'passkey-challenges']
+
 const early = new Gate() // once the caller is authenticated, before anything else is checked
 const late = new Gate() // once all is checked, right before the write
 
 function configure(app: Application): void {
-  app.hooks({ before: { patch: [early.hook], remove: [early.hook] } })
+  app.hooks({ before: { create: [early.hook], patch: [early.hook], remove: [early.hook] } })
   app.service('users').hooks({ before: { patch: [late.hook], remove: [late.hook] } })
+
+  for (const path of ['factors', 'passkeys'] as const) {
+    app.service(path).hooks({ before: { create: [late.hook], patch: [late.hook], remove: [late.hook] } })
+  }
+
+  app.service('passkey-challenges').hooks({ before: { create: [late.hook] } })
 }
 
 describe('a right that is lost while a call waits', () => {
@@ -176,7 +309,10 @@ describe('a right that is lost while a call waits', () => {
   const open: TestSocket[] = []
 
   before(async () => {
-    t = await startApp({ configure })
+    const authStrategies = ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code', 'passkey']
+    const all = [withFactors(), withPasskeys(pages), { authentication: { authStrategies } }]
+
+    t = await startApp({ configure, settings: all.reduce(merge) })
   })
   afterEach(() => {
     early.open()
@@ -201,12 +337,19 @@ describe('a right that is lost while a call waits', () => {
 
       return () =>
         people.caller
-          .ask(method === 'patch' ? 'PATCH' : 'DELETE', url, { ...(data && { body: data }) })
+          .ask({ create: 'POST', patch: 'PATCH', remove: 'DELETE' }[method], url, {
+            ...(data && { body: data }),
+            token: people.caller.accessToken
+          })
           .then(({ status, body }) => outcomeOf(status, body))
     },
     async 'a socket'({ service, method, id, data, query }, people) {
       const socket = await connect(t.address)
-      const args = [id(people), ...(data ? [data] : []), query?.(people) ?? {}]
+      const args = [
+        ...(method === 'create' ? [] : [id(people)]),
+        ...(data ? [data] : []),
+        query?.(people) ?? {}
+      ]
 
       open.push(socket)
       await socket.call('create', 'authentication', {
@@ -226,8 +369,8 @@ describe('a right that is lost while a call waits', () => {
   }
 
   for (const [gate, where, services] of [
-    [early, 'before it is checked', ['users', 'sessions']],
-    [late, 'right before the write', ['users']]
+    [early, 'before it is checked', ['users', 'sessions', ...ofFactors]],
+    [late, 'right before the write', ['users', ...ofFactors]]
   ] as [Gate, string, string[]][]) {
     for (const [transport, prepare] of Object.entries(transports)) {
       for (const [what, write] of Object.entries(writes).filter(([, { service }]) =>
@@ -238,7 +381,10 @@ describe('a right that is lost while a call waits', () => {
         )) {
           it(`does not change ${what} over ${transport} when ${how} ${where}`, async () => {
             const people = await newPeople(write.by)
-            const call = await prepare(write, people)
+            const { accessToken, id, data } = (await write.prepare?.(t, people.caller)) ?? {}
+            const caller = { ...people.caller, ...(accessToken && { accessToken }) }
+            const prepared = { ...write, ...(id && { id: () => id }), ...(data && { data }) }
+            const call = await prepare(prepared, { ...people, caller })
             const reached = gate.close()
             const outcome = call()
 

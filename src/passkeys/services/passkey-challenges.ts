@@ -1,21 +1,16 @@
 import { NotAuthenticated } from '@feathersjs/errors'
 import type { Params } from '@feathersjs/feathers'
+import { callerOf } from '../../factors/internal.js'
 import { invalidData } from '../../refresh-token/index.js'
 import type { Purpose } from '../challenges.js'
 import type { Ceremony, Passkeys } from '../passkeys.js'
 
-export interface PasskeyChallengeServiceOptions {
-  passkeys: Passkeys
-  /** The id of the user who is signed in, if anybody is. */
-  userId: (params: Params) => string | undefined
-}
-
 /** The service `passkey-challenges`: what a client asks an authenticator for. */
 export class PasskeyChallengeService {
-  private readonly options: PasskeyChallengeServiceOptions
+  private readonly passkeys: Passkeys
 
-  constructor(options: PasskeyChallengeServiceOptions) {
-    this.options = options
+  constructor(passkeys: Passkeys) {
+    this.passkeys = passkeys
   }
 
   /** Makes a challenge for one purpose. @throws NotAuthenticated unless the caller is signed in, if it takes that */
@@ -23,7 +18,7 @@ export class PasskeyChallengeService {
     { purpose, challenge }: { purpose: Purpose; challenge?: string },
     params: Params
   ): Promise<Ceremony> {
-    const { passkeys, userId } = this.options
+    const { passkeys } = this
 
     if (purpose === 'sign-in') {
       return passkeys.beginSignIn()
@@ -36,13 +31,13 @@ export class PasskeyChallengeService {
       return passkeys.beginFactor(requireGate(challenge))
     }
 
-    const own = userId(params)
-
-    if (own === undefined) {
+    if (!params.authentication) {
       throw new NotAuthenticated('Not authenticated')
     }
 
-    return purpose === 'register' ? passkeys.beginRegistration(own) : passkeys.beginStepUp(own)
+    const caller = callerOf(params)
+
+    return purpose === 'register' ? passkeys.beginRegistration(caller) : passkeys.beginStepUp(caller.userId)
   }
 }
 

@@ -26,7 +26,7 @@ export class PasskeyService {
 
   /** Names a passkey. @throws NotFound */
   async patch(id: string, { name }: { name: string }, params: Params): Promise<Passkey> {
-    return shown(await this.passkeys.users.rename(callerOf(params).userId, id, name))
+    return shown(await this.passkeys.users.rename(callerOf(params), id, name))
   }
 
   /** @throws NotFound; Conflict for the last way in */

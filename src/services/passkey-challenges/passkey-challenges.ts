@@ -1,10 +1,9 @@
 import { hooks as schemaHooks } from '@feathersjs/schema'
-import type { Application, HookContext } from '../../declarations.js'
+import type { Application } from '../../declarations.js'
 import { authenticateIfAsked } from '../../hooks/authenticate-if-asked.js'
 import { withoutEvent } from '../../hooks/without-event.js'
-import { PasskeyChallengeService } from '../../passkeys/internal.js'
+import { PasskeyChallengeService, recentToRegister } from '../../passkeys/internal.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
-import { requireRecent } from '../../refresh-token/index.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyChallengeDocs } from './passkey-challenges.docs.js'
 import { passkeyChallengeDataValidator } from './passkey-challenges.schema.js'
@@ -17,12 +16,10 @@ export const passkeyChallenges = (app: Application) => {
     return
   }
 
-  const service = new PasskeyChallengeService({
-    passkeys,
-    userId: ({ user }) => user && String(user._id)
+  app.use('passkey-challenges', new PasskeyChallengeService(passkeys), {
+    methods: ['create'],
+    docs: passkeyChallengeDocs
   })
-
-  app.use('passkey-challenges', service, { methods: ['create'], docs: passkeyChallengeDocs })
   app.service('passkey-challenges').hooks({
     around: {
       create: [authenticateIfAsked(), limitByAddress('passkeyChallenges')]
@@ -32,17 +29,6 @@ export const passkeyChallenges = (app: Application) => {
       create: [schemaHooks.validateData(passkeyChallengeDataValidator), recentToRegister()]
     }
   })
-}
-
-/** Before `create`: who adds a passkey has to have signed in lately. @throws StepUpNeeded */
-function recentToRegister() {
-  const recent = requireRecent({ within: '10m' })
-
-  return async (context: HookContext) => {
-    if (context.params.user && context.data.purpose === 'register') {
-      await recent(context)
-    }
-  }
 }
 
 declare module '../../declarations.js' {

@@ -2,10 +2,10 @@ import { authenticate } from '@feathersjs/authentication'
 import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application } from '../../declarations.js'
 import { oneOnly } from '../../hooks/one-only.js'
-import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { PasskeyService, Passkeys, readPasskeySettings } from '../../passkeys/internal.js'
 import { requireRecent } from '../../refresh-token/index.js'
+import { reportFactorChange } from '../factors/changes.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { passkeyDocs } from './passkeys.docs.js'
 import { passkeyIndexes } from './passkeys.indexes.js'
@@ -26,6 +26,7 @@ export const passkeys = (app: Application) => {
       authentication,
       settings: readPasskeySettings(passkey, 'authentication.passkey'),
       factors: () => app.get('factors')!,
+      report: (change) => reportFactorChange(app, change),
       keyring: authentication.settings.factors!.challenges.keyring,
       now: app.get('now')
     })
@@ -43,7 +44,7 @@ export const passkeys = (app: Application) => {
     before: {
       all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
       create: [schemaHooks.validateData(passkeyDataValidator)],
-      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator), recheckCaller()],
+      patch: [oneOnly(), schemaHooks.validateData(passkeyPatchValidator)],
       remove: [requireRecent({ within: '10m' }), oneOnly()]
     }
   })

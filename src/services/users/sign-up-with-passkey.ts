@@ -3,7 +3,7 @@ import { isDuplicate } from '../../database/indexes.js'
 import type { HookContext, NextFunction } from '../../declarations.js'
 import { known } from '../../passkeys/internal.js'
 import type { UserService } from './users.class.js'
-import { userDataValidator, userWithPasskeyValidator, type UserWithPasskey } from './users.schema.js'
+import { userDataValidator, userWithPasskeyValidator } from './users.schema.js'
 
 /** Before a user is created: the data are those of a user with a password, or with a passkey where there are passkeys. */
 export const validateNewUser = () => {
@@ -12,15 +12,6 @@ export const validateNewUser = () => {
 
   return (context: HookContext<UserService>) =>
     hasPasskey(context) ? withPasskey(context) : withPassword(context)
-}
-
-/** Before a user is created, as the last hook: verifies the passkey, and stores it in its place. @throws RegistrationRefused */
-export const verifyPasskey = () => async (context: HookContext<UserService>) => {
-  if (hasPasskey(context)) {
-    const { passkey, ...user } = context.data as unknown as UserWithPasskey
-
-    context.data = { ...user, ...(await context.app.get('passkeys')!.verifySignUp(passkey)) } as never
-  }
 }
 
 /** Around the creation of a user: tells a passkey that another user has from an email that one has. @throws Conflict */

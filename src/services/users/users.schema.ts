@@ -74,7 +74,6 @@ export const userWithPasskeySchema = Type.Object(
   { email, name: Type.Optional(name), passkey: registrationSchema },
   { $id: 'UserWithPasskey', additionalProperties: false }
 )
-export type UserWithPasskey = Static<typeof userWithPasskeySchema>
 export const userWithPasskeyValidator = getDataValidator(userWithPasskeySchema)
 
 export const userPatchSchema = Type.Partial(

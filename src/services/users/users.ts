@@ -3,6 +3,7 @@ import { hooks as schemaHooks } from '@feathersjs/schema'
 import type { Application, HookContext } from '../../declarations.js'
 import { limitByAddress } from '../../rate-limits/limit-by-address.js'
 import { takeTurn } from '../../hooks/take-turn.js'
+import { signUpWithPasskey } from '../../passkeys/index.js'
 import { authorizePatch } from './authorize-patch.js'
 import { recentIfOwn } from './delicate.js'
 import { guardWrite } from './guard-write.js'
@@ -10,7 +11,7 @@ import { hashPassword } from './hash-password.js'
 import { mailChanges, mailLinks } from './mail-changes.js'
 import { askToVerify, hideTaken } from './mail-sign-up.js'
 import { refuseWeakPassword } from './refuse-weak-password.js'
-import { refuseKnownPasskey, validateNewUser, verifyPasskey } from './sign-up-with-passkey.js'
+import { refuseKnownPasskey, validateNewUser } from './sign-up-with-passkey.js'
 import { UserService, getOptions } from './users.class.js'
 import { userDocs } from './users.docs.js'
 import { userIndexes } from './users.indexes.js'
@@ -48,7 +49,7 @@ export const users = (app: Application) => {
         schemaHooks.resolveData(userDataResolver),
         refuseWeakPassword(),
         hashPassword(),
-        verifyPasskey(),
+        signUpWithPasskey(),
         askToVerify()
       ],
       patch: [

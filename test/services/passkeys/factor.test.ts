@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { TestApp } from '../../support/app.js'
 import type { Authenticator, Oddities } from '../../support/authenticator.js'
+import { browser } from '../../support/browser.js'
 import { enrol, factorClient } from '../../support/factors.js'
 import { passkeyAccounts, startPasskeyApp } from '../../support/passkeys.js'
 import { newPerson, stored, type Person } from '../../support/people.js'
@@ -22,7 +23,6 @@ before(async () => {
 })
 after(() => t.stop())
 
-/** How many there are. */
 const sessionsOf = async ({ email }: Person) => (await stored(t, email)).sessions.length
 
 /** Answers a challenge of the gate with a passkey. */
@@ -67,6 +67,21 @@ describe('a passkey at the gate', () => {
     assert.equal(status, 201)
     assert.deepEqual(body.authentication.payload.amr, ['pwd', 'pop', 'mfa'])
     assert.equal(outcome(await accounts.signIn(device, { uv: false })), '401 invalid')
+  })
+
+  it('signs in alone once it has verified its user beside another factor, if it never did before', async () => {
+    const person = await newPerson(t)
+    const key = accounts.device()
+
+    assert.equal((await accounts.add(person, key, { oddities: { uv: false } })).status, 201)
+    assert.equal(outcome(await accounts.signIn(key)), '401 invalid', 'a PIN that its finder may have set')
+
+    const without = await giveFactor(await factors.challenge(person.email), key, { oddities: { uv: false } })
+
+    assert.equal(without.status, 201)
+    assert.equal(outcome(await accounts.signIn(key)), '401 invalid')
+    assert.equal((await giveFactor(await factors.challenge(person.email), key)).status, 201)
+    assert.equal((await accounts.signIn(key)).status, 201)
   })
 
   it('is asked for with the passkeys of the user, and needs no handle then', async () => {
@@ -182,36 +197,26 @@ describe('a passkey at the gate', () => {
   })
 
   it('gives its session the cookie that the first step asked for', async () => {
-    const { withApp } = await import('../../support/app.js')
-    const { freePort } = await import('../../support/process.js')
-    const { withPasskeys } = await import('../../support/passkeys.js')
-    const { factorSecret } = await import('../../support/factors.js')
-    const { browser } = await import('../../support/browser.js')
-    const { merge } = await import('../../support/app.js')
-    const port = await freePort()
-    const own = {
-      port,
-      authentication: { factors: { secret: factorSecret }, 'refresh-token': { cookie: true } }
-    }
-
-    await withApp({ settings: merge(withPasskeys(`http://localhost:${port}`), own) }, async (cookies) => {
-      const there = passkeyAccounts(cookies)
-      const { person, device } = await there.owner()
-      const page = browser(cookies.address)
-      const refused = await page.signIn(person.email)
-
-      assert.equal(outcome(refused), '401 factor')
-
-      const { id, options } = await there.challenge('factor', { challenge: refused.body.data.challenge })
-      const { status, body } = await page.ask('POST', '/authentication', {
-        body: { strategy: 'passkey', challenge: id, response: device.get(options) }
-      })
-
-      assert.equal(status, 201)
-      assert.equal(body.refreshToken, undefined)
-      assert.equal(page.cookies.size, 1)
-      assert.equal((await page.refresh()).status, 201)
+    const cookies = await startPasskeyApp({
+      settings: { authentication: { 'refresh-token': { cookie: {} } } }
     })
+    const there = passkeyAccounts(cookies)
+    const { person, device } = await there.owner()
+    const page = browser(cookies.address)
+    const refused = await page.signIn(person.email)
+
+    assert.equal(outcome(refused), '401 factor')
+
+    const { id, options } = await there.challenge('factor', { challenge: refused.body.data.challenge })
+    const { status, body } = await page.ask('POST', '/authentication', {
+      body: { strategy: 'passkey', challenge: id, response: device.get(options) }
+    })
+
+    assert.equal(status, 201)
+    assert.equal(body.refreshToken, undefined)
+    assert.equal(page.cookies.size, 1)
+    assert.equal((await page.refresh()).status, 201)
+    await cookies.stop()
   })
 })
 
@@ -441,12 +446,12 @@ describe('the first factor', () => {
       const person = await newPerson(t)
       const { id, options } = await accounts.challengeFor(person, 'register')
       const body = { challenge: id, response: accounts.device().create(options) }
-      const [added, ...signIns] = await Promise.all([
+      const [added, signIns] = await Promise.all([
         person.ask('POST', '/passkeys', { body }),
-        ...(await atOnce(8, async () => accounts.client.signIn(person.email)))
+        atOnce(8, () => accounts.client.signIn(person.email))
       ])
 
-      assert.equal(added!.status, 201)
+      assert.equal(added.status, 201)
 
       // Whoever was faster was signed out by it
       for (const answer of signIns) {

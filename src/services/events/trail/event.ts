@@ -18,6 +18,7 @@ export const eventTypes = [
   'factor-removed',
   'recovery-codes-renewed',
   'recovery-code-used',
+  'passkey-counter-stalled',
   'roles-changed',
   'user-disabled',
   'user-enabled',

@@ -61,18 +61,21 @@ function ofSignIn(attempt: Attempt): Noted | undefined {
     strategy,
     reason: outcome,
     device: deviceOf(undefined, context.params),
-    ...userOf(context),
+    ...userOf(attempt),
     ...(typeof account === 'string' && isAccountName(account) && { account: accountName(account) }),
     retryAfter: (error as { data?: { retryAfter?: number } }).data?.retryAfter ?? 0
   }
 }
 
 /** Whose challenge an attempt was to answer; or who was to step up, as the access token says that was let in. */
-function userOf({ data, params, service }: Attempt['context']): Pick<Noted, 'userId'> | undefined {
+function userOf({
+  strategy,
+  context: { data, params, service }
+}: Attempt): Pick<Noted, 'userId'> | undefined {
   try {
     const userId = data?.stepUp
       ? service.steppingUp(params)
-      : service.parseChallenge(String(data?.challenge)).sub
+      : service.parseChallenge(String((service.getStrategy(strategy) as FactorStrategy).gateOf(data!))).sub
 
     return userId === undefined ? undefined : { userId }
   } catch {

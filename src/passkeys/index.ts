@@ -1,0 +1,5 @@
+export { passkeys, type ConfigureOptions } from './configure.js'
+export { PasskeyStrategy } from './passkey-strategy.js'
+export { Passkeys, RegistrationRefused, type AddedPasskey, type PasskeysOptions } from './passkeys.js'
+export { signUpWithPasskey } from './sign-up.js'
+export type { Passkey } from './passkey-users.js'
