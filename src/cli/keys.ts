@@ -4,7 +4,7 @@ import { keyReports } from '../keys/record.js'
 import { ConfigurationError, type Settings } from '../refresh-token/index.js'
 import { tokenKinds, type TokenKind, readSettings } from '../refresh-token/internal.js'
 import { keyringOf, reportKeys, stoppedByFile, tokenLife, type KeyReport } from '../keys/report.js'
-import { makeKeyFile, rotateKeys } from '../keys/rotation.js'
+import { makeKeyFile, regularKinds, rotateKeys } from '../keys/rotation.js'
 import { keyFileOf, loadSettings } from '../settings/load.js'
 import { CommandError, answers, type Answer } from './answer.js'
 import { existingManifest } from './manifest.js'
@@ -30,8 +30,8 @@ export function keysCommands(program: Command): void {
     keys
       .command('rotate')
       .description('add new keys to the key file, and drop those that are no longer needed')
-      .addArgument(new Argument('[kind]', 'only the keys of these tokens').choices(tokenKinds)),
-    (kind?: TokenKind) => rotate(kind ? [kind] : tokenKinds)
+      .addArgument(new Argument('[kind]', 'only the keys of these tokens; those of factors have to be named').choices(tokenKinds)),
+    (kind?: TokenKind) => rotate(kind ? [kind] : regularKinds)
   )
 }
 

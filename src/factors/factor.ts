@@ -41,6 +41,13 @@ export interface Factor {
   left?: number
 }
 
+/** The index by which encrypted secrets are found. */
+export const factorsIndex = {
+  collection: 'users',
+  key: { 'factors.secret.kid': 1 },
+  partialFilterExpression: { 'factors.secret.kid': { $exists: true } }
+} as const
+
 /** The id of a user's recovery codes, of which there is one set. */
 export const recoveryCodes = 'recovery-codes'
 

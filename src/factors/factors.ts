@@ -20,6 +20,7 @@ import {
 } from '../refresh-token/internal.js'
 import { FactorKeys } from './factor-keys.js'
 import {
+  factorsIndex,
   recoveryCodes,
   type Caller,
   type Factor,
@@ -226,9 +227,15 @@ export class Factors {
     throw new Conflict('The factors have been changed meanwhile')
   }
 
-  /** Removes all factors of a user, who lost them, and ends all sessions. Returns the factors there were. */
+  /** Removes all factors of a user, who lost them, and ends all sessions. Returns the factors there were. @throws NotFound */
   async clear(userId: string, { by, params = {} }: { by?: string; params?: Params } = {}): Promise<Factor[]> {
-    const user = await this.#user(userId)
+    const users = await this.#authentication.users()
+    const user = await reach(() => users.findOne(this.#authentication.matching(userId)))
+
+    if (!user) {
+      throw new NotFound(`No record found for id '${userId}'`)
+    }
+
     const factors = factorsOf(user)
 
     await this.#authentication.sessions.endAll(userId, 'factor', {
@@ -295,13 +302,13 @@ export class Factors {
   /** Checks that all stored secrets can be read. @throws ConfigurationError */
   async requireReadable(): Promise<void> {
     const users = await this.#authentication.users()
-    const field = 'factors.secret.kid'
+    const { key, partialFilterExpression } = factorsIndex
 
-    await users.createIndex({ [field]: 1 }, { partialFilterExpression: { [field]: { $exists: true } } })
+    await users.createIndex(key, { partialFilterExpression })
 
     const found = await users.findOne(
       {
-        [field]: { $exists: true },
+        ...partialFilterExpression,
         factors: { $elemMatch: { 'secret.kid': { $exists: true, $nin: this.#keys.ids } } }
       },
       { projection: { factors: 1 } }

@@ -2,7 +2,6 @@ import { ConfigurationError } from '../refresh-token/index.js'
 import {
   readKeyFile,
   type KeyFileContent,
-  tokenKinds,
   type TokenKind,
   keysIn,
   algorithms,
@@ -22,12 +21,15 @@ const fields = { access: 'accessToken', refresh: 'refreshToken', factor: 'factor
   keyof KeyFileContent
 >
 
+/** The kinds whose keys are dropped once they are no longer needed. */
+export const regularKinds = ['access', 'refresh'] as const satisfies TokenKind[]
+
 export interface Rotation {
   /** The algorithm of access tokens. */
   algorithm: Algorithm
   /** The longest life of a token of each kind, ms. Keys of factors are never dropped: what they encrypted stays. */
   life: Record<Exclude<TokenKind, 'factor'>, number>
-  /** The kinds of tokens that get a new key. */
+  /** The kinds of tokens that get a new key; those of factors, which are never dropped, only if it is asked for. */
   kinds?: readonly TokenKind[]
   /** ms since 1970 */
   now: number
@@ -59,7 +61,7 @@ const algorithmOf = (kind: TokenKind, algorithm: Algorithm): Algorithm =>
  */
 export function rotateKeys(
   file: string,
-  { algorithm, life, kinds = tokenKinds, now, leadTime = lead }: Rotation
+  { algorithm, life, kinds = regularKinds, now, leadTime = lead }: Rotation
 ): Rotated {
   const added: RotatedKey[] = []
   const dropped: RotatedKey[] = []

@@ -43,6 +43,7 @@ export function makeRegistry(app: Application): Registry {
 
   collectDefaultMetrics({ register: registry })
   countLogins(app, registry)
+  countStepUps(app, registry)
   countRefreshes(app, registry)
   countSessions(app, registry)
   watchCache(app, registry)
@@ -71,6 +72,21 @@ function countLogins(app: Application, registry: Registry): void {
   onAttempt(app, ({ kind, strategy, outcome }) => {
     if (kind === 'sign-in') {
       logins.inc({ strategy, outcome })
+    }
+  })
+}
+
+function countStepUps(app: Application, registry: Registry): void {
+  const stepUps = new Counter({
+    name: 'moult_step_ups_total',
+    help: 'Step-ups by strategy and outcome',
+    labelNames: ['strategy', 'outcome'],
+    registers: [registry]
+  })
+
+  onAttempt(app, ({ kind, strategy, outcome }) => {
+    if (kind === 'step-up') {
+      stepUps.inc({ strategy, outcome })
     }
   })
 }

@@ -259,6 +259,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
     await super.setup()
     this.live.start()
+
+    if (this.settings.factors) {
+      this.challenges.prepare().catch(() => undefined) // the database can't be reached yet
+    }
+
     this.checkUsers(this.warn).catch(() => undefined) // the database can't be reached yet
   }
 
@@ -363,16 +368,18 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** The session of the access token that a call brings. @throws Refused */
   private async currentSession({ authentication, ...params }: ServerParams) {
-    const jwt = Object.values(this.strategies).find((strategy) => strategy instanceof JWTStrategy)?.name
-    const isToken = jwt !== undefined && authentication?.strategy === jwt
-    const result = isToken ? await this.authenticate(authentication, params, jwt) : undefined
-    const userId = result && this.userIdOf(result)
+    const strategy = authentication && this.getStrategy(authentication.strategy!)
+    const result =
+      strategy instanceof JWTStrategy
+        ? await this.authenticate(authentication!, params, strategy.name!)
+        : undefined
 
-    if (userId === undefined || !result?.session) {
+    // A token of stock Feathers belongs to no session
+    if (!result?.session) {
       throw new Refused('invalid')
     }
 
-    return { userId, sessionId: String(result.session.id) }
+    return { userId: this.userIdOf(result)!, sessionId: String(result.session.id) }
   }
 
   /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
@@ -453,7 +460,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     login: Login | undefined
   ): AuthenticationResult {
     const payload = payloadOf(accessToken)
-    const { amr: _amr, ...shown } = authentication ?? {}
+    const { amr: _amr, ...shown } = { ...authentication }
 
     if (login) {
       this.issued.set(payload, login)
@@ -590,6 +597,11 @@ export class AuthenticationService extends FeathersAuthenticationService {
     }
   }
 
+  /** Matches a stored user. @param userId As in tokens */
+  matching(userId: string): OwnerFilter {
+    return this.entity.users.is(userId)
+  }
+
   /**
    * A user as it is stored, without the sessions.
    *
@@ -597,7 +609,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
    * @throws Refused `revoked` when there is none, `disabled`; Unavailable without a database
    */
   async storedUser(userId: string): Promise<SessionOwner> {
-    const user = await this.entity.find(this.entity.users.is(userId))
+    const user = await this.entity.find(this.matching(userId))
 
     if (!user) {
       throw new Refused('revoked')

@@ -2,7 +2,7 @@
  * What this service takes of the heart beyond its public API. It is not among the package's `exports`, and nothing
  * outside the heart imports from anywhere but here and `index.js`.
  */
-export { requireMoult } from './authentication-service.js'
+export { givenFactor, requireMoult } from './authentication-service.js'
 export { isKnownOrigin } from './cookie/origin.js'
 export { durable, isNotPrimary, isUnreachable, reach, unavailable } from './database-errors.js'
 export { readKeyFile, type KeyFileContent } from './keys/key-file.js'
@@ -21,6 +21,7 @@ export { deviceOf, deviceSchema } from './sessions/device.js'
 export { checkConfiguration, durationSetting } from './settings/check.js'
 export { toMilliseconds, type Duration } from './settings/duration.js'
 export { ourFactorStrategies, oauthProviders, readSettings } from './settings/settings.js'
+export { challengesIndex } from './sessions/challenges.js'
 export { factorFields, factorKinds, factorsOf, withoutFactor } from './sessions/gate.js'
 export { SetMap } from './strategies/set-map.js'
 export type { RefreshToken } from './tokens/refresh-token.js'

@@ -69,7 +69,12 @@ describe('the documentation', () => {
   }
 
   it('names files that exist', () => {
-    const ofOtherApps = ['src/app.js', 'src/api-key-strategy.ts', 'src/services/sessions.ts']
+    const ofOtherApps = [
+      'src/app.js',
+      'src/api-key-strategy.ts',
+      'src/pattern-strategy.ts',
+      'src/services/sessions.ts'
+    ]
     const missing = pages.flatMap((page) =>
       [...withoutBlocks(readPage(page)).matchAll(/`((?:src|test|public|config|\.ci)\/[^`*\s]*)`/g)]
         .map(([, path]) => path!)

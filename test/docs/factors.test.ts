@@ -1,33 +1,27 @@
+import { authenticate } from '@feathersjs/authentication'
 import { transform } from 'esbuild'
 import assert from 'node:assert/strict'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Application } from '../../src/declarations.js'
+import { requireFactor, requireRecent } from '../../src/refresh-token/index.js'
 import { startApp, type Settings, type TestApp } from '../support/app.js'
-import { root, runShell, snippet } from '../support/documents.js'
+import { runCode, runShell, snippet } from '../support/documents.js'
 import { factorSecret, newGuarded, type Guarded } from '../support/factors.js'
 import { isMoultCall } from '../support/moult.js'
 import { newPerson } from '../support/people.js'
 import { restClient } from '../support/rest.js'
 
-const folder = join(root, 'node_modules/.cache', `moult-factors-${process.pid}`) // inside, so that packages are found
 const settings = JSON.parse(snippet('docs/factors.md', '"authStrategies"')) as { authentication: Settings }
 
-/** The function that a block exports, with the package as it is in src/. */
-async function exported(words: string, name: string): Promise<(app: Application) => void> {
-  const file = join(folder, `${name}.ts`)
-  const { code } = await transform(
-    snippet('docs/factors.md', words).replaceAll(
-      /from 'moult'/g,
-      `from ${JSON.stringify(join(root, 'src/refresh-token/index.ts'))}`
-    ),
-    { loader: 'ts' }
-  )
+/** The function that the block with the hooks exports. */
+async function hooksShown(): Promise<(app: Application) => void> {
+  const { code } = await transform(snippet('docs/factors.md', 'requireFactor({'), { loader: 'ts' })
 
-  await mkdir(folder, { recursive: true })
-  await writeFile(file, code)
-  return ((await import(file)) as Record<string, (app: Application) => void>)[name]!
+  return runCode(
+    code.replace('export const', 'const'),
+    { authenticate, requireFactor, requireRecent },
+    'delicate'
+  )
 }
 
 describe('docs/factors.md', () => {
@@ -35,7 +29,7 @@ describe('docs/factors.md', () => {
   let ada: Guarded
 
   before(async () => {
-    const delicate = await exported('requireFactor({', 'delicate')
+    const delicate = await hooksShown()
 
     t = await startApp({
       settings: {
@@ -51,19 +45,13 @@ describe('docs/factors.md', () => {
     })
     ada = await newGuarded(t)
   })
-  after(async () => {
-    await t.stop()
-    await rm(folder, { recursive: true })
-  })
+  after(() => t.stop())
 
-  const typed = async (words: string, env: Record<string, string>) =>
+  const typed = async (command: string, env: Record<string, string>) =>
     JSON.parse(
-      await runShell(
-        snippet('docs/factors.md', words)
-          .replace('http://localhost:3030', t.address)
-          .replace('curl ', 'curl -s '),
-        { env }
-      )
+      await runShell(command.replace('http://localhost:3030', t.address).replace('curl ', 'curl -s '), {
+        env
+      })
     )
 
   it('shows what the gate answers, and how to answer it', async () => {
@@ -72,7 +60,10 @@ describe('docs/factors.md', () => {
 
     assert.deepEqual({ ...body.data, challenge: 'eyJ…' }, shown)
 
-    const login = await typed('$CHALLENGE', { CHALLENGE: body.data.challenge, CODE: ada.app.next() })
+    const login = await typed(snippet('docs/factors.md', '$CHALLENGE'), {
+      CHALLENGE: body.data.challenge,
+      CODE: ada.app.next()
+    })
 
     assert.deepEqual(login.authentication.payload.amr, ['pwd', 'otp', 'mfa'])
   })
@@ -94,7 +85,10 @@ describe('docs/factors.md', () => {
     assert.equal(line, `HTTP/1.1 ${status} Unauthorized`)
     assert.equal(field, `WWW-Authenticate: ${headers.get('www-authenticate')}`)
 
-    const { accessToken } = await typed('\\"stepUp\\": true', { TOKEN: person.accessToken, CODE: app.next() })
+    const { accessToken } = await typed(snippet('docs/factors.md', '$TOKEN'), {
+      TOKEN: person.accessToken,
+      CODE: app.next()
+    })
 
     assert.equal((await pay(accessToken)).status, 201)
     assert.equal((await person.ask('DELETE', '/payments/1', { token: accessToken })).status, 200)

@@ -17,7 +17,7 @@ const normal = (shown: string): string =>
   shown
     .trim()
     .replaceAll(/\b20\d\d-\d\d-\d\d \d\d:\d\d\b/g, 'TIME')
-    .replaceAll(/^(access|refresh) +[\w-]{16}/gm, '$1  KEY')
+    .replaceAll(/^(access|refresh|factor) +[\w-]{16}/gm, '$1  KEY')
     .replace(/^Keys from \S+;/, 'Keys from FILE;')
     .replaceAll(/ {2,}/g, '  ')
 

@@ -260,6 +260,25 @@ describe('the service factors', () => {
     assert.equal((await ada.ask('DELETE', '/factors')).status, 405)
   })
 
+  it('lets an admin remove all factors of another user, who lost them', async () => {
+    const { person } = await newGuarded(t)
+    const [admin, eve] = [await newPerson(t, 'admin'), await newPerson(t)]
+    const path = `/factors?userId=${person.id}`
+
+    assert.equal((await eve.ask('DELETE', path)).status, 403)
+    assert.equal((await admin.ask('DELETE', `/factors/x?userId=${person.id}`)).status, 400)
+    assert.equal((await admin.ask('DELETE', `/factors?userId=${'0'.repeat(24)}`)).status, 404)
+    await t.app.service('users').patch(person.id, { disabled: true })
+
+    const { status, body } = await admin.ask('DELETE', path)
+
+    assert.equal(status, 200)
+    assert.equal(body.length, 1)
+    assert.equal((await stored(t, person.email)).factors, undefined)
+    t.clock.advance(11 * minute)
+    assert.equal(outcome(await admin.ask('DELETE', path)), '401 step-up')
+  })
+
   it('shows and lets write nothing of factors through the users service', async () => {
     const { person } = await newGuarded(t)
     const admin = await newPerson(t, 'admin')
@@ -326,6 +345,17 @@ describe('wrong codes for a factor', () => {
     })
 
     assert.equal(known.status, 201)
+
+    const spent = person.refreshToken
+    const [second] = [(await on.client.refresh(spent)).body.refreshToken]
+
+    await on.client.refresh(second)
+
+    for (const refreshToken of ['rubbish', spent]) {
+      const answer = await on.totp(await on.challenge(person.email), app.next(), { refreshToken })
+
+      assert.equal(answer.status, 429, refreshToken)
+    }
     assert.equal(
       (
         await on.totp(await on.challenge(person.email), app.next(), {

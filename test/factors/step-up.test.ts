@@ -23,6 +23,8 @@ function configure(app: Application) {
   services
     .service('vault')
     .hooks({ around: { find: [authenticate('jwt'), requireRecent({ within: '5m' })] } })
+  services.use('yard', vault)
+  services.service('yard').hooks({ around: { find: [requireRecent({ within: '5m' })] } })
   services.use('safe', vault)
   services.service('safe').hooks({
     around: { find: [authenticate('jwt')] },
@@ -121,6 +123,10 @@ describe('a call that takes a recent sign-in', () => {
     assert.equal((await person.ask('GET', '/factors')).body.at(-1).left, 9)
     t.clock.advance(6 * minute)
     assertAsked(await open(byRecovery.body.accessToken), ['totp', 'recovery-code'])
+  })
+
+  it('is asked of nobody in particular where nobody has to sign in', async () => {
+    assertAsked(await on.client.ask('GET', '/yard'), [])
   })
 
   it('may take a factor of everybody', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { rotateKeys } from '../../src/keys/rotation.js'
 import { readSettings } from '../../src/refresh-token/settings/settings.js'
 import { newPem, newSecret, withKeyFile } from '../support/keys.js'
 
@@ -162,6 +163,43 @@ describe('settings of keys', () => {
         assert.match(sentenceOf(start, refreshSecret), sentence)
       }, content))
   }
+
+  it('a key file without a key for factors stops the start where there are some, until one is added', () =>
+    withKeyFile(async (keys) => {
+      const start = () =>
+        read('HS256', undefined, {
+          keys,
+          'refresh-token': {},
+          authStrategies: ['jwt', 'local', 'refresh-token', 'totp']
+        })
+
+      assert.match(
+        sentenceOf(start),
+        /has no key of the kind factor, which the strategy "totp" needs: add one with `moult keys rotate factor`$/
+      )
+
+      const [added] = rotateKeys(keys, {
+        algorithm: 'HS256',
+        life: { access: 1, refresh: 1 },
+        kinds: ['factor'],
+        now: Date.now()
+      }).added
+
+      assert.equal(start().factors!.challenges.keyring.newest.kid, added!.kid)
+      rotateKeys(keys, {
+        algorithm: 'HS256',
+        life: { access: 1, refresh: 1 },
+        kinds: ['factor'],
+        now: Date.now() + 1e12
+      })
+      assert.equal(start().factors!.challenges.keyring.keys.length, 2, 'none is ever dropped')
+      assert.match(
+        sentenceOf(() =>
+          read('HS256', undefined, { keys, 'refresh-token': {}, factors: { secret: newSecret() } })
+        ),
+        /^authentication\.factors\.secret is set beside authentication\.keys/
+      )
+    }))
 
   it('a key file that is not there stops the start, and the sentence says how to make it', () => {
     const start = () => read('HS256', undefined, { keys: '/nowhere/keys.json', 'refresh-token': {} })

@@ -1,15 +1,11 @@
 import type { AuthenticationRequest } from '@feathersjs/authentication'
 import { Type } from '@feathersjs/typebox'
 import { timingSafeEqual } from 'node:crypto'
-import {
-  FactorStrategy,
-  Refused,
-  type AskedFactor,
-  type StoredFactor
-} from '../../src/refresh-token/index.js'
+import { FactorStrategy, Refused, type AskedFactor } from '../../src/refresh-token/index.js'
 
 /** A confirmed pattern, in `factors` on the user document. */
-export interface PatternFactor extends StoredFactor {
+interface PatternFactor {
+  id: string
   kind: 'pattern'
   hash: string
 }

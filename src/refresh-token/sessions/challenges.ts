@@ -12,15 +12,19 @@ interface StoredChallenge {
   expiresAt: Date
 }
 
-const collectionName = 'factorChallenges'
 const maxTries = 10
-const duplicateKey = 11000 // MongoDB's error code
 
-/** How often challenges were answered. Each verb is one conditional update. */
+/** The collection of the challenges, and its TTL index. */
+export const challengesIndex = {
+  collection: 'factorChallenges',
+  key: { expiresAt: 1 },
+  expireAfterSeconds: 60
+} as const
+
+/** How often challenges were answered. What counts is one conditional update. */
 export class Challenges {
   readonly #users: () => Promise<Collection>
   readonly #now: () => number
-  #indexed: Promise<unknown> | undefined
 
   /** @param users The collection beside which they are stored */
   constructor(users: () => Promise<Collection>, now: () => number) {
@@ -28,48 +32,56 @@ export class Challenges {
     this.#now = now
   }
 
+  /** Has MongoDB remove those that have expired. */
+  async prepare(): Promise<void> {
+    const { key, expireAfterSeconds } = challengesIndex
+
+    await this.#run((challenges) => challenges.createIndex(key, { expireAfterSeconds }))
+  }
+
   /** Counts an answer, before it is looked at. @throws Refused `expired` for one that was used, or tried ten times */
-  async try({ jti, exp }: Challenge): Promise<void> {
-    await this.#run(async (challenges) => {
-      await challenges
-        .updateOne(
-          { _id: jti, tries: { $lt: maxTries }, usedAt: { $exists: false } },
-          { $inc: { tries: 1 }, $setOnInsert: { expiresAt: new Date(exp * 1000) } },
-          { upsert: true, ...durable }
-        )
-        .catch((error: { code?: unknown }) => {
-          throw error.code === duplicateKey ? new Refused('expired') : error
-        })
+  async try({ jti: _id, exp }: Challenge): Promise<void> {
+    const { matchedCount } = await this.#run(async (challenges) => {
+      await challenges.updateOne(
+        { _id },
+        { $setOnInsert: { tries: 0, expiresAt: new Date(exp * 1000) } },
+        { upsert: true, ...durable }
+      )
+
+      return challenges.updateOne(
+        { _id, tries: { $lt: maxTries }, usedAt: { $exists: false } },
+        { $inc: { tries: 1 } },
+        durable
+      )
     })
+
+    requireOne(matchedCount)
   }
 
   /** Uses a challenge that was tried. Of many uses at once, one succeeds. @throws Refused `expired` */
-  async use({ jti }: Challenge): Promise<void> {
+  async use({ jti: _id }: Challenge): Promise<void> {
     const { matchedCount } = await this.#run((challenges) =>
       challenges.updateOne(
-        { _id: jti, usedAt: { $exists: false } },
+        { _id, usedAt: { $exists: false } },
         { $set: { usedAt: new Date(this.#now()) } },
         durable
       )
     )
 
-    if (matchedCount === 0) {
-      throw new Refused('expired')
-    }
+    requireOne(matchedCount)
   }
 
   #run<T>(operation: (challenges: Collection<StoredChallenge>) => Promise<T>): Promise<T> {
     return reach(async () => {
       const users = await this.#users()
-      const challenges = users.db.collection<StoredChallenge>(collectionName)
 
-      this.#indexed ??= challenges.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 60 })
-      await this.#indexed.catch((error: unknown) => {
-        this.#indexed = undefined
-        throw error
-      })
-
-      return operation(challenges)
+      return operation(users.db.collection<StoredChallenge>(challengesIndex.collection))
     })
+  }
+}
+
+function requireOne(matched: number): void {
+  if (matched === 0) {
+    throw new Refused('expired')
   }
 }

@@ -1,4 +1,5 @@
 import type { Document } from 'mongodb'
+import { FactorNeeded } from '../errors.js'
 import type { OwnerFilter, SessionOwner } from './users.js'
 
 /** The fields of the user document that belong to factors. Nobody is shown them. */
@@ -32,13 +33,18 @@ export function factorKinds(user: SessionOwner): string[] {
   return [...kinds].sort().toReversed()
 }
 
-/** Thrown inside: nothing opens for that user without a factor. */
-export class GateClosed extends Error {
-  readonly user: SessionOwner
+/** Nothing opens for that user without a factor. Who can ask for it adds a challenge. */
+export class GateClosed extends FactorNeeded {
+  readonly #user: SessionOwner
 
   constructor(user: SessionOwner) {
-    super('A further factor is needed')
-    this.user = user
+    super(factorKinds(user))
+    this.#user = user
+  }
+
+  /** As it is stored. In no property, which might be logged. */
+  get user(): SessionOwner {
+    return this.#user
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Collection, Db } from 'mongodb'
 import { durable, reach, unavailable } from '../database-errors.js'
 import { Refused } from '../errors.js'
-import { GateClosed } from './gate.js'
+import { factorsOf } from './gate.js'
 import type { OwnedSession } from './records.js'
 import { hashKey } from './rotation.js'
 import { newSessionId, type Device } from './session.js'
@@ -174,16 +174,17 @@ export class PreviousTokens {
   async #openSession({ userId, sid, deviceId }: StoredToken, device: Device): Promise<OwnedSession> {
     const { sessions } = this.#options
     const user = await sessions.findUser(userId)
-    const session = await sessions
-      .open(userId, {
-        id: sid!,
-        strategy: 'refresh-token',
-        device: { ...device, ...(deviceId !== undefined && { id: deviceId }) }
-      })
-      .catch((error: unknown) => {
-        // It is older than the factor, which it doesn't give
-        throw error instanceof GateClosed ? new Refused('revoked') : error
-      })
+
+    // The token is older than the factor, which it doesn't give
+    if (factorsOf(user).length > 0) {
+      throw new Refused('revoked')
+    }
+
+    const session = await sessions.open(userId, {
+      id: sid!,
+      strategy: 'refresh-token',
+      device: { ...device, ...(deviceId !== undefined && { id: deviceId }) }
+    })
 
     return { user, session }
   }

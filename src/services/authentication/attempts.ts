@@ -81,7 +81,8 @@ export function kindOf({ service, data }: HookContext<AuthenticationService>): A
   return kind === 'sign-in' && data!.stepUp === true ? 'step-up' : kind
 }
 
-function kindOfStrategy(strategy: AuthenticationStrategy): Attempt['kind'] | undefined {
+/** Undefined for `jwt`. */
+export function kindOfStrategy(strategy: AuthenticationStrategy): Attempt['kind'] | undefined {
   if (strategy instanceof JWTStrategy) {
     return undefined
   }

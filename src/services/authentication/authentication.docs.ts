@@ -4,6 +4,7 @@ import { deviceSchema } from '../../refresh-token/internal.js'
 import { sessionSchema } from '../sessions/sessions.docs.js'
 import { userSchema } from '../users/users.schema.js'
 import type { ServiceDocs } from '../../openapi/service-docs.js'
+import { kindOfStrategy } from './attempts.js'
 
 /** A strategy that exposes the schema of its requests. */
 interface DescribedStrategy {
@@ -56,6 +57,11 @@ function requestSchema(service: AuthenticationService, name: string): TSchema {
       })
     )
   }
+  if (kindOfStrategy(strategy as never) === 'sign-in') {
+    properties.stepUp = Type.Optional(
+      Type.Boolean({ description: 'For whoever is signed in: gives credentials again, for the same session' })
+    )
+  }
   if (cookie && strategies.includes(name)) {
     properties.cookie = Type.Optional(Type.Boolean())
   }
@@ -75,6 +81,7 @@ const payload = Type.Object({
   iat: numericDate,
   exp: numericDate,
   auth_time: numericDate,
+  amr: Type.Optional(Type.Array(Type.String(), { description: 'How the user signed in (RFC 8176)' })),
   jti: Type.String(),
   iss: Type.String(),
   aud: Type.String()

@@ -1,7 +1,7 @@
 import { Type } from '@feathersjs/typebox'
 import type { ServiceDocs } from '../../openapi/service-docs.js'
 import { sessionSchema } from '../sessions/sessions.docs.js'
-import { factorDataSchema, factorPatchSchema } from './factors.schema.js'
+import { factorDataSchema, factorPatchSchema, factorRemoveQuerySchema } from './factors.schema.js'
 
 const time = Type.Optional(sessionSchema.properties.createdAt)
 const codes = Type.Array(Type.String({ description: 'Each is good once; they can not be read again' }))
@@ -58,5 +58,12 @@ export const factorDocs: ServiceDocs = {
       answer: factor,
       errors: [409]
     }
+  },
+  removeWithoutId: {
+    summary: 'All factors of another user are gone, and all sessions have ended',
+    description: `For admins, with \`userId\`. ${recent}`,
+    query: factorRemoveQuerySchema,
+    answer: Type.Array(factor),
+    errors: [403]
   }
 }

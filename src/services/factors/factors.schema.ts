@@ -1,5 +1,5 @@
 import { StringEnum, Type } from '@feathersjs/typebox'
-import { getDataValidator } from '../../validators.js'
+import { getDataValidator, getQueryValidator } from '../../validators.js'
 
 export const factorDataSchema = Type.Object(
   { kind: StringEnum(['totp', 'recovery-codes']) },
@@ -15,3 +15,13 @@ export const factorPatchSchema = Type.Object(
   { $id: 'FactorPatch', additionalProperties: false }
 )
 export const factorPatchValidator = getDataValidator(factorPatchSchema)
+
+export const factorRemoveQuerySchema = Type.Object(
+  {
+    userId: Type.Optional(
+      Type.String({ minLength: 1, description: 'For admins: whose factors are all removed' })
+    )
+  },
+  { $id: 'FactorRemoveQuery', additionalProperties: false }
+)
+export const factorRemoveQueryValidator = getQueryValidator(factorRemoveQuerySchema)

@@ -1,17 +1,24 @@
 import { authenticate } from '@feathersjs/authentication'
+import { BadRequest, Forbidden } from '@feathersjs/errors'
 import { hooks as schemaHooks } from '@feathersjs/schema'
-import type { Application, NextFunction } from '../../declarations.js'
+import type { Application, HookContext, NextFunction } from '../../declarations.js'
 import { Factors } from '../../factors/index.js'
-import { FactorService } from '../../factors/internal.js'
+import { FactorService, factorsIndex } from '../../factors/internal.js'
 import { oneOnly } from '../../hooks/one-only.js'
+import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
 import { requireRecent } from '../../refresh-token/index.js'
+import { challengesIndex } from '../../refresh-token/internal.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
+import { isAdmin } from '../users/roles.js'
 import { reportFactorChange } from './changes.js'
 import { factorDocs } from './factors.docs.js'
-import { factorDataValidator, factorPatchValidator } from './factors.schema.js'
+import { factorDataValidator, factorPatchValidator, factorRemoveQueryValidator } from './factors.schema.js'
 
 const recent = requireRecent({ within: '10m' })
+const noQuery = schemaHooks.validateQuery(noQueryValidator)
+const removeOne = oneOnly()
+const recheck = recheckCaller()
 
 /** The service, and `app.get('factors')`; only with a key for factors. */
 export const factors = (app: Application) => {
@@ -27,6 +34,7 @@ export const factors = (app: Application) => {
     report: (change) => reportFactorChange(app, change)
   })
 
+  app.get('database').needIndexes([challengesIndex, factorsIndex])
   app.set('factors', factors)
   app.use('factors', new FactorService(factors), {
     methods: ['find', 'create', 'patch', 'remove'],
@@ -37,10 +45,11 @@ export const factors = (app: Application) => {
       all: [authenticate('jwt')]
     },
     before: {
-      all: [withoutEvent(), schemaHooks.validateQuery(noQueryValidator)],
-      create: [recent, schemaHooks.validateData(factorDataValidator)],
-      patch: [recent, oneOnly(), schemaHooks.validateData(factorPatchValidator)],
-      remove: [recent, oneOnly()]
+      all: [withoutEvent()],
+      find: [noQuery],
+      create: [noQuery, recent, schemaHooks.validateData(factorDataValidator)],
+      patch: [noQuery, recent, oneOnly(), schemaHooks.validateData(factorPatchValidator)],
+      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), clearByAdmin, recent, removeOne]
     }
   })
   app.hooks({
@@ -51,6 +60,32 @@ export const factors = (app: Application) => {
       }
     ]
   })
+}
+
+/**
+ * Removes all factors of another user, who lost them: `remove` without an id, and with `userId` in the query, by an admin.
+ *
+ * @throws Forbidden
+ */
+async function clearByAdmin(context: HookContext): Promise<void> {
+  const { app, id, params } = context
+  const { userId } = params.query as { userId?: string }
+
+  if (userId === undefined) {
+    return
+  }
+  if (id !== null) {
+    throw new BadRequest('With the id of a user, all factors are removed')
+  }
+
+  await recent(context)
+  await recheck(context)
+
+  if (!isAdmin(context.params.user!)) {
+    throw new Forbidden('Only admins remove the factors of others')
+  }
+
+  context.result = await app.get('factors')!.clear(userId, { by: String(context.params.user!._id), params })
 }
 
 declare module '../../declarations.js' {

@@ -46,7 +46,7 @@ async function currentPassword(
   const { currentPassword: guess } = data
   const { account } = context.app.get('rateLimits').currentPassword
 
-  if (!(await hasPassword(context))) {
+  if (guess === undefined && !(await hasPassword(context))) {
     return { $exists: false } // it takes a recent sign-in instead
   }
   if (guess === undefined) {

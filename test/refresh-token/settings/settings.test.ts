@@ -71,6 +71,28 @@ const mistakes: [Settings, string][] = [
     `refresh-token.secret shares a secret with authentication.secret: ${bytes} for each of them`
   ],
 
+  [
+    { factors: { secret: 'key of refresh tokens' } },
+    `factors.secret shares a secret with authentication.refresh-token.secret: ${bytes} for each of them`
+  ],
+  [
+    { factors: { secret: 'b,key of access tokens' } },
+    `factors.secret shares a secret with authentication.secret: ${bytes} for each of them`
+  ],
+  [{ factors: { secret: 7 } }, `factors.secret can not be used: ${bytes}`],
+  [
+    { factors: { otherSessions: 'stay' } },
+    'factors.otherSessions is "stay": write "end" to end the other sessions of a user with the first factor, or "keep"'
+  ],
+  [
+    { factors: { secrets: 'x' } },
+    'factors.secrets is not a known setting: remove it, or write one of secret, otherSessions'
+  ],
+  [
+    { authStrategies: ['jwt', 'local', 'refresh-token', 'recovery-code'] },
+    `factors.secret is missing, which the strategy "recovery-code" needs: ${bytes}`
+  ],
+
   [inJwtOptions({ expiresIn: 'soon' }), `jwtOptions.expiresIn is "soon": ${duration('15m')}`],
   [inJwtOptions({ expiresIn: 0.5 }), `jwtOptions.expiresIn is 0.5: ${duration('15m')}`],
   [
