@@ -143,6 +143,7 @@ interface FactorService {
   create(data: { kind: 'recovery-codes' }): Promise<Required<WithCodes>>
   patch(id: string, data: { code: string; name?: string }): Promise<WithCodes>
   remove(id: string): Promise<Factor>
+  remove(id: null, params: { query: { userId: string } }): Promise<Factor[]>
 }
 
 interface PasskeyChallengeService {

@@ -386,6 +386,25 @@ describe('a step-up on the page', { skip: withoutChromium }, () => {
   })
 })
 
+describe('an admin on the page of a service with factors', { skip: withoutChromium }, () => {
+  const site = accountSite({ settings: withFactors() })
+
+  it('turns off two-step sign-in of somebody who has lost phone and codes', async () => {
+    const admin = await newPerson(site.t, 'admin')
+    const { person } = await newGuarded(site.t)
+    const { page, look, button, dialog, reads } = await site.signedIn(admin.email)
+
+    await page.getByRole('searchbox').fill(person.email)
+    await reads('1 found')
+    await look('people-with-factors')
+    await button(`Turn off two-step sign-in of ${person.email}`).click()
+    await look('people-clear-factors')
+    await dialog.getByRole('button', { name: 'Turn it off' }).click()
+    await reads(`A password is enough for ${person.email} to sign in now.`)
+    await site.signedIn(person.email)
+  })
+})
+
 describe('the page of a service without factors', { skip: withoutChromium }, () => {
   const site = accountSite()
 
