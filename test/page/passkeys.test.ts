@@ -11,7 +11,8 @@ const minute = 60_000
 const newEmail = () => `${randomUUID()}@example.com`
 
 describe('passkeys on the page', { skip: withoutChromium }, () => {
-  const site = accountSite({}, startPasskeyApp)
+  const authStrategies = ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code', 'passkey']
+  const site = accountSite({ settings: { authentication: { authStrategies } } }, startPasskeyApp)
 
   /** The page, on a device with an authenticator. */
   const open = async (context: object = {}, options: VirtualAuthenticator = {}) => {
@@ -158,5 +159,18 @@ describe('passkeys on the page', { skip: withoutChromium }, () => {
     await isHome()
     await security.getByText('Off: whoever knows').waitFor()
     assert.equal(await button('Add a passkey').isVisible(), false)
+  })
+})
+
+describe('the page of a service with passkeys alone', { skip: withoutChromium }, () => {
+  const site = accountSite({}, startPasskeyApp)
+
+  it('adds no app for codes, which nothing would take at a sign-in', async () => {
+    const { email } = await newPerson(site.t)
+    const { button, reads } = await site.signedIn(email)
+
+    await button('Add an app for codes').click()
+    await reads('This service takes no codes of apps.')
+    assert.equal((await stored(site.t, email)).pendingFactor, undefined)
   })
 })
