@@ -141,7 +141,7 @@ export function people(app: Client) {
     // Only with mail
     setVisible(!isSelf && !disabled && user.emailVerified !== undefined, 'reset', row)
     setVisible(!isSelf && hasFactors, 'clear-factors', row)
-    part('clear-factors', row).setAttribute('aria-label', `Turn off two-step sign-in of ${name}`)
+    part('clear-factors', row).setAttribute('aria-label', `Two-step off for ${name}`)
     part('reset', row).setAttribute('aria-label', `Reset the password of ${name}`)
     part('disable', row).setAttribute('aria-label', `${disabled ? 'Enable' : 'Disable'} ${name}`)
     part('sessions', row).setAttribute('aria-label', `Devices of ${name}`)
