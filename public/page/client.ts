@@ -132,6 +132,11 @@ interface PasswordResetService {
   patch(id: string, data: { token: string; password: string }): Promise<object>
 }
 
+interface SignInCodeService {
+  find(): Promise<never>
+  create(data: { email: string }): Promise<{ id: string }>
+}
+
 interface EmailVerificationService {
   create(data: { email?: string }): Promise<object>
   patch(id: string, data: { token: string; password?: string; keep?: true }): Promise<object>
@@ -162,6 +167,7 @@ export type Client = Application<{
   users: UserService
   events: EventService
   'password-resets': PasswordResetService
+  'sign-in-codes': SignInCodeService
   'email-verifications': EmailVerificationService
   factors: FactorService
   'passkey-challenges': PasskeyChallengeService
