@@ -1,6 +1,6 @@
 import type { Collection, CollationOptions, Document, ObjectId } from 'mongodb'
-import type { AuthenticationService } from '../refresh-token/index.js'
-import { durable, factorFields, reach } from '../refresh-token/internal.js'
+import { factorFields, type AuthenticationService } from '../refresh-token/index.js'
+import { durable, reach } from '../refresh-token/internal.js'
 import { LinkRefused, digestOf, matches, maxTries, newToken, type StoredLink } from './link-token.js'
 import type { Job } from './outbox/job.js'
 
@@ -34,13 +34,7 @@ export interface AccountUser extends Document, AccountFields {
 }
 
 /** The fields that nobody is shown. */
-export const hiddenFields = [
-  'passwordReset',
-  'emailVerification',
-  'formerEmails',
-  'notices',
-  ...factorFields
-] as const
+export const hiddenFields = ['passwordReset', 'emailVerification', 'formerEmails', 'notices'] as const
 
 /** The fields by which users are looked up; each needs an index of those documents that have it. */
 export const indexedFields = [
@@ -130,7 +124,13 @@ export class AccountUsers {
 
   /** What others may know of a user: without password, sessions, links and ways in. */
   shown(user: Document): Document {
-    const kept = [this.#authentication.settings.sessionsField, this.passwordField, ...hiddenFields, ...waysIn]
+    const kept = [
+      this.#authentication.settings.sessionsField,
+      this.passwordField,
+      ...hiddenFields,
+      ...factorFields,
+      ...waysIn
+    ]
 
     return Object.fromEntries(Object.entries(user).filter(([field]) => !kept.includes(field)))
   }

@@ -30,7 +30,11 @@ export function keysCommands(program: Command): void {
     keys
       .command('rotate')
       .description('add new keys to the key file, and drop those that are no longer needed')
-      .addArgument(new Argument('[kind]', 'only the keys of these tokens; those of factors have to be named').choices(tokenKinds)),
+      .addArgument(
+        new Argument('[kind]', 'only the keys of these tokens; those of factors have to be named').choices(
+          tokenKinds
+        )
+      ),
     (kind?: TokenKind) => rotate(kind ? [kind] : regularKinds)
   )
 }

@@ -5,13 +5,13 @@ import type { Document } from 'mongodb'
 import {
   ConfigurationError,
   Refused,
+  factorFields,
   type AuthenticationService,
   type StoredFactor,
   type UsedFactor
 } from '../refresh-token/index.js'
 import {
   durable,
-  factorFields,
   factorsOf,
   isUnreachable,
   oauthProviders,
@@ -430,10 +430,10 @@ export class Factors {
   /** Explains a write that was not made. @throws Refused; NotFound */
   async #requireCaller({ userId, sessionId }: Caller, condition: Document): Promise<void> {
     const { user } = await this.#authentication.sessions.find(userId, sessionId)
-    const pending: unknown = condition['pendingFactor.id']
+    const pending: string | undefined = condition['pendingFactor.id']
 
     if (pending !== undefined && (user as FactorOwner).pendingFactor?.id !== pending) {
-      throw new NotFound(`No record found for id '${String(pending)}'`)
+      throw new NotFound(`No record found for id '${pending}'`)
     }
   }
 }

@@ -14,7 +14,7 @@ import { recentToRegister } from './recent-to-register.js'
 import { readPasskeySettings } from './settings.js'
 import { registrationSchema } from './webauthn.js'
 
-export interface ConfigureOptions extends Pick<PasskeysOptions, 'report'> {
+export interface PasskeysConfiguration extends Pick<PasskeysOptions, 'report'> {
   /** Throws for a user who may not sign in: `new Unverified()`, say. */
   requireWelcome?: (user: PasskeyUser) => void
 }
@@ -43,7 +43,7 @@ const checks: Partial<Record<string, Partial<Record<string, (data: unknown) => u
  * @throws ConfigurationError
  */
 export const passkeys =
-  ({ requireWelcome, ...options }: ConfigureOptions = {}) =>
+  ({ requireWelcome, ...options }: PasskeysConfiguration = {}) =>
   (app: Application): void => {
     const authentication: unknown = app.defaultAuthentication?.()
 

@@ -1,5 +1,6 @@
-export { passkeys, type ConfigureOptions } from './configure.js'
+export { passkeys, type PasskeysConfiguration } from './configure.js'
 export { PasskeyStrategy } from './passkey-strategy.js'
 export { Passkeys, RegistrationRefused, type AddedPasskey, type PasskeysOptions } from './passkeys.js'
+export type { Passkey, PasskeyUser } from './passkey-users.js'
+export type { PasskeySettings } from './settings.js'
 export { signUpWithPasskey } from './sign-up.js'
-export type { Passkey } from './passkey-users.js'

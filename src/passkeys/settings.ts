@@ -59,7 +59,7 @@ export function readPasskeySettings(settings: unknown, key: string): PasskeySett
 
 /** Whether an origin is on that domain or below it: all others are refused by browsers (WebAuthn §5.1.3). */
 function isOf(rpId: string, origin: string): boolean {
-  const { hostname } = new URL(origin)
+  const hostname = URL.canParse(origin) ? new URL(origin).hostname : ''
 
   return hostname === rpId || hostname.endsWith(`.${rpId}`)
 }

@@ -471,7 +471,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       ...authResult,
       [givenFactor]: undefined,
       authentication: { ...shown, payload }
-    } as AuthenticationResult
+    }
   }
 
   /** The login whose access token `create` has just signed for a session, which may not be open yet. */
@@ -622,7 +622,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     const password = this.entity.passwordOf(user)
 
     return [
-      password === undefined ? null : String(password),
+      typeof password === 'string' ? password : null,
       ...factorsOf(user)
         .map(({ id }) => id)
         .sort()

@@ -77,11 +77,11 @@ function holdersOf({ authentication }: Unchecked): Holder[] {
   const { 'refresh-token': refreshToken, factors = {} } = authentication
 
   if (!needsFactorKey(authentication) || !isObject(factors)) {
-    return [authentication, refreshToken as Holder]
+    return [authentication, refreshToken]
   }
 
   authentication.factors = factors
-  return [authentication, refreshToken as Holder, factors]
+  return [authentication, refreshToken, factors]
 }
 
 const lacksSecret = ({ secret }: Holder): boolean => secret === undefined || secret === ''

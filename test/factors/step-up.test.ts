@@ -2,7 +2,7 @@ import { authenticate } from '@feathersjs/authentication'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Application } from '../../src/declarations.js'
-import { requireFactor, requireRecent, type StepUpOptions } from '../../src/refresh-token/index.js'
+import { requireFactor, requireRecent } from '../../src/refresh-token/index.js'
 import { startApp, type TestApp } from '../support/app.js'
 import { factorClient, newGuarded, withFactors } from '../support/factors.js'
 import { caughtUp, heard, isSignedIn, socketsOf } from '../support/live.js'
@@ -133,7 +133,7 @@ describe('a call that takes a recent sign-in', () => {
     const ada = await newPerson(t)
 
     assertAsked(await open(ada.accessToken, '/safe'), [])
-    assert.throws(() => requireFactor({ within: 'soon' } as never as StepUpOptions), {
+    assert.throws(() => requireFactor({ within: 'soon' }), {
       name: 'ConfigurationError',
       message: 'within is "soon": write a duration such as "10m", or a number of seconds'
     })

@@ -35,6 +35,7 @@ const exported = {
     'checkedBy',
     'clearRefreshTokenCookie',
     'endSession',
+    'factorFields',
     'hideSessions',
     'invalidData',
     'movePreviousTokens',
@@ -47,6 +48,7 @@ const exported = {
     'undoLogin'
   ],
   'moult/factors': ['Factors', 'RecoveryCodeStrategy', 'TotpStrategy', 'factors'],
+  'moult/passkeys': ['PasskeyStrategy', 'Passkeys', 'RegistrationRefused', 'passkeys', 'signUpWithPasskey'],
   'moult/accounts': ['LinkRefused', 'Unverified', 'accountsByMail', 'moveManagedAccounts', 'templates'],
   'moult/oauth': ['OAuthStrategy', 'idOf', 'oauth'],
   'moult/client': ['RefreshTokenClient']

@@ -33,12 +33,13 @@ export const startChromium = (): Promise<Browser> => {
 }
 
 /** Has the service serve a page, at `/tab.html`, that runs `tab-page.ts`. */
-export const tabPage = (): Promise<(app: Application) => void> => pageOf('tab')
+export const tabPage = async (): Promise<(app: Application) => void> => pageOf('tab', await bundled('tab'))
 
-/** Has the service serve a page, at `/passkey.html`, that runs `passkey-page.ts`. */
-export const passkeyPage = (): Promise<(app: Application) => void> => pageOf('passkey')
+/** Has the service serve a page, at `/passkey.html`, that runs `passkey-page.ts`, or another script. */
+export const passkeyPage = async (script?: string): Promise<(app: Application) => void> =>
+  pageOf('passkey', script ?? (await bundled('passkey')))
 
-async function pageOf(name: 'tab' | 'passkey'): Promise<(app: Application) => void> {
+async function bundled(name: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(import.meta.dirname, `${name}-page.ts`)],
     bundle: true,
@@ -46,12 +47,17 @@ async function pageOf(name: 'tab' | 'passkey'): Promise<(app: Application) => vo
     format: 'esm',
     logLevel: 'error'
   })
+
+  return outputFiles[0]!.text
+}
+
+function pageOf(name: string, script: string): (app: Application) => void {
   const files: Record<string, [type: string, text: string]> = {
     [`/${name}.html`]: [
       'text/html',
       `<!doctype html><title>Page</title><input autocomplete="username webauthn"><script type="module" src="/${name}.js"></script>`
     ],
-    [`/${name}.js`]: ['text/javascript', outputFiles[0]!.text]
+    [`/${name}.js`]: ['text/javascript', script]
   }
 
   return (app) =>

@@ -81,7 +81,7 @@ async function clearByAdmin(context: HookContext): Promise<void> {
   await recent(context)
   await recheck(context)
 
-  if (!isAdmin(context.params.user!)) {
+  if (!isAdmin(context.params.user)) {
     throw new Forbidden('Only admins remove the factors of others')
   }
 

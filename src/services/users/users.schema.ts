@@ -4,6 +4,7 @@ import type { ObjectId } from 'mongodb'
 import type { hiddenFields } from '../../accounts/internal.js'
 import type { HookContext } from '../../declarations.js'
 import { registrationSchema } from '../../passkeys/internal.js'
+import type { factorFields } from '../../refresh-token/index.js'
 import { isAdmin, roles, type Role } from './roles.js'
 import { getDataValidator, getQueryValidator } from '../../validators.js'
 
@@ -34,7 +35,7 @@ export const userSchema = Type.Object(
 )
 export type User = Static<typeof userSchema>
 
-type HiddenField = (typeof hiddenFields)[number]
+type HiddenField = (typeof hiddenFields)[number] | (typeof factorFields)[number]
 
 /** Removes hidden fields, whatever other hooks do. */
 export const userExternalResolver = resolve<
