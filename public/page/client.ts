@@ -132,6 +132,11 @@ interface PasswordResetService {
   patch(id: string, data: { token: string; password: string }): Promise<object>
 }
 
+interface SignInCodeService {
+  find(): Promise<never>
+  create(data: { email: string }): Promise<{ id: string }>
+}
+
 interface EmailVerificationService {
   create(data: { email?: string }): Promise<object>
   patch(id: string, data: { token: string; password?: string; keep?: true }): Promise<object>
@@ -143,6 +148,7 @@ interface FactorService {
   create(data: { kind: 'recovery-codes' }): Promise<Required<WithCodes>>
   patch(id: string, data: { code: string; name?: string }): Promise<WithCodes>
   remove(id: string): Promise<Factor>
+  remove(id: null, params: { query: { userId: string } }): Promise<Factor[]>
 }
 
 interface PasskeyChallengeService {
@@ -161,6 +167,7 @@ export type Client = Application<{
   users: UserService
   events: EventService
   'password-resets': PasswordResetService
+  'sign-in-codes': SignInCodeService
   'email-verifications': EmailVerificationService
   factors: FactorService
   'passkey-challenges': PasskeyChallengeService

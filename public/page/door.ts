@@ -3,22 +3,25 @@ import { thisDevice } from './device.js'
 import { onClick, part, setText, setVisible } from './dom.js'
 import { handleForm, resetForm, showRefusal } from './forms.js'
 import { gate, type Challenge } from './gate.js'
+import { mailCode } from './mail-code.js'
 import type { Passkeys } from './passkeys.js'
 import { explain, type ServiceError } from './words.js'
 
 const suggestionLife = 4 * 60_000 // ms: a challenge is good for five minutes
 
 interface Credentials {
-  strategy: 'local' | 'passkey'
+  strategy: 'local' | 'passkey' | 'email-code'
   email?: string
   password?: string
 }
 
 /** The forms to sign in and sign up. */
 export function door(app: Client, browser: Passkeys) {
+  const byMail = mailCode(app, signIn)
   const forms = {
     '#sign-in': part<HTMLFormElement>('sign-in'),
     '#sign-up': part<HTMLFormElement>('sign-up'),
+    '#mail-code': byMail.form,
     '#forgotten': part<HTMLFormElement>('forgotten')
   }
   const secondStep = gate(app, browser, { over: startOver })
@@ -175,6 +178,7 @@ export function door(app: Client, browser: Passkeys) {
     typed = undefined
     secondStep.close()
     setWithoutPassword(false)
+    byMail.clear()
     Object.values(forms).forEach(resetForm)
   }
 

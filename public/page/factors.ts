@@ -11,6 +11,10 @@ const allCodes = 10
 const fewCodes = 3
 
 const kinds: Record<string, string> = { totp: 'Authenticator app', passkey: 'Passkey' }
+/** In a sentence: a passkey may have the name of a device. */
+const calledBy = ({ kind, name }: Pick<Factor, 'kind' | 'name'>): string =>
+  name ? `the ${kind === 'passkey' ? 'passkey' : 'app'} ${name}` : 'the authenticator app'
+
 const nameOf = ({ kind, name }: Pick<Factor, 'kind' | 'name'>): string => name ?? kinds[kind] ?? kind
 
 /** The further factors of the user: apps for codes, passkeys, and the recovery codes that come with them. */
@@ -77,15 +81,14 @@ export function factors(app: Client, browser: Passkeys) {
 
     setText(when(factor), 'when', row)
     part('icon', row).setAttribute('href', factor.kind === 'passkey' ? '#key' : '#phone')
-    onClick(part('remove', row), () => remove({ ...factor, name: part('name', row).textContent }))
+    onClick(part('remove', row), () => remove(factor))
     renaming(
       row,
       factor.kind === 'passkey'
-        ? async (newName) =>
-            showName(row, {
-              ...factor,
-              ...(await app.service('passkeys').patch(factor.id, { name: newName }))
-            })
+        ? async (newName) => {
+            factor.name = (await app.service('passkeys').patch(factor.id, { name: newName })).name!
+            showName(row, factor)
+          }
         : undefined
     )
     showName(row, factor)
@@ -94,11 +97,9 @@ export function factors(app: Client, browser: Passkeys) {
   }
 
   function showName(row: HTMLElement, factor: Pick<Factor, 'kind' | 'name'>): void {
-    const name = nameOf(factor)
-
-    setText(name, 'name', row)
-    part('remove', row).setAttribute('aria-label', `Remove ${name}`)
-    part('rename', row).setAttribute('aria-label', `Rename ${name}`)
+    setText(nameOf(factor), 'name', row)
+    part('remove', row).setAttribute('aria-label', `Remove ${calledBy(factor)}`)
+    part('rename', row).setAttribute('aria-label', `Rename ${calledBy(factor)}`)
   }
 
   function codesRow(left: number): HTMLElement {
@@ -194,7 +195,7 @@ export function factors(app: Client, browser: Passkeys) {
   }
 
   async function remove(factor: Factor): Promise<void> {
-    const name = nameOf(factor)
+    const name = calledBy(factor)
     const isLast = shown.filter(({ left }) => left === undefined).length === 1
     const sure = await ask({
       title: `Remove ${name}?`,
@@ -208,7 +209,7 @@ export function factors(app: Client, browser: Passkeys) {
       try {
         await (factor.kind === 'passkey' ? app.service('passkeys') : service).remove(factor.id)
         document.getElementById('security-title')!.focus()
-        notify(`${name} is removed.`)
+        notify(`You have removed ${name}.`)
         await load()
       } catch (error) {
         notifyError(error as ServiceError)

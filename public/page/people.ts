@@ -4,7 +4,7 @@ import { arrange, copyOf, disclose, fadeOut, onClick, part, setText, setVisible 
 import { eventList } from './events.js'
 import { ask, notify, notifyError } from './notices.js'
 import { pager } from './pager.js'
-import { nameOf, plural } from './words.js'
+import { nameOf, plural, type ServiceError } from './words.js'
 
 const perPage = 8
 const pause = 250 // ms from the last keystroke to the search
@@ -14,7 +14,7 @@ const newestFirst = { createdAt: -1, _id: -1 }
 const last = '\uffff' // sorts behind all letters
 
 const rankOf = ({ roles }: User): Role => ranks.find((role) => roles.includes(role)) ?? 'user'
-const calledBy = ({ name, email }: User): string => name ?? email
+const calledBy = ({ name, email }: Pick<User, 'name' | 'email'>): string => name ?? email
 
 /** For admins: all users, their roles and their devices. */
 export function people(app: Client) {
@@ -24,6 +24,7 @@ export function people(app: Client) {
   const input = part('search').querySelector('input')!
   const pages = pager(part('pages', part('people')), perPage, load)
   let self: User | undefined
+  let hasFactors = false // the service
   let asked = 0
   let timer: ReturnType<typeof setTimeout>
 
@@ -103,6 +104,7 @@ export function people(app: Client) {
     role.addEventListener('change', () => void change(row, { roles: [role.value as Role] }))
     onClick(part('disable', row), () => toggleDisabled(row))
     onClick(part('reset', row), () => reset(row))
+    onClick(part('clear-factors', row), () => clearFactors(row))
     disclose(part('sessions', row), inner, () => listSessions(inner, user))
     disclose(part('trail', row), trail.element, () => trail.load())
     trail.element.classList.add('inner')
@@ -138,6 +140,8 @@ export function people(app: Client) {
     setVisible(!isSelf, 'disable', row)
     // Only with mail
     setVisible(!isSelf && !disabled && user.emailVerified !== undefined, 'reset', row)
+    setVisible(!isSelf && hasFactors, 'clear-factors', row)
+    part('clear-factors', row).setAttribute('aria-label', `Two-step off for ${name}`)
     part('reset', row).setAttribute('aria-label', `Reset the password of ${name}`)
     part('disable', row).setAttribute('aria-label', `${disabled ? 'Enable' : 'Disable'} ${name}`)
     part('sessions', row).setAttribute('aria-label', `Devices of ${name}`)
@@ -169,6 +173,25 @@ export function people(app: Client) {
       .service('password-resets')
       .create({ email: user.email })
       .then(() => notify(`${calledBy(user)} gets a mail with a link to choose a new password.`), notifyError)
+  }
+
+  /** For somebody who has lost phone and codes. */
+  async function clearFactors(row: HTMLElement): Promise<void> {
+    const { _id: userId, ...user } = shown.get(row)!
+    const sure = await ask({
+      title: `Turn off two-step sign-in of ${calledBy(user)}?`,
+      text:
+        'All apps, passkeys and recovery codes of the account are removed, and all its devices signed out. Be sure that ' +
+        'it is its owner who asked you.',
+      yes: 'Turn it off'
+    })
+
+    if (sure) {
+      await app
+        .service('factors')
+        .remove(null, { query: { userId } })
+        .then(() => notify(`A password is enough for ${calledBy(user)} to sign in now.`), notifyError)
+    }
   }
 
   async function toggleDisabled(row: HTMLElement): Promise<void> {
@@ -229,6 +252,13 @@ export function people(app: Client) {
       self = isAdmin ? user : undefined
 
       if (isAdmin) {
+        hasFactors = await app
+          .service('factors')
+          .find()
+          .then(
+            () => true,
+            ({ code }: ServiceError) => code !== 404
+          )
         await load()
       }
     },

@@ -82,8 +82,16 @@ export class Factors {
       : []
   }
 
-  /** Begins to add an app for codes, in place of one that was begun before. It counts once `confirm` has its code. */
+  /**
+   * Begins to add an app for codes, in place of one that was begun before. It counts once `confirm` has its code.
+   *
+   * @throws BadRequest without the strategy `totp`: its user would be locked out
+   */
   async begin(caller: Caller): Promise<{ id: string; kind: 'totp'; secret: string; uri: string }> {
+    if (!this.#authentication.configuration.authStrategies.includes('totp')) {
+      throw new BadRequest('This service takes no codes of apps')
+    }
+
     const { issuer = this.#authentication.settings.accessTokens.issuer } = this.#options
     const id = randomUUID()
     const secret = newSecret()

@@ -253,11 +253,11 @@ describe('two-step sign-in on the page', { skip: withoutChromium }, () => {
     const codes = await keepCodes()
 
     assert.ok(codes.every((code) => !recoveryCodes.includes(code)))
-    await page.getByRole('button', { name: 'Remove Authenticator app' }).click()
+    await page.getByRole('button', { name: 'Remove the authenticator app' }).click()
     await dialog.getByText('It is the last one: two-step sign-in is then off').waitFor()
     await look('factors-remove')
     await dialog.getByRole('button', { name: 'Remove' }).click()
-    await reads('Authenticator app is removed.')
+    await reads('You have removed the authenticator app.')
     await security.getByText('Off: whoever knows').waitFor()
     assert.equal((await stored(site.t, person.email)).factors?.length ?? 0, 0)
   })
@@ -333,14 +333,14 @@ describe('a step-up on the page', { skip: withoutChromium }, () => {
     await button('Continue').click()
     await isHome()
     site.t.clock.advance(11 * minute)
-    await button('Remove Authenticator app').click()
+    await button('Remove the authenticator app').click()
     await dialog.getByRole('button', { name: 'Remove' }).click()
     await heading('Is it still you?').waitFor()
     assert.equal(await field('Your password').count(), 0)
     await look('step-up-factor')
     await field('Code from your app').fill(app.next())
     await button('Continue').click()
-    await reads('Authenticator app is removed.')
+    await reads('You have removed the authenticator app.')
   })
 
   it('is asked for before the account is deleted', async () => {
@@ -383,6 +383,25 @@ describe('a step-up on the page', { skip: withoutChromium }, () => {
     await field('Your password').fill(password)
     await button('Continue').click()
     await reads(`${ada.email} is a moderator now.`)
+  })
+})
+
+describe('an admin on the page of a service with factors', { skip: withoutChromium }, () => {
+  const site = accountSite({ settings: withFactors() })
+
+  it('turns off two-step sign-in of somebody who has lost phone and codes', async () => {
+    const admin = await newPerson(site.t, 'admin')
+    const { person } = await newGuarded(site.t)
+    const { page, look, button, dialog, reads } = await site.signedIn(admin.email)
+
+    await page.getByRole('searchbox').fill(person.email)
+    await reads('1 found')
+    await look('people-with-factors')
+    await button(`Two-step off for ${person.email}`).click()
+    await look('people-clear-factors')
+    await dialog.getByRole('button', { name: 'Turn it off' }).click()
+    await reads(`A password is enough for ${person.email} to sign in now.`)
+    await site.signedIn(person.email)
   })
 })
 

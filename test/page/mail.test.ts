@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { templates, type Mail } from '../../src/accounts/index.js'
 import { accountSite } from '../support/account-site.js'
 import { withoutChromium } from '../support/chromium.js'
+import { newGuarded, withFactors } from '../support/factors.js'
 import { linkIn } from '../support/mailbox.js'
 import { newPerson, stored } from '../support/people.js'
 import { outcome, password, restClient } from '../support/rest.js'
@@ -188,6 +189,73 @@ describe('accounts by mail on the page', { skip: withoutChromium }, () => {
     await reads('Your old address is back.')
     await isOutside()
     assert.equal((await stored(site.t, ada.email)).password, undefined)
+  })
+})
+
+describe('a sign-in by mail on the page', { skip: withoutChromium }, () => {
+  const mails: Mail[] = []
+  const settings = withFactors({
+    mail: { from: 'hello@example.com' },
+    authentication: {
+      ...(withFactors().authentication as object),
+      authStrategies: ['jwt', 'local', 'refresh-token', 'email-code', 'totp', 'recovery-code'],
+      'refresh-token': { strategies: ['local', 'email-code'] }
+    }
+  })
+  const site = accountSite({ settings, deliver: async (mail) => mails.push(mail) })
+
+  const codeTo = async (email: string): Promise<string> => {
+    const { text } = await poll(
+      () => mails.find(({ to, kind }) => to === email && kind === 'sign-in-code'),
+      `a code to ${email}`,
+      10_000
+    )
+
+    return /\b\d{6}\b/.exec(text)![0]
+  }
+
+  it('takes the code of the mail, and then a factor of who has one', async () => {
+    const { person, app } = await newGuarded(site.t)
+    const { page, look, field, button, reads, isHome, isOutside } = await site.open()
+
+    await isOutside()
+    await page.getByRole('link', { name: 'Sign in with a code by mail' }).click()
+    await field('Email').fill(person.email)
+    await look('mail-code')
+    await button('Mail me a code').click()
+    await reads('If there is an account with that address, a code is on its way.')
+    await look('mail-code-sent')
+
+    const code = await codeTo(person.email)
+
+    await field('Code from the mail').fill(code === '000000' ? '000001' : '000000')
+    await button('Continue').click()
+    await reads('That code is not right.')
+    await field('Code from the mail').fill(code)
+    await button('Continue').click()
+    await reads('This account has two-step sign-in.')
+    await field('Code from your app').fill(app.next())
+    await button('Continue').click()
+    await isHome()
+    assert.equal(page.url(), `${site.t.address}/`)
+    assert.equal((await stored(site.t, person.email)).sessions.at(-1).strategy, 'email-code')
+  })
+
+  it('says when a code is too old, and mails another', async () => {
+    const { email } = await newPerson(site.t)
+    const { page, field, button, reads, isOutside } = await site.open()
+
+    await isOutside()
+    await page.getByRole('link', { name: 'Sign in with a code by mail' }).click()
+    await field('Email').fill(email)
+    await button('Mail me a code').click()
+    await field('Code from the mail').fill(await codeTo(email))
+    site.t.clock.advance(11 * 60_000)
+    await button('Continue').click()
+    await reads('That code is too old, or was tried too often. Have another one mailed.')
+    await button('Mail another code').click()
+    await field('Email').waitFor()
+    assert.equal(await field('Code from the mail').isVisible(), false)
   })
 })
 
