@@ -54,8 +54,8 @@ export class EmailVerifications {
   }
 
   /** The fields of a new account. They include the mail that verifies its address, which is therefore never lost. */
-  ofNewAccount(userId: string): { emailVerified: false; notices: Notice[] } {
-    const notice = { _id: new ObjectId(), kind: 'verify-email', userId, data: { id: newLinkId() } }
+  ofNewAccount(userId: string, by: Client = {}): { emailVerified: false; notices: Notice[] } {
+    const notice = { _id: new ObjectId(), kind: 'verify-email', userId, by, data: { id: newLinkId() } }
 
     return { emailVerified: false, notices: [notice] }
   }
