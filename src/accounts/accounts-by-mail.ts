@@ -138,7 +138,7 @@ export class AccountsByMail {
   noticesOfRequest(user: AccountUser, newEmail: string): Notice[] {
     return [
       this.emailChanges.noticeOfRequest(user, newEmail),
-      this.emailVerifications.noticeOfRequest(this.users.idOf(user))
+      this.emailVerifications.noticeOfRequest(this.users.idOf(user), newEmail)
     ]
   }
 

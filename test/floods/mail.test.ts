@@ -29,7 +29,9 @@ describe('mails that anybody may ask for', () => {
   const allSent = () =>
     until(
       'all are done',
-      async () => (await t.db.collection('outbox').countDocuments({ dueAt: { $exists: true } })) === 0
+      async () =>
+        (await t.db.collection('users').countDocuments({ 'notices._id': { $exists: true } })) === 0 &&
+        (await t.db.collection('outbox').countDocuments({ dueAt: { $exists: true } })) === 0
     )
 
   describe('to one mailbox', () => {
@@ -120,6 +122,7 @@ describe('mails that anybody may ask for', () => {
 
       for (const email of others) {
         await person.ask('PATCH', `/users/${person.id}`, { body: { email, currentPassword: current } })
+        await allSent()
       }
       for (let round = 0; round < 8; round++) {
         const chosen = `${password} ${round}`
