@@ -6,11 +6,11 @@ import type { Application, HookContext } from './declarations.js'
 import { limitSignIns } from './services/authentication/limit-sign-ins.js'
 import { KnownClients } from './services/authentication/known-clients.js'
 import { limitFactors } from './services/authentication/limit-factors.js'
+import { clientOf } from './http/client-of.js'
 import { takeTurn } from './hooks/take-turn.js'
 import { requireVerified } from './services/authentication/require-verified.js'
 import { Argon2Strategy } from './services/authentication/local-strategy.js'
 import { AccountStrategy } from './services/authentication/oauth-strategy.js'
-import { clientOf } from './services/mails/client-of.js'
 import { authenticationDocs } from './services/authentication/authentication.docs.js'
 import {
   AuthenticationService,

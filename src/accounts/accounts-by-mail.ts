@@ -36,8 +36,8 @@ export interface AccountsByMailOptions {
   /**
    * Whether another mail may be sent; always, by default. The requester doesn't learn the answer.
    *
-   * @param key What mails are counted under: an address, `known` and an address for the clients that its account knows, the
-   *   kind of a notice and an address, or `by` and the id of a user who gives other addresses
+   * @param key What mails are counted under: an address; an address with who asked, or with the kind of a notice; `known`
+   *   and an address, for the clients that its account knows; `by` and the id of a user who gives other addresses
    */
   mayMail?: (key: string) => Promise<boolean>
   /**
@@ -138,7 +138,7 @@ export class AccountsByMail {
   noticesOfRequest(user: AccountUser, newEmail: string): Notice[] {
     return [
       this.emailChanges.noticeOfRequest(user, newEmail),
-      this.emailVerifications.noticeOfRequest(this.users.idOf(user))
+      this.emailVerifications.noticeOfRequest(this.users.idOf(user), newEmail)
     ]
   }
 

@@ -6,6 +6,7 @@ import { checkedBy } from '../refresh-token/index.js'
 import { requireMoult } from '../refresh-token/internal.js'
 import { AccountsByMail, type AccountsByMailOptions } from './accounts-by-mail.js'
 import type { AccountUser } from './account-users.js'
+import { emailSchema } from './email-schema.js'
 import { EmailCodeStrategy } from './email-code-strategy.js'
 import { guardFields } from './guard-fields.js'
 import { smtp, type SmtpDelivery } from './mails/smtp.js'
@@ -35,19 +36,18 @@ interface Passwords {
   comparePassword(entity: object, password: string): Promise<unknown>
 }
 
-const email = Type.String({ format: 'email', maxLength: 254 })
 const token = Type.String({ minLength: 1, maxLength: 128 })
 const password = Type.String({ minLength: 1, maxLength: 1024 })
 const strict = (properties: TObject['properties']) =>
   checkedBy(Type.Object(properties, { additionalProperties: false }))
 
 const check = {
-  'password-resets': { create: strict({ email }), patch: strict({ token, password }) },
+  'password-resets': { create: strict({ email: emailSchema }), patch: strict({ token, password }) },
   'email-verifications': {
-    create: strict({ email: Type.Optional(email) }),
+    create: strict({ email: Type.Optional(emailSchema) }),
     patch: strict({ token, password: Type.Optional(password), keep: Type.Optional(Type.Literal(true)) })
   },
-  'sign-in-codes': { create: strict({ email }) }
+  'sign-in-codes': { create: strict({ email: emailSchema }) }
 }
 
 /**

@@ -114,8 +114,8 @@ export class EmailChanges {
   }
 
   /**
-   * The update that changes the address of a user. The old one is kept for a while, and notified. A user who goes back to
-   * a former address had no good one since: none of these is kept.
+   * The update that changes the address of a user. The old one is kept for a while, and notified; but not by a user who
+   * goes back to a former address, since those after it may belong to an attacker.
    *
    * @param tellsNew Whether to notify the new address too, because its owner didn't ask for the change
    */
@@ -142,7 +142,7 @@ export class EmailChanges {
       $set: { [users.emailField]: newEmail, emailVerified: true },
       $push: {
         ...(isKept && { formerEmails: former }),
-        ...(index >= 0 && { formerEmails: { $each: [], $slice: index } }),
+        ...(index >= 0 && { formerEmails: onlyFirst(index) }),
         notices: {
           $each: [notice(email, isKept ? { id: former.id } : {}), ...(tellsNew ? [notice(newEmail, {})] : [])]
         }
@@ -152,7 +152,7 @@ export class EmailChanges {
 
   /** Where an address is among the former ones of a user that can still be restored; -1 if it is not. */
   #indexOf({ formerEmails = [] }: AccountUser, email: string): number {
-    return formerEmails.findIndex(
+    return formerEmails.findLastIndex(
       (former) =>
         former.email.toLowerCase() === email.toLowerCase() && former.expiresAt.getTime() > this.#users.now()
     )
@@ -209,7 +209,7 @@ export class EmailChanges {
             ...Object.fromEntries(added)
           },
           // Later addresses may belong to the attacker
-          $push: { formerEmails: { $each: [], $slice: index } }
+          $push: { formerEmails: onlyFirst(index) }
         }
       )
       .catch(refusedIfTaken)
@@ -221,6 +221,8 @@ export class EmailChanges {
     return user!
   }
 }
+
+const onlyFirst = (count: number): Document => ({ $each: [], $slice: count })
 
 const duplicateKey = 11000 // MongoDB's error code
 

@@ -49,13 +49,15 @@ export class EmailVerifications {
   }
 
   /** The mail that a user's request for another address needs, to be stored with it. */
-  noticeOfRequest(userId: string): Notice {
-    return { _id: new ObjectId(), kind: 'verify-email', userId, by: { userId }, data: { id: newLinkId() } }
+  noticeOfRequest(userId: string, newEmail: string): Notice {
+    const data = { id: newLinkId(), newEmail }
+
+    return { _id: new ObjectId(), kind: 'verify-email', userId, by: { userId }, data }
   }
 
   /** The fields of a new account. They include the mail that verifies its address, which is therefore never lost. */
-  ofNewAccount(userId: string): { emailVerified: false; notices: Notice[] } {
-    const notice = { _id: new ObjectId(), kind: 'verify-email', userId, data: { id: newLinkId() } }
+  ofNewAccount(userId: string, by: Client = {}): { emailVerified: false; notices: Notice[] } {
+    const notice = { _id: new ObjectId(), kind: 'verify-email', userId, by, data: { id: newLinkId() } }
 
     return { emailVerified: false, notices: [notice] }
   }
@@ -70,11 +72,13 @@ export class EmailVerifications {
 
   /** The requested mail; undefined if there is none to send. */
   async mail(job: StoredJob): Promise<Mail | undefined> {
-    const { email, userId } = job
+    const { email, userId, data } = job
     const user = await (email === undefined ? this.#users.byId(userId!) : this.#users.byEmail(email))
     const target = user ? this.#target(user, email) : undefined
+    // The user has asked for yet another address since
+    const isPast = data!.newEmail !== undefined && data!.newEmail !== target
 
-    if (!user || user.disabled || target === undefined) {
+    if (!user || user.disabled || target === undefined || isPast) {
       return undefined
     }
     if (target !== this.#users.emailOf(user)) {

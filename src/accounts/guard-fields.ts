@@ -27,7 +27,8 @@ export const guardFields =
 
     await next()
 
-    const caller = (params as Record<string, AccountUser | undefined>)[entity]
+    // Authenticated since
+    const caller = (context.params as Record<string, AccountUser | undefined>)[entity]
     const isOther = (user: Json) => !caller || users.idOf(user as AccountUser) !== users.idOf(caller)
 
     for (const user of [...usersIn(context.result), ...usersIn(context.dispatch)]) {

@@ -27,16 +27,27 @@ export class MailLimits {
     this.#mayMail = mayMail
   }
 
-  /** Whether a mail that somebody asked for may be sent. Known clients are counted apart: strangers can't use it up. */
-  async allowsAsked({ attempts, by }: StoredJob, user: AccountUser): Promise<boolean> {
+  /**
+   * Whether a mail that somebody asked for may be sent. Each client has a share of what the mailbox gets; one that the
+   * account knows has it even if strangers have used the rest up.
+   */
+  async allowsAsked({ attempts, by = {} }: StoredJob, user: AccountUser): Promise<boolean> {
     if (attempts > 1) {
       return true
     }
 
     const address = this.#users.emailOf(user).toLowerCase()
-    const isKnown = by !== undefined && (await this.knownAs(this.#users.idOf(user), by)) !== undefined
+    const userId = this.#users.idOf(user)
+    const sign = by.userId === userId ? 'user' : by.network
 
-    return this.#mayMail(isKnown ? `known ${address}` : address)
+    if (sign !== undefined && !(await this.#mayMail(`${address} ${sign}`))) {
+      return false
+    }
+
+    return (
+      (await this.#mayMail(address)) ||
+      ((await this.knownAs(userId, by)) !== undefined && this.#mayMail(`known ${address}`))
+    )
   }
 
   /** Whether a mail that a user asked for may be sent to an address that is not the user's, or not yet. */

@@ -1,7 +1,9 @@
 import { BadRequest } from '@feathersjs/errors'
 import type { HookContext, Id } from '@feathersjs/feathers'
+import { Type } from '@feathersjs/typebox'
 import { ObjectId, type Document } from 'mongodb'
-import { invalidData } from '../refresh-token/index.js'
+import { checkedBy } from '../refresh-token/index.js'
+import { emailSchema } from './email-schema.js'
 import { hiddenFields, type AccountUser, type Notice } from './account-users.js'
 import type { AccountsByMail } from './accounts-by-mail.js'
 
@@ -27,7 +29,7 @@ export const verifyNewUsers =
  * Before a client patches a user: makes a new address pending until it is verified, with the mails about it. A new
  * password ends such a request, which somebody else may have made.
  *
- * @throws BadRequest for several users at once, or an address that is not text
+ * @throws BadRequest for several users at once, or for what is no address
  */
 export const pendEmail = (accounts: AccountsByMail) => async (context: HookContext) => {
   const { emailField, passwordField } = accounts.users
@@ -70,11 +72,14 @@ export const keepFields = (accounts: AccountsByMail) => async (context: HookCont
 async function noticesOf(accounts: AccountsByMail, id: Id, email: unknown): Promise<Notice[] | undefined> {
   const { users } = accounts
 
-  if (email !== undefined && typeof email !== 'string') {
-    throw invalidData([{ field: users.emailField, message: 'must be text' }])
+  if (email === undefined) {
+    return undefined
   }
 
-  const user = email === undefined ? null : await users.byId(String(id))
+  // It is mailed to, and stands in the mail to the present one
+  const checked = checkedBy(Type.Object({ [users.emailField]: emailSchema }))({ [users.emailField]: email })
+  const newEmail = String(checked[users.emailField])
+  const user = await users.byId(String(id))
 
-  return user && users.emailOf(user) !== email ? accounts.noticesOfRequest(user, email!) : undefined
+  return user && users.emailOf(user) !== newEmail ? accounts.noticesOfRequest(user, newEmail) : undefined
 }

@@ -50,7 +50,11 @@ describe('the queries of accounts by mail', () => {
 
     const seen = await t.db
       .collection('system.profile')
-      .find({ ns: { $in: ['users', 'outbox', 'signInCodes'].map((name) => `${t.db.databaseName}.${name}`) } })
+      .find({
+        ns: {
+          $in: ['users', 'outbox', 'signInCodes', 'events'].map((name) => `${t.db.databaseName}.${name}`)
+        }
+      })
       .toArray()
 
     assert.ok(seen.length > 50)

@@ -143,7 +143,7 @@ describe('moult check, of a database', () => {
   before(async () => {
     t = await startApp()
     await poll(async () => (await t.db.listCollections().toArray()).length >= 5, 'all collections')
-    await poll(async () => (await t.db.collection('events').indexes()).length === 4, 'the indexes of events')
+    await poll(async () => (await t.db.collection('events').indexes()).length === 5, 'the indexes of events')
   })
   after(() => t.stop())
 

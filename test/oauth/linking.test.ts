@@ -108,6 +108,30 @@ describe('OAuth accounts and addresses, with mail', () => {
     assert.equal((await accounts.client.signIn(email, { password: newPassword })).status, 201)
   })
 
+  it('opens no session where sign-ins need a verified address, and neither side has verified it', async () => {
+    const email = `${randomUUID()}@example.com`
+
+    t.app.set('accounts', { ...t.app.get('accounts'), verified: 'sign-in' })
+
+    try {
+      const refused = await signIn({ email })
+
+      assert.equal(refused.access_token, undefined)
+      assert.equal(refused.error, 'The email address has not been verified')
+      assert.deepEqual((await stored(t, email)).sessions, [])
+
+      // As often as it is tried
+      provider.profile = { id: lastId, email }
+      assert.ok(fragmentOf(await visitor().follow(`${t.address}/oauth/example`)).error)
+      assert.ok((await signIn({ email: `${randomUUID()}@example.com`, email_verified: true })).access_token)
+      await mailbox.next(email)
+      await accounts.reset(await accounts.resetLink(email), newPassword)
+      assert.equal((await accounts.client.signIn(email, { password: newPassword })).status, 201)
+    } finally {
+      t.app.set('accounts', { ...t.app.get('accounts'), verified: 'no' })
+    }
+  })
+
   it('gives nobody an address that its former owner may still take back', async () => {
     const ada = await accounts.verified()
 

@@ -39,7 +39,7 @@ export const mailChanges = () => async (context: HookContext<UserService>) => {
 function updateOf(
   accounts: AccountsByMail,
   stored: AccountUser,
-  { email, ...rest }: UserPatch,
+  { email, $unset, ...rest }: UserPatch & { $unset?: Document },
   isOwn: boolean
 ): Document {
   const { users, emailChanges } = accounts
@@ -48,12 +48,17 @@ function updateOf(
 
   if (!isNew) {
     // A new password also ends the request for another address, which somebody else may have made
-    return { ...rest, $unset: { pendingEmail: '' }, $push: { notices: { $each: notices } } }
+    return { ...rest, $unset: { ...$unset, pendingEmail: '' }, $push: { notices: { $each: notices } } }
   }
   if (isOwn) {
     const asked = accounts.noticesOfRequest(stored, email)
 
-    return { ...rest, pendingEmail: email, $push: { notices: { $each: [...notices, ...asked] } } }
+    return {
+      ...rest,
+      pendingEmail: email,
+      ...($unset && { $unset }),
+      $push: { notices: { $each: [...notices, ...asked] } }
+    }
   }
 
   const { $set, $push } = emailChanges.updateTo(stored, email, true)
@@ -61,7 +66,7 @@ function updateOf(
   return {
     ...rest,
     ...$set,
-    $unset: { pendingEmail: '', emailVerification: '', passwordReset: '' },
+    $unset: { ...$unset, pendingEmail: '', emailVerification: '', passwordReset: '' },
     $push: { ...$push, notices: { $each: [...$push.notices.$each, ...notices] } }
   }
 }

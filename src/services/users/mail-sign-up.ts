@@ -3,6 +3,7 @@ import { ObjectId } from 'mongodb'
 import type { Notice } from '../../accounts/internal.js'
 import type { HookContext, NextFunction } from '../../declarations.js'
 import { isDuplicate } from '../../database/indexes.js'
+import { clientOf } from '../../http/client-of.js'
 import { emailTaken } from '../../hooks/convert-errors.js'
 import type { PasskeyAccount } from '../../passkeys/internal.js'
 import type { UserService } from './users.class.js'
@@ -22,7 +23,9 @@ export const askToVerify = () => async (context: HookContext<UserService>) => {
     const _id = new ObjectId()
     const user = context.data as UserData
 
-    context.data = { _id, ...user, ...accounts.emailVerifications.ofNewAccount(String(_id)) } as never
+    const isNew = accounts.emailVerifications.ofNewAccount(String(_id), clientOf(context.params))
+
+    context.data = { _id, ...user, ...isNew } as never
 
     if (await accounts.users.isKept(user.email)) {
       throw new EmailKept()

@@ -7,6 +7,8 @@ export const noteWhoChose = () => async (context: HookContext<UserService>) => {
   const { params, data } = context
 
   if (params.provider && (data as { password?: string }).password !== undefined) {
-    context.data = { ...data, newPasswordNeeded: !isOwn(context) } as never
+    const noted = isOwn(context) ? { $unset: { newPasswordNeeded: '' } } : { newPasswordNeeded: true }
+
+    context.data = { ...data, ...noted } as never
   }
 }

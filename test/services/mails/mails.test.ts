@@ -234,6 +234,108 @@ describe('mail', () => {
     )
   })
 
+  it('holds what others may have chosen as one short line without a link', async () => {
+    const mails: Mail[] = []
+    const folder = await mkdtemp(join(tmpdir(), 'moult-plain-'))
+    const file = join(folder, 'named.mjs')
+    const bait =
+      'your TV.\n\nIMPORTANT:\u202e claim it at https://evil.example/0 or a@evil.example, www.evil.example'
+
+    await writeFile(
+      file,
+      'export default { "verify-email": ({ user }) => ({ subject: user.name, text: user.name }) }'
+    )
+
+    try {
+      await withApp(
+        {
+          settings: mailTo({ url: '' }, { mail: { from, templates: file } }),
+          deliver: async (mail) => mails.push(mail)
+        },
+        async (t) => {
+          const client = restClient(t.address)
+          const { email } = await client.signUp({ name: bait.slice(0, 100) })
+          const next = (kind: string) => poll(() => mails.find((mail) => mail.kind === kind), kind, 10_000)
+
+          await client.signIn(email)
+          await client.signIn(email, { device: { id: 'other', name: bait.slice(0, 100) } })
+          await client.ask('POST', '/authentication', {
+            headers: { 'User-Agent': 'x'.repeat(400) },
+            body: { strategy: 'local', email, password: 'correct horse battery' }
+          })
+
+          const { text, html } = await next('new-device')
+          const written = await next('verify-email')
+          const line = 'your TV IMPORTANT claim it at https //evil example/0 or a evil example, www evil'
+
+          assert.ok(text.includes(`from ${line}`), text)
+          assert.doesNotMatch(text + html!, /evil\.example|https?:\/\/evil/)
+          assert.equal(written.subject, written.text)
+          assert.ok(written.text.startsWith(line), written.text)
+
+          const long = await poll(() => mails.find(({ text }) => /from x+…/.test(text)), 'the other', 10_000)
+
+          assert.match(long.text, /from x{99}… \(127\.0\.0\.1\), at/)
+        }
+      )
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('says how long a link is still good, however long the mail had to wait', async () => {
+    const mails: Mail[] = []
+    let isAway = true
+    const deliver = async (mail: Mail) => {
+      if (isAway) {
+        throw new Error('Not now')
+      }
+      mails.push(mail)
+    }
+
+    await withApp(
+      {
+        settings: mailTo(
+          { url: '' },
+          {
+            mail: { from },
+            authentication: { authStrategies: ['jwt', 'local', 'refresh-token', 'email-code'] }
+          }
+        ),
+        deliver
+      },
+      async (t) => {
+        const client = restClient(t.address)
+        const { email } = await client.signUp()
+        const failed = (kind: string) =>
+          t.db.collection('outbox').findOne({ kind, attempts: 1, claim: { $exists: false } })
+
+        await client.ask('POST', '/password-resets', { body: { email } })
+        await client.ask('POST', '/sign-in-codes', { body: { email } })
+        await poll(() => failed('password-reset'), 'the failure', 10_000)
+        await poll(() => failed('sign-in-code'), 'the failure', 10_000)
+        isAway = false
+        t.clock.advance(6 * 60_000)
+
+        const next = (kind: string) => poll(() => mails.find((mail) => mail.kind === kind), kind, 10_000)
+
+        assert.match((await next('sign-in-code')).text, /valid for 4 minutes/)
+
+        const reset = await next('password-reset')
+        const { id, token } = linkIn(reset)
+
+        assert.match(reset.text, /valid for 30 minutes/)
+        t.clock.advance(29 * 60_000)
+
+        const { status } = await client.ask('PATCH', `/password-resets/${id}`, {
+          body: { token, password: 'another horse battery' }
+        })
+
+        assert.equal(status, 200)
+      }
+    )
+  })
+
   it('is delivered by a function of the app, and tried again if that rejects', async () => {
     const mails: Mail[] = []
     let attempts = 0

@@ -5,6 +5,7 @@ import { mailAccounts } from '../../support/mail-accounts.js'
 import { codeIn, mailTo, startMailbox, type Mailbox } from '../../support/mailbox.js'
 import { stored } from '../../support/people.js'
 import { atOnce, outcome, restClient, tally, type Answer } from '../../support/rest.js'
+import { poll } from '../../support/socket.js'
 import { until } from '../../support/until.js'
 
 const withCodes = (mailbox: Mailbox, more: Settings = {}): Settings =>
@@ -206,6 +207,68 @@ describe('sign-in codes', () => {
       }
 
       assert.deepEqual(tally(answers), { '401 invalid': 20, '429': 5 })
+    })
+  })
+
+  it('leave the clients that an account knows their own tries, whoever used up those of strangers', async () => {
+    const settings = withCodes(mailbox, {
+      proxies: 1,
+      rateLimit: {
+        signIn: false,
+        signUp: false,
+        refresh: false,
+        mail: { account: false, address: false, codes: { limit: 20, per: '24h' } }
+      }
+    })
+
+    await withApp({ settings }, async (t) => {
+      const client = restClient(t.address)
+      const { email } = await client.signUp()
+      const device = { id: 'a secret of her phone' }
+      const from = (address: string) => ({ 'X-Forwarded-For': address })
+      const signIn = (body: object, address: string) =>
+        client.ask('POST', '/authentication', {
+          headers: from(address),
+          body: { strategy: 'email-code', ...body }
+        })
+      const codeFor = async () => {
+        const { body } = await client.ask('POST', '/sign-in-codes', { body: { email } })
+
+        return { id: body.id as string, code: codeIn(await mailbox.next(email)) }
+      }
+
+      await mailbox.next(email)
+      await client.ask('POST', '/authentication', {
+        headers: from('2001:db8:1:2::7'),
+        body: { strategy: 'local', email, password: 'correct horse battery', device }
+      })
+      await poll(() => t.db.collection('events').findOne({ type: 'signed-in' }), 'it is known', 30_000)
+
+      for (let round = 0; round < 4; round++) {
+        const { id } = await codeFor()
+
+        await atOnce(5, (index) => signIn({ id, code: `00000${index}` }, `203.0.113.${index}`))
+      }
+
+      const codes = [await codeFor(), await codeFor(), await codeFor()]
+
+      assert.equal((await signIn(codes[0]!, '203.0.113.77')).status, 429)
+      // From the same network, and with the same device elsewhere
+      assert.equal((await signIn(codes[1]!, '2001:db8:1:2::8')).status, 201)
+      assert.equal((await signIn({ ...codes[2]!, device }, '203.0.113.78')).status, 201)
+
+      // Each of them has tries of its own, and no more
+      const guesses: Answer[] = []
+
+      for (let round = 0; round < 5; round++) {
+        const { body } = await client.ask('POST', '/sign-in-codes', { body: { email } })
+
+        guesses.push(
+          ...(await atOnce(5, (index) => signIn({ id: body.id, code: `00000${index}` }, '2001:db8:1:2::9')))
+        )
+      }
+
+      assert.deepEqual(tally(guesses), { '401 invalid': 20, '429': 5 })
     })
   })
 
