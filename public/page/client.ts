@@ -139,7 +139,10 @@ interface SignInCodeService {
 
 interface EmailVerificationService {
   create(data: { email?: string }): Promise<object>
-  patch(id: string, data: { token: string; password?: string; keep?: true }): Promise<object>
+  patch(
+    id: string,
+    data: { token: string; password?: string; passkey?: object; keep?: true }
+  ): Promise<object>
 }
 
 interface FactorService {

@@ -110,8 +110,14 @@ export function door(app: Client, browser: Passkeys) {
   async function signInAfterSignUp(): Promise<void> {
     try {
       await signInWithPasskey()
-    } catch {
-      startOver('Your account is created. Sign in with your passkey.')
+    } catch (error) {
+      const isUnverified = (error as ServiceError).data?.reason === 'unverified'
+
+      startOver(
+        isUnverified
+          ? 'Your account is created. Open the link that was mailed to you, and sign in with your passkey.'
+          : 'Your account is created. Sign in with your passkey.'
+      )
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Client } from './client.js'
-import { part, setText, setVisible } from './dom.js'
-import { handleForm, resetForm } from './forms.js'
+import { onClick, part, setText, setVisible } from './dom.js'
+import { handleForm, resetForm, showRefusal } from './forms.js'
+import type { Passkeys } from './passkeys.js'
 import { explain, type ServiceError } from './words.js'
 
 type Purpose = 'password-reset' | 'verify-email' | 'keep-email'
@@ -67,11 +68,12 @@ const refusals: Record<string, string> = {
 }
 
 /** The forms that links in mails open. A link isn't used until the user presses the button. */
-export function mailLinks(app: Client, { done }: { done: (sentence: string) => void }) {
+export function mailLinks(app: Client, browser: Passkeys, { done }: { done: (sentence: string) => void }) {
   const card = part<HTMLFormElement>('link-form')
   const field = card.querySelector<HTMLInputElement>('input')!
   let link: MailLink | undefined
   let isSignedIn = false
+  let hasPasskeys = false
 
   handleForm(
     card,
@@ -81,12 +83,27 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
       await use(link!, password)
       done(words[purpose].done)
     },
-    (error: ServiceError) => {
-      const reason = error.code === 400 ? refusals[error.data?.reason ?? ''] : undefined
-
-      return reason ?? (error.code === 401 ? 'The password is not right.' : explain(error))
-    }
+    explainLink('The password is not right.')
   )
+  onClick(part('link-passkey'), () =>
+    usePasskey(link!).catch((error: ServiceError) =>
+      showRefusal(card, explainLink('That passkey is not one of this account.')(error))
+    )
+  )
+  void findPasskeys()
+
+  async function findPasskeys(): Promise<void> {
+    hasPasskeys = await browser.isOffered()
+    refill()
+  }
+
+  /** For an account without a password. */
+  async function usePasskey({ purpose, id, token }: MailLink): Promise<void> {
+    const passkey = await browser.use('sign-in')
+
+    await app.service('email-verifications').patch(id, { token, passkey })
+    done(words[purpose].done)
+  }
 
   function use({ purpose, id, token }: MailLink, password: string): Promise<unknown> {
     if (purpose === 'password-reset') {
@@ -110,9 +127,16 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
     setText(button, 'link-button')
     setText(password ?? '', 'link-label')
     setVisible(needsPassword, 'link-field')
+    setVisible(hasPasskeys && needsPassword && !isNew, 'link-passkey')
     field.required = needsPassword
     field.autocomplete = isNew ? 'new-password' : 'current-password'
     document.title = `${title} · Moult`
+  }
+
+  function refill(): void {
+    if (link) {
+      fill()
+    }
   }
 
   return {
@@ -134,10 +158,14 @@ export function mailLinks(app: Client, { done }: { done: (sentence: string) => v
     /** Sets whether a user is signed in, who then needs no password to verify an address. */
     signedIn(is: boolean): void {
       isSignedIn = is
-
-      if (link) {
-        fill()
-      }
+      refill()
     }
   }
 }
+
+/** @param wrong What to say when neither password nor passkey is right */
+const explainLink =
+  (wrong: string) =>
+  (error: ServiceError): string =>
+    (error.code === 400 && refusals[error.data?.reason ?? '']) ||
+    (error.code === 401 ? wrong : explain(error))

@@ -28,7 +28,7 @@ const self = account(app)
 const trail = activity(app)
 const admin = people(app)
 const security = factors(app, browser)
-const links = mailLinks(app, { done: leaveLink })
+const links = mailLinks(app, browser, { done: leaveLink })
 const choice = newPassword(app, { done: leaveChoice })
 
 let user: User | undefined // the signed-in user

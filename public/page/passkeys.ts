@@ -21,7 +21,9 @@ export function passkeys(app: Client) {
 
     /** Whether the browser suggests passkeys in a field. */
     suggests: async (): Promise<boolean> =>
-      hasPasskeys && (await PublicKeyCredential.isConditionalMediationAvailable?.()) === true,
+      hasPasskeys &&
+      'isConditionalMediationAvailable' in PublicKeyCredential &&
+      PublicKeyCredential.isConditionalMediationAvailable(),
 
     /** Makes a passkey, for an account of this name. */
     async create(purpose: 'register' | 'sign-up', name?: string): Response {

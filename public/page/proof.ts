@@ -80,7 +80,7 @@ const wrong: Record<Way, string> = {
   totp: 'That code is not right. Each code is good once: if you have just used one, wait for the next.',
   passkey: 'That passkey was not accepted.',
   'recovery-code': 'That code is not right, or was used before.',
-  local: 'The password is not right.'
+  local: 'The password is not right. If the account has none, sign out and in again.'
 }
 
 const explainRefusal = (way: Way, error: ServiceError): string =>

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
+import type { Mail } from '../../src/accounts/index.js'
 import { accountSite } from '../support/account-site.js'
 import { addAuthenticator, withoutChromium, type VirtualAuthenticator } from '../support/chromium.js'
+import { linkIn } from '../support/mailbox.js'
 import { startPasskeyApp } from '../support/passkeys.js'
 import { newPerson, stored } from '../support/people.js'
 import { poll } from '../support/socket.js'
@@ -163,6 +165,41 @@ describe('passkeys on the page', { skip: withoutChromium }, () => {
     await isHome()
     await security.getByText('Off: whoever knows').waitFor()
     assert.equal(await button('Add a passkey').isVisible(), false)
+  })
+})
+
+describe('passkeys on the page where sign-ins need a confirmed address', { skip: withoutChromium }, () => {
+  const mails: Mail[] = []
+  const site = accountSite(
+    {
+      settings: { mail: { from: 'hello@example.com' }, accounts: { verified: 'sign-in' } },
+      deliver: async (mail) => mails.push(mail)
+    },
+    startPasskeyApp
+  )
+
+  it('sign up, and confirm the address in place of a password', async () => {
+    const { page, field, button, reads, heading, isHome, isOutside } = await site.open()
+    const email = newEmail()
+
+    await addAuthenticator(page)
+    await isOutside()
+    await page.getByRole('link', { name: 'Create an account' }).click()
+    await button('Use a passkey instead of a password').click()
+    await field('Email').fill(email)
+    await button('Create the account').click()
+    await reads('Your account is created. Open the link that was mailed to you')
+
+    const { purpose, id, token } = linkIn(
+      await poll(() => mails.find(({ to }) => to === email), 'the mail', 10_000)
+    )
+
+    await page.goto('about:blank')
+    await page.goto(`/#${purpose}=${id}.${token}`)
+    await heading('Confirm your address').waitFor()
+    await button('Use a passkey').click()
+    await poll(async () => (await stored(site.t, email)).emailVerified, 'the confirmation')
+    await isHome() // with the passkey that Chromium suggests
   })
 })
 

@@ -49,7 +49,7 @@ export const factors = (app: Application) => {
       find: [noQuery],
       create: [noQuery, recent, schemaHooks.validateData(factorDataValidator)],
       patch: [noQuery, recent, oneOnly(), schemaHooks.validateData(factorPatchValidator)],
-      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), clearByAdmin, recent, removeOne]
+      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), recent, clearByAdmin]
     }
   })
   app.hooks({
@@ -72,13 +72,12 @@ async function clearByAdmin(context: HookContext): Promise<void> {
   const { userId } = params.query as { userId?: string }
 
   if (userId === undefined) {
-    return
+    return removeOne(context)
   }
   if (id !== null) {
     throw new BadRequest('With the id of a user, all factors are removed')
   }
 
-  await recent(context)
   await recheck(context)
 
   if (!isAdmin(context.params.user)) {
