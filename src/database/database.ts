@@ -1,5 +1,5 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
-import { MongoClient, type ClientSession, type Collection, type Db } from 'mongodb'
+import { MongoClient, type ClientSession, type Collection, type CollectionOptions, type Db } from 'mongodb'
 import type { Logger } from '../logger.js'
 import { ConfigurationError } from '../refresh-token/index.js'
 import { isUnreachable, unavailable } from '../refresh-token/internal.js'
@@ -65,8 +65,8 @@ export class Database {
     return this.#reachability.why ?? hostsOf(this.#client)
   }
 
-  collection(name: string): Collection {
-    return this.#db.collection(name)
+  collection(name: string, options?: CollectionOptions): Collection {
+    return this.#db.collection(name, options)
   }
 
   /** Adds indexes that `prepare` creates unless they exist. */

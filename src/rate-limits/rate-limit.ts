@@ -6,6 +6,7 @@ import {
   RateLimiterRes,
   type RateLimiterMemory
 } from 'rate-limiter-flexible'
+import type { Collection } from 'mongodb'
 import type { Database } from '../database/database.js'
 import { toMilliseconds } from '../refresh-token/internal.js'
 import { rateLimitsCollection } from './indexes.js'
@@ -14,6 +15,8 @@ import type { Limit } from './settings.js'
 import { tooManyRequests } from './too-many-requests.js'
 
 const countTimeout = 2000 // ms for the database: a sign-in has 12 s in all, and is counted twice
+// A sign-in does not wait for the journal to count it: what a failover forgets are the guesses of a moment
+const quick = { writeConcern: { w: 1 } }
 const mostShares = 10_000 // of values in memory, about 2 MB
 
 export interface RateLimitOptions extends Limit {
@@ -47,7 +50,7 @@ export interface Taken {
  * instances together, or in the memory of each while that can't be reached. Values are stored as keyed hashes.
  */
 export class RateLimit {
-  readonly #database: Database
+  readonly #counts: Collection
   readonly #limit: number
   readonly #shared: RLWrapperTimeouts
   readonly #own: RateLimiterMemory
@@ -60,11 +63,13 @@ export class RateLimit {
     name: string,
     { limit, per, database, key, share = 1, blockInMemory = false }: RateLimitOptions
   ) {
+    this.#counts = database.collection(rateLimitsCollection, quick)
+
     const duration = toMilliseconds(per)! / 1000
     const options = { keyPrefix: name, points: limit, duration }
     const limiter = new RateLimiterMongo({
       ...options,
-      storeClient: database,
+      storeClient: { collection: () => this.#counts },
       tableName: rateLimitsCollection,
       disableIndexesCreation: true, // rateLimitIndexes are created before the first call
       ...(blockInMemory && { inMemoryBlockOnConsumed: limit + 1 })
@@ -74,7 +79,6 @@ export class RateLimit {
     this.#own = limiterInMemory(limit, per)
     this.#hashKey = key
     this.#name = name
-    this.#database = database
     this.#limit = limit
     this.#share = share
   }
@@ -136,14 +140,13 @@ export class RateLimit {
 
   /** Uncounts one attempt of each of these values. What was counted elsewhere meanwhile stays. */
   async giveBackAll(values: string[]): Promise<void> {
-    const counts = this.#database.collection(rateLimitsCollection)
     const key = { $in: values.map((value) => `${this.#name}:${this.#hashed(value)}`) }
 
     try {
-      const { deletedCount } = await counts.deleteMany({ key, points: 1 })
+      const { deletedCount } = await this.#counts.deleteMany({ key, points: 1 })
 
       if (deletedCount < values.length) {
-        await counts.updateMany({ key, points: { $gt: 1 } }, { $inc: { points: -1 } })
+        await this.#counts.updateMany({ key, points: { $gt: 1 } }, { $inc: { points: -1 } })
       }
     } catch {
       // A count too many is not worth failing for
