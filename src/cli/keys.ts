@@ -81,7 +81,7 @@ async function rotate(kinds: readonly TokenKind[]): Promise<Answer> {
   }
   if (makeKeyFile(file, algorithmIn(configuration))) {
     return {
-      text: `Made ${file}, with a key for each kind of token: both sign at once`,
+      text: `Made ${file}, with a key of each kind: all sign at once`,
       data: { file, made: true, added: [], dropped: [] }
     }
   }

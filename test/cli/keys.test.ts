@@ -56,16 +56,22 @@ describe('moult keys, from a file', () => {
       const shown = await show(env)
 
       assert.equal(shown.file, file)
-      assert.deepEqual(states(shown), ['access next', 'access signs', 'refresh next', 'refresh signs'])
+      assert.deepEqual(states(shown), [
+        'access next',
+        'access signs',
+        'refresh next',
+        'refresh signs',
+        'factor signs'
+      ])
 
       const [next, signs] = shown.keys
 
       assert.equal(Date.parse(signs!.neededTill!) - Date.parse(next!.signsFrom!), 16 * 60_000)
       assert.match(out[2]!, /access +\S+ +verifies, and will sign +20/)
 
-      const { accessToken, refreshToken } = JSON.parse(await readFile(file, 'utf8'))
+      const { accessToken, refreshToken, factor } = JSON.parse(await readFile(file, 'utf8'))
 
-      for (const key of `${accessToken},${refreshToken}`.split(',')) {
+      for (const key of `${accessToken},${refreshToken},${factor}`.split(',')) {
         assert.ok(!out.join().includes(key))
       }
     }))
@@ -80,7 +86,7 @@ describe('moult keys, from a file', () => {
       const shown = await show(env)
 
       assert.equal(shown.file, `${dirname(file)}/secrets.json`)
-      assert.deepEqual(states(shown), ['access next', 'access signs', 'refresh signs'])
+      assert.deepEqual(states(shown), ['access next', 'access signs', 'refresh signs', 'factor signs'])
 
       const t = await startApp({ settings: fromFile(shown.file) })
 

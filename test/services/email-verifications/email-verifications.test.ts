@@ -352,13 +352,16 @@ describe('email verifications', () => {
 
       const { email, keep } = await changed(ada)
 
-      await set(email, { identities: { google: 'hers', github: 'his' }, passkeys: [{ id: 'his' }] })
+      await set(email, {
+        identities: { google: 'hers', github: 'his' },
+        factors: [{ id: 'his', kind: 'passkey' }]
+      })
       assert.equal((await accounts.keep(keep)).status, 200)
 
-      const { identities, passkeys } = await stored(t, ada.email)
+      const { identities, factors } = await stored(t, ada.email)
 
       assert.deepEqual(identities, { google: 'hers' })
-      assert.equal(passkeys, undefined)
+      assert.equal(factors, undefined)
     })
 
     it('are refused after ten in a week, so that none that can be taken back is forgotten', async () => {
@@ -403,13 +406,16 @@ describe('email verifications', () => {
 
       const { email, keep } = await changed(ada)
 
-      await set(email, { identities: { google: 'hers', github: 'his' }, passkeys: [{ id: 'his' }] })
+      await set(email, {
+        identities: { google: 'hers', github: 'his' },
+        factors: [{ id: 'his', kind: 'passkey' }]
+      })
       assert.equal((await accounts.keep(keep)).status, 200)
 
-      const { identities, passkeys } = await stored(t, ada.email)
+      const { identities, factors } = await stored(t, ada.email)
 
       assert.deepEqual(identities, { google: 'hers' })
-      assert.equal(passkeys, undefined)
+      assert.equal(factors, undefined)
     })
 
     it('are refused after ten in a week, so that none that can be taken back is forgotten', async () => {

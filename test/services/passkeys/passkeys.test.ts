@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { TestApp } from '../../support/app.js'
+import { startApp, withApp, type TestApp } from '../../support/app.js'
+import { factorSecret } from '../../support/factors.js'
 import { passkeyAccounts, startPasskeyApp } from '../../support/passkeys.js'
 import { fieldsOf, newPerson, stored } from '../../support/people.js'
-import { atOnce, outcome, tally } from '../../support/rest.js'
+import { atOnce, outcome, restClient, tally } from '../../support/rest.js'
 import { rounds } from '../../support/race.js'
 
 let t: TestApp
@@ -222,6 +223,39 @@ describe('another’s passkeys', () => {
     )
     assert.deepEqual(answers[0]!.body, answers[1]!.body)
     assert.deepEqual((await eve.ask('GET', '/passkeys')).body, [])
+  })
+})
+
+describe('the service', () => {
+  const passkey = { rpId: 'localhost', rpName: 'Moult', origins: ['http://localhost'] }
+  const authentication = {
+    authStrategies: ['jwt', 'local', 'refresh-token', 'passkey'],
+    factors: { secret: factorSecret }
+  }
+
+  it('does not start with passkeys for no page', async () => {
+    await assert.rejects(startApp({ settings: { authentication } }), {
+      name: 'ConfigurationError',
+      message: /^authentication\.passkey is missing, but authStrategies names "passkey": /
+    })
+  })
+
+  it('limits challenges by client', async () => {
+    const limit = { limit: 3, per: '1m' }
+    const off = { account: false, address: false }
+    const rateLimit = { signIn: { ...off, address: limit }, signUp: false, refresh: false, mail: false }
+
+    await withApp(
+      { settings: { rateLimit, authentication: { ...authentication, passkey } } },
+      async (there) => {
+        const client = restClient(there.address)
+        const ask = () => client.ask('POST', '/passkey-challenges', { body: { purpose: 'sign-in' } })
+        const answers = await atOnce(5, ask)
+
+        assert.deepEqual(tally(answers), { '201': 3, '429': 2 })
+        assert.ok(answers.find(({ status }) => status === 429)!.headers.has('Retry-After'))
+      }
+    )
   })
 })
 
