@@ -47,7 +47,12 @@ describe('the page', () => {
   })
 
   it('is there with all of its files, whatever query the address has', async () => {
-    assert.ok(files.some(({ path }) => path === '/client.js'))
+    for (const script of ['/client.js', '/passkeys.js', '/qr.js']) {
+      assert.ok(
+        files.some(({ path }) => path === script),
+        script
+      )
+    }
 
     for (const { path, content } of files) {
       const { status, body } = await ask(`${path}?utm_source=mail`)
