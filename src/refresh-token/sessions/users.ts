@@ -216,7 +216,7 @@ export class Users {
 }
 
 /** How many documents the other statements matched. @throws the error, unless it is of a few statements alone */
-function matchedBeside(error: Partial<MongoBulkWriteError>): number | undefined {
+function matchedBeside(error: MongoBulkWriteError): number | undefined {
   if ([error.writeErrors].flat().some(Boolean)) {
     return error.matchedCount
   }

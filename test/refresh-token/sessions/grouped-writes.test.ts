@@ -247,11 +247,11 @@ describe('refreshes that come while another is under way', () => {
     const lose = (call: number) => (call === atUpdate ? close() : undefined)
 
     await withProcesses([{ interfere: lose, remembered }, {}], async (first, second) => {
-      close = first!.close
+      close = first.close
 
-      assert.deepEqual(await useAll(first!.store, chains), ['granted', '503', '503', '503'])
+      assert.deepEqual(await useAll(first.store, chains), ['granted', '503', '503', '503'])
       assert.deepEqual(
-        await useAll(second!.store, chains),
+        await useAll(second.store, chains),
         chains.map(() => 'granted')
       )
     })
