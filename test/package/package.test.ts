@@ -38,8 +38,7 @@ const exported = {
     'present',
     'publicKeySet',
     'refreshTokenCookie',
-    'sessionHooks',
-    'undoLogin'
+    'sessionHooks'
   ],
   'moult/accounts': ['LinkRefused', 'Unverified', 'accountsByMail', 'moveManagedAccounts', 'templates'],
   'moult/oauth': ['OAuthStrategy', 'idOf', 'oauth'],
