@@ -56,7 +56,7 @@ function storeOfProcess({ refreshToken = {}, interfere = () => {}, remembered }:
     settings: settingsWith({ 'refresh-token': refreshToken }),
     users: new Users({
       idField: '_id',
-      passwordField: 'password',
+      passwordFields: ['password'],
       sessionsField: 'sessions',
       collection: async () => {
         await interfere(calls++)
