@@ -49,7 +49,7 @@ export const factors = (app: Application) => {
       find: [noQuery],
       create: [noQuery, recent, schemaHooks.validateData(factorDataValidator)],
       patch: [noQuery, recent, oneOnly(), schemaHooks.validateData(factorPatchValidator)],
-      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), clearByAdmin, recent, removeOne]
+      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), recent, oneOrAllByAdmin]
     }
   })
   app.hooks({
@@ -63,22 +63,22 @@ export const factors = (app: Application) => {
 }
 
 /**
- * Removes all factors of another user, who lost them: `remove` without an id, and with `userId` in the query, by an admin.
+ * Before `remove`, as the last hook. Without an id, and with `userId` in the query, an admin removes all factors of another
+ * user, who lost them.
  *
  * @throws Forbidden
  */
-async function clearByAdmin(context: HookContext): Promise<void> {
+async function oneOrAllByAdmin(context: HookContext): Promise<void> {
   const { app, id, params } = context
   const { userId } = params.query as { userId?: string }
 
   if (userId === undefined) {
-    return
+    return removeOne(context)
   }
   if (id !== null) {
     throw new BadRequest('With the id of a user, all factors are removed')
   }
 
-  await recent(context)
   await recheck(context)
 
   if (!isAdmin(context.params.user)) {
