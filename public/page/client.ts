@@ -92,12 +92,12 @@ interface EventService {
 }
 
 interface PasswordResetService {
-  find(): Promise<never>
   create(data: { email: string }): Promise<object>
   patch(id: string, data: { token: string; password: string }): Promise<object>
 }
 
 interface EmailVerificationService {
+  find(): Promise<never>
   create(data: { email?: string }): Promise<object>
   patch(id: string, data: { token: string; password?: string; keep?: true }): Promise<object>
 }
