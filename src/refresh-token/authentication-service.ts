@@ -624,7 +624,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   private stateOf(user: SessionOwner): State {
     return [
-      ...this.entity.passwordsOf(user).map((password) => (password === undefined ? null : String(password))),
+      ...this.entity.passwordsOf(user).map((password) => password ?? null),
       ...factorsOf(user)
         .map(({ id }) => id)
         .sort()
