@@ -21,9 +21,6 @@ export function mistakeOf(error: unknown): string | undefined {
   if (path !== undefined && (syscall === 'open' || syscall === 'read')) {
     return `mongodb names the file "${path}", which can not be read (${String(code)}): write the path of a PEM file`
   }
-  if (String(code).startsWith('ERR_OSSL')) {
-    return 'mongodb names a file without a usable certificate or key: write the path of a PEM file'
-  }
   if (name === 'MongoMissingDependencyError') {
     return `mongodb needs the package ${dependencyName} for what it asks for: install it, or write another authMechanism`
   }

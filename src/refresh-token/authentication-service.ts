@@ -642,7 +642,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   private stateOf(user: SessionOwner): State {
     return [
-      ...this.entity.passwordsOf(user).map((password) => (typeof password === 'string' ? password : null)),
+      ...this.entity.passwordsOf(user).map((password) => password ?? null),
       ...factorsOf(user)
         .map(({ id }) => id)
         .sort()

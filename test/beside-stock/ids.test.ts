@@ -67,7 +67,7 @@ describe('ids of every type', () => {
         const side = await oneApp({ ...design, ...more })
 
         try {
-          await side.users.insertOne({ ...id, email: 'ada@example.com', password: hash } as object)
+          await side.users.insertOne({ ...id, email: 'ada@example.com', password: hash })
           assert.deepEqual(await life(side, 'ada@example.com'), lived)
 
           const warnings: string[] = []
@@ -80,6 +80,24 @@ describe('ids of every type', () => {
       })
     }
   }
+})
+
+describe('ids that the adapter does not take', () => {
+  it('sign nobody in', async () => {
+    const side = await oneApp()
+
+    try {
+      const { insertedId } = await side.users.insertOne({
+        _id: new UUID(),
+        email: 'ada@example.com'
+      } as object)
+      const opened = side.app.service('authentication').openSession(insertedId)
+
+      await assert.rejects(opened, { data: { reason: 'revoked' } })
+    } finally {
+      await side.stop()
+    }
+  })
 })
 
 describe('two users whose ids are written alike', () => {

@@ -116,6 +116,33 @@ describe('a sign-in that the app refuses', () => {
     }
   })
 
+  it('displaces sessions at once where a hook replaces the params', async () => {
+    const side = await oneApp({
+      configure: (app) =>
+        app.service('authentication').hooks({
+          before: {
+            create: [
+              async (context: HookContext) => {
+                context.params = { provider: context.params.provider! }
+              }
+            ]
+          }
+        })
+    })
+
+    try {
+      const { email } = await side.add()
+
+      await side.login(email, { device: { id: 'phone' } })
+      const { refreshToken, session } = await side.login(email, { device: { id: 'phone' } })
+
+      assert.equal(outcome(await side.client.refresh(refreshToken)), '201')
+      assert.deepEqual(await idsOf(side), [session.id])
+    } finally {
+      await side.stop()
+    }
+  })
+
   it('has its session ended before others are displaced, if that ends meanwhile', async () => {
     const side = await oneApp({
       configure: (app) =>

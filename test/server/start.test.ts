@@ -146,11 +146,6 @@ describe('the start', () => {
       /^mongodb names the file "\/nowhere\.pem", which can not be read \(ENOENT\): write the path/
     ],
     [
-      'a certificate that is none',
-      { MONGODB_URL: `mongodb://localhost/moult?tls=true&tlsCertificateKeyFile=${import.meta.filename}` },
-      /^mongodb names a file without a usable certificate or key: write the path/
-    ],
-    [
       'Kerberos without its package',
       {
         MONGODB_URL: `${process.env.MONGODB_URL!.replace('://', '://ada%40A:hunter2@')}&authMechanism=GSSAPI`

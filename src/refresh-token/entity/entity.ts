@@ -88,8 +88,9 @@ export class Entity {
     const { app, configKey } = this.#service
     const strategies = Object.values(this.#service.strategies)
     const from: unknown = app.get(configKey)
+    let known = this.#passwords
 
-    if (this.#passwords?.from !== from || this.#passwords?.strategies !== strategies.length) {
+    if (!known || known.from !== from || known.strategies !== strategies.length) {
       const { local = {} } = this.#service.configuration as Document
       const settings = strategies
         .filter((strategy): strategy is WithPassword => 'comparePassword' in strategy)
@@ -98,10 +99,11 @@ export class Entity {
         ({ passwordField = 'password', entityPasswordField = passwordField }) => entityPasswordField as string
       )
 
-      this.#passwords = { from, strategies: strategies.length, fields: [...new Set(fields)] }
+      known = { from, strategies: strategies.length, fields: [...new Set(fields)] }
+      this.#passwords = known
     }
 
-    return this.#passwords!.fields
+    return known.fields
   }
 
   /**
@@ -131,25 +133,21 @@ export class Entity {
     const { provider, [foundUser]: found, ...inside } = params
     // An override of `getEntity` may ask for another user
     const own = found?.id === id ? found : undefined
-    const read = own?.read
-    const isPure =
-      options.isPure && own !== undefined && service === this.service && Object.keys(query).length === 0
+    const isPure = options.isPure && service === this.service && Object.keys(query).length === 0
+    const pure = isPure ? own : undefined
+    const ask = () => this.#ask(service, id, { ...inside, query, ...reading(own?.read) })
 
     if (!provider) {
-      return isPure && own!.kept
-        ? this.#recalled(id, own!.kept, () => this.#ask(service, id, { ...inside, query, ...reading(read) }))
-        : this.#ask(service, id, { ...inside, query, ...reading(read) })
+      return pure?.kept ? this.#recalled(id, pure.kept, ask) : ask()
     }
 
     // What clients see is made anew each time
     return this.#ask(service, id, {
       ...params,
       ...(isPure && { query: {} }),
-      [this.#name]: isPure
-        ? this.withoutSecrets(read!())
-        : await this.#ask(service, id, { ...inside, query, ...reading(read) }),
+      [this.#name]: pure ? this.withoutSecrets(pure.read()) : await ask(),
       [foundUser]: undefined,
-      ...reading(read)
+      ...reading(own?.read)
     })
   }
 
@@ -278,8 +276,8 @@ export class Entity {
   }
 
   /** The passwords' hashes of a stored document; undefined for a password that it has not. */
-  passwordsOf(document: Document): unknown[] {
-    return this.#passwordFields.map((field) => valueAt(document, field))
+  passwordsOf(document: Document): (string | undefined)[] {
+    return this.#passwordFields.map((field) => valueAt(document, field) as string | undefined)
   }
 
   #passwordsIn(document: Document): Document {

@@ -187,7 +187,7 @@ function requireFreeField(configuration: Configuration, field: string | undefine
       entityUsernameField,
       entityPasswordField
     ])
-  const taken = ['disabled', configuration.entityId, ...ofStrategies].map(
+  const taken = ['disabled', 'password', configuration.entityId, ...ofStrategies].map(
     (path: unknown) => String(path).split('.')[0]
   )
 

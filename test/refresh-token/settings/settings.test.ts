@@ -175,7 +175,7 @@ const mistakes: [Settings, string][] = [
     inRefreshToken({ stockTokens: 'a secret' }),
     'refresh-token.stockTokens can not be used: write an object with the secret of those tokens, or remove it'
   ],
-  ...['disabled', 'email', 'password'].map((field): [Settings, string] => [
+  ...['disabled', 'password'].map((field): [Settings, string] => [
     inRefreshToken({ sessionsField: field }),
     `refresh-token.sessionsField is "${field}", a field that users have for something else: write another, such as "sessions"`
   ]),
