@@ -258,12 +258,14 @@ export class EmailChanges {
       return {}
     }
 
-    const kept = (factors as (StoredFactor & Partial<RemovedFactor>)[]).flatMap((factor) => {
-      const { removedKind, kind = removedKind, ...more } = factor
-      const isRemoved = removedKind !== undefined && earlier.includes(factor.id)
+    const kept = (factors as (Partial<StoredFactor> & Partial<RemovedFactor> & { id: string })[]).flatMap(
+      (factor) => {
+        const { removedKind, kind = removedKind, ...more } = factor
+        const isRemoved = removedKind !== undefined && earlier.includes(factor.id)
 
-      return ids.includes(factor.id) ? [{ ...more, kind }] : isRemoved ? [factor] : []
-    })
+        return ids.includes(factor.id) ? [{ ...more, kind }] : isRemoved ? [factor] : []
+      }
+    )
 
     return kept.length > 0 ? { factors: kept } : {}
   }
