@@ -7,8 +7,10 @@ import type { Job } from './outbox/job.js'
 /** A previous address of an account. Its owner may revert the change. */
 export interface FormerEmail extends StoredLink {
   email: string
-  /** The other ways to sign in that the account had at the time. */
+  /** The other ways to sign in that the account had at the time, but for factors. */
   waysIn: Document
+  /** The ids of its factors; missing where there are none, and a field of that name is one of the app's. */
+  factors?: string[]
 }
 
 /** A mail about a change. Stored in the same update as the change, until it is in the outbox. */
@@ -122,6 +124,15 @@ export class AccountUsers {
     const linked = oauthProviders(this.#authentication.configuration.oauth).map((name) => `${name}Id`)
 
     return ['identities', 'factors', 'recoveryCodes', ...linked, ...this.#waysIn]
+  }
+
+  /** The same without factors, of which there is one copy: removed ones stay on the document while a link may restore them. */
+  get copiedWaysIn(): string[] {
+    return this.waysIn.filter((field) => field !== 'factors' || !this.hasFactors)
+  }
+
+  get hasFactors(): boolean {
+    return this.#authentication.settings.factors !== undefined
   }
 
   /** The id of a user in tokens and events. */

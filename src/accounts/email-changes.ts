@@ -1,4 +1,6 @@
 import { ObjectId, type Document } from 'mongodb'
+import type { StoredFactor } from '../refresh-token/index.js'
+import { factorsOf, type RemovedFactor } from '../refresh-token/internal.js'
 import type { AccountUser, AccountUsers, FormerEmail, Notice } from './account-users.js'
 import { LinkRefused, maxTries, newLinkId, newToken } from './link-token.js'
 import { lives } from './lives.js'
@@ -85,7 +87,7 @@ export class EmailChanges {
     const { pendingEmail } = condition
     const index = this.#indexOf(user, pendingEmail)
 
-    if ((await this.#users.isKept(pendingEmail, user)) || (index < 0 && !(await this.#makeRoom(user)))) {
+    if ((await this.#users.isKept(pendingEmail, user)) || (index < 0 && !(await this.makeRoom(user)))) {
       return false
     }
 
@@ -98,19 +100,42 @@ export class EmailChanges {
       .catch(refusedIfTaken)
   }
 
-  /** Whether another former address fits. None is dropped to make room: its owner may still revert the change. */
-  hasRoom({ formerEmails = [] }: AccountUser): boolean {
-    return formerEmails.filter(({ expiresAt }) => expiresAt.getTime() > this.#users.now()).length < mostFormer
-  }
-
-  async #makeRoom(user: AccountUser): Promise<boolean> {
+  /**
+   * Removes what has expired, and the removed factors that only it would have restored. Returns whether another former address
+   * fits: none is dropped to make room, since its owner may still revert the change.
+   */
+  async makeRoom(user: AccountUser): Promise<boolean> {
     const now = new Date(this.#users.now())
+    const live = this.#liveOf(user)
+    const stale = this.#removedOf(user)
+      .map(({ id }) => id)
+      .filter((id) => !live.some(({ factors }) => factors?.includes(id)))
 
-    if (user.formerEmails?.some(({ expiresAt }) => expiresAt <= now)) {
-      await this.#users.update(user, {}, { $pull: { formerEmails: { expiresAt: { $lte: now } } } })
+    if (live.length < (user.formerEmails?.length ?? 0) || stale.length > 0) {
+      const $pull = {
+        formerEmails: { expiresAt: { $lte: now } },
+        ...(stale.length > 0 && { factors: { id: { $in: stale }, removedKind: { $exists: true } } })
+      }
+
+      await this.#users.update(user, {}, { $pull })
     }
 
-    return this.hasRoom(user)
+    return live.length < mostFormer
+  }
+
+  #liveOf({ formerEmails = [] }: AccountUser): FormerEmail[] {
+    return formerEmails.filter(({ expiresAt }) => expiresAt.getTime() > this.#users.now())
+  }
+
+  #removedOf({ factors }: AccountUser): RemovedFactor[] {
+    return this.#users.hasFactors && Array.isArray(factors)
+      ? (factors as RemovedFactor[]).filter(({ removedKind }) => removedKind !== undefined)
+      : []
+  }
+
+  /** Whether a factor is restored by a link that hasn't expired. */
+  mayRestore(user: AccountUser, factorId: string): boolean {
+    return this.#liveOf(user).some(({ factors }) => factors?.includes(factorId))
   }
 
   /**
@@ -161,7 +186,7 @@ export class EmailChanges {
   /** What is kept of an account as it is, for its owner to go back to. */
   former(user: AccountUser): FormerEmail {
     const now = this.#users.now()
-    const { waysIn } = this.#users
+    const { copiedWaysIn, hasFactors } = this.#users
 
     return {
       email: this.#users.emailOf(user),
@@ -170,13 +195,17 @@ export class EmailChanges {
       tries: 0,
       askedAt: new Date(now),
       expiresAt: new Date(now + lives.keep),
-      waysIn: Object.fromEntries(waysIn.flatMap((field) => (field in user ? [[field, user[field]]] : [])))
+      waysIn: Object.fromEntries(
+        copiedWaysIn.flatMap((field) => (field in user ? [[field, user[field]]] : []))
+      ),
+      ...(hasFactors && { factors: factorsOf(user).map(({ id }) => id) })
     }
   }
 
   /**
    * Reverts a change of address and any later ones: restores the old address and the ways to sign in of that time, ends
-   * all sessions, and removes the password. A reset by mail to the old address sets a new one.
+   * all sessions, and removes the password. A reset by mail to the old address sets a new one. Ways in that somebody else has
+   * by now stay lost; if the address is, only the sessions end and the password goes.
    *
    * @throws LinkRefused
    */
@@ -188,39 +217,62 @@ export class EmailChanges {
 
     await users.check(user, 'formerEmails', former, token)
 
-    const { email, waysIn: kept } = former!
-    const added = users.waysIn.filter((field) => !(field in kept)).map((field) => [field, ''])
-    const done = await users
-      .updateAndEndSessions(
-        user!,
-        {
-          [`formerEmails.${index}.id`]: id,
-          [`formerEmails.${index}.tries`]: { $lt: maxTries },
-          disabled: { $ne: true }
-        },
-        {
-          $set: { [users.emailField]: email, emailVerified: true, ...kept },
+    const { email, waysIn } = former!
+    const condition = {
+      [`formerEmails.${index}.id`]: id,
+      [`formerEmails.${index}.tries`]: { $lt: maxTries },
+      disabled: { $ne: true }
+    }
+    const factors = this.#factorsAt(user!, index)
+    const restore = (kept: Document) =>
+      users
+        .updateAndEndSessions(user!, condition, {
+          $set: { [users.emailField]: email, emailVerified: true, ...kept, ...factors },
           $unset: {
             [users.passwordField]: '',
             pendingEmail: '',
             pendingFactor: '',
             emailVerification: '',
             passwordReset: '',
-            ...Object.fromEntries(added)
+            ...missingIn({ ...kept, ...factors }, users.waysIn)
           },
           // Later addresses may belong to the attacker
           $push: { formerEmails: onlyFirst(index) }
-        }
-      )
-      .catch(refusedIfTaken)
+        })
+        .catch(refusedIfTaken)
 
-    if (!done) {
+    if (!(await restore(waysIn)) && !(await restore({}))) {
+      await users.updateAndEndSessions(user!, condition, { $unset: { [users.passwordField]: '' } })
       throw new LinkRefused('invalid')
     }
 
     return user!
   }
+
+  /** The field with the factors of a former address, and removed ones that an earlier one may restore; empty without any. */
+  #factorsAt({ factors, formerEmails }: AccountUser, index: number): Document {
+    const { factors: ids = [] } = formerEmails![index]!
+    const earlier = formerEmails!.slice(0, index).flatMap((former) => former.factors ?? [])
+
+    if (!this.#users.hasFactors || !Array.isArray(factors)) {
+      return {}
+    }
+
+    const kept = (factors as (Partial<StoredFactor> & Partial<RemovedFactor> & { id: string })[]).flatMap(
+      (factor) => {
+        const { removedKind, kind = removedKind, ...more } = factor
+        const isRemoved = removedKind !== undefined && earlier.includes(factor.id)
+
+        return ids.includes(factor.id) ? [{ ...more, kind }] : isRemoved ? [factor] : []
+      }
+    )
+
+    return kept.length > 0 ? { factors: kept } : {}
+  }
 }
+
+const missingIn = (kept: Document, fields: string[]): Document =>
+  Object.fromEntries(fields.filter((field) => !(field in kept)).map((field) => [field, '']))
 
 const onlyFirst = (count: number): Document => ({ $each: [], $slice: count })
 

@@ -32,9 +32,9 @@ export class FactorNotices {
    * With a link that takes it back, as it takes a change of address back, if the address was verified. A user who has many
    * of them needs no more: an earlier one takes this back, too.
    */
-  added(user: Document, kind: string): Document {
+  async added(user: Document, kind: string): Promise<Document> {
     const former = this.#changes.former(user as AccountUser)
-    const hasLink = user.emailVerified && this.#changes.hasRoom(user as AccountUser)
+    const hasLink = (await this.#changes.makeRoom(user as AccountUser)) && user.emailVerified
 
     return {
       notices: this.#notice(user, 'factor-added', { kind, ...(hasLink && { id: former.id }) }),
@@ -48,6 +48,32 @@ export class FactorNotices {
 
   codeUsed(user: Document, left: number): Document {
     return { notices: this.#notice(user, 'recovery-code-used', { left }) }
+  }
+
+  codeSpent(hash: string): Document {
+    const left = { $setDifference: ['$$this.waysIn.recoveryCodes', [{ $literal: hash }]] }
+    const waysIn = { $mergeObjects: ['$$this.waysIn', { recoveryCodes: orNothing(left) }] }
+
+    return {
+      formerEmails: orNothing({
+        $map: { input: '$formerEmails', in: { $mergeObjects: ['$$this', { waysIn }] } }
+      })
+    }
+  }
+
+  mayRestore(user: Document, id: string): boolean {
+    return this.#changes.mayRestore(user as AccountUser, id)
+  }
+
+  unchangedLinks(user: Document): Document {
+    const { formerEmails = [] } = user as AccountUser
+
+    return formerEmails.length > 0
+      ? {
+          'formerEmails.id': { $all: formerEmails.map(({ id }) => id) },
+          formerEmails: { $size: formerEmails.length }
+        }
+      : { 'formerEmails.id': { $exists: false } }
   }
 
   #notice(user: Document, kind: string, data: Record<string, unknown>): Notice {
@@ -89,3 +115,6 @@ export class FactorNotices {
       : this.#composer.compose(kind, job.email!, job, user, job.data as unknown as MailData[typeof kind])
   }
 }
+
+/** Leaves a field out where there is nothing to make it from. */
+const orNothing = (value: Document): Document => ({ $ifNull: [value, '$$REMOVE'] })

@@ -73,7 +73,13 @@ export interface FactorChange {
 
 /** What is told by mail: each makes what is added to lists of the user document, by field, in the update of the change. */
 export interface FactorNotices {
-  added(user: Document, kind: string): Document
+  added(user: Document, kind: string): Promise<Document>
   removed(user: Document, kind: string): Document
   codeUsed(user: Document, left: number): Document
+  /** What a pipeline sets, so that no link restores a code that was used. */
+  codeSpent(hash: string): Document
+  /** Whether a link may restore a factor: then it is kept when it is removed. */
+  mayRestore(user: Document, id: string): boolean
+  /** Matches the user while the links are the same. */
+  unchangedLinks(user: Document): Document
 }

@@ -161,7 +161,7 @@ export class Factors {
         caller,
         { ...condition, ...(isFirst ? withoutFactor : { 'factors.kind': { $exists: true } }) },
         {
-          $push: { factors: factor, ...pushed(this.#notices?.added(user, kind)) },
+          $push: { factors: factor, ...pushed(await this.#notices?.added(user, kind)) },
           ...(codes && { $set: { recoveryCodes: this.#hashes(caller.userId, codes) } }),
           ...(Object.keys(unset).length > 0 && { $unset: unset })
         },
@@ -216,10 +216,12 @@ export class Factors {
       const isLast = factorsOf(user).length === 1
       const isRemoved = await this.#write(
         caller,
-        unchanged(user, this.#authentication.unchangedSince(user)),
         {
-          $pull: { factors: { id } },
-          ...(isLast && { $unset: { recoveryCodes: '' } }),
+          ...unchanged(user, this.#authentication.unchangedSince(user)),
+          ...this.#notices?.unchangedLinks(user)
+        },
+        {
+          ...this.#removal(user, factor, isLast),
           ...withPush(this.#notices?.removed(user, factor.kind))
         }
       )
@@ -302,9 +304,12 @@ export class Factors {
       throw new Refused('invalid')
     }
 
-    const push = this.#notices?.codeUsed(user, stored.length - 1)
+    const notices = this.#notices
 
-    return { recoveryCode: hash, ...(push && { push }) }
+    return {
+      recoveryCode: hash,
+      ...(notices && { push: notices.codeUsed(user, stored.length - 1), also: notices.codeSpent(hash) })
+    }
   }
 
   /** Checks that all stored secrets can be read. @throws ConfigurationError */
@@ -324,7 +329,8 @@ export class Factors {
 
     if (found) {
       const { configKey } = this.#authentication
-      const { kid } = (factorsOf(found) as Partial<TotpFactor>[]).find(
+      // Removed ones too, which may have to be restored
+      const { kid } = (found.factors as Partial<TotpFactor>[]).find(
         ({ secret }) => secret && !this.#keys.ids.includes(secret.kid)
       )!.secret!
 
@@ -342,6 +348,18 @@ export class Factors {
         throw error
       }
     })
+  }
+
+  /** The update that removes a factor, of which nothing is left unless a link may restore it. */
+  #removal(user: FactorOwner, { id, kind }: StoredFactor, isLast: boolean): Document {
+    const mayReturn = this.#notices?.mayRestore(user, id)
+    const place = `factors.${user.factors!.findIndex((factor) => factor.id === id)}`
+    const $unset = { ...(isLast && { recoveryCodes: '' }), ...(mayReturn && { [`${place}.kind`]: '' }) }
+
+    return {
+      ...(mayReturn ? { $set: { [`${place}.removedKind`]: kind } } : { $pull: { factors: { id } } }),
+      ...(Object.keys($unset).length > 0 && { $unset })
+    }
   }
 
   #report({ userId, params }: Caller, type: FactorChange['type'], kind: string): void {
@@ -444,7 +462,7 @@ type SigningFactor = StoredFactor & { userVerified?: boolean }
 /** The ways in as they were when it was found out which is the last one. */
 const unchanged = ({ factors = [] }: FactorOwner, password: Document): Document => ({
   ...password,
-  'factors.id': { $all: factors.map(({ id }) => id) },
+  ...Object.fromEntries(factors.map(({ id }, index) => [`factors.${index}.id`, id])),
   factors: { $size: factors.length }
 })
 

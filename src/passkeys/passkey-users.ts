@@ -64,12 +64,11 @@ export const hasRoomFor = ({ id }: StoredPasskey): Document => ({
 
 /** @throws Conflict */
 export function requireRoomFor({ id }: StoredPasskey, user: PasskeyUser): void {
-  const passkeys = passkeysOf(user)
-
-  if (passkeys.some((own) => own.id === id)) {
+  // A removed one too, while it may have to be restored
+  if (user.factors?.some((own) => own.id === id)) {
     throw known()
   }
-  if (passkeys.length >= mostPasskeys) {
+  if (passkeysOf(user).length >= mostPasskeys) {
     throw new Conflict(`There are ${mostPasskeys} passkeys already: remove one first`)
   }
 }
@@ -111,6 +110,19 @@ export class PasskeyUsers {
   /** The user with a passkey. @throws Refused `disabled` */
   byCredential(credentialId: string): Promise<PasskeyUser | null> {
     return this.#authentication.findEntity({ 'factors.id': passkeyId(credentialId) })
+  }
+
+  /** @throws Conflict for a passkey of any account; the index decides between many at once */
+  async requireUnknown({ id }: StoredPasskey): Promise<void> {
+    const isKnown = await reach(async () => {
+      const users = await this.collection()
+
+      return users.findOne({ 'factors.id': id }, { projection: { _id: 1 } })
+    })
+
+    if (isKnown) {
+      throw known()
+    }
   }
 
   /** @throws Refused `revoked`, `disabled` */

@@ -195,11 +195,13 @@ export class Passkeys {
    * Verifies the registration of a new account, and uses its challenge.
    *
    * @returns What is to be stored of it on the user document
-   * @throws RegistrationRefused
+   * @throws RegistrationRefused; Conflict for a passkey that is known, whether or not the address is free
    */
   async verifySignUp({ challenge: id, response }: Registration): Promise<PasskeyAccount> {
     const challenge = this.#read(id, 'sign-up')
     const passkey = await this.#verified(challenge, response, { isOnlyWayIn: true, name: nameless })
+
+    await this.users.requireUnknown(passkey)
 
     return { passkeyHandle: challenge.handle!, factors: [passkey] }
   }

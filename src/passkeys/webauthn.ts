@@ -7,13 +7,9 @@ import {
   type PublicKeyCredentialCreationOptionsJSON,
   type PublicKeyCredentialRequestOptionsJSON
 } from '@simplewebauthn/server'
-import {
-  COSEALG,
-  decodeAttestationObject,
-  decodeClientDataJSON,
-  isoBase64URL
-} from '@simplewebauthn/server/helpers'
+import { decodeAttestationObject, decodeClientDataJSON, isoBase64URL } from '@simplewebauthn/server/helpers'
 import { Type, type Static } from '@feathersjs/typebox'
+import { algorithms, canonicalKey } from './public-key.js'
 import type { PasskeySettings } from './settings.js'
 
 /** What an authenticator told of a passkey when it made it. */
@@ -48,9 +44,10 @@ export type RequestOptions = PublicKeyCredentialRequestOptionsJSON
 
 type KnownCredential = Pick<Credential, 'credentialId' | 'transports'>
 
-// Each of them is a sound signature, and between them all authenticators know one. The list doesn't depend on Node.js
-const algorithms = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256]
 const timeout = 5 * 60_000 // ms: as long as the challenge
+
+// WebAuthn §5.8.4, and the older name of hybrid: browsers ignore others
+const knownTransports = ['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb']
 
 const challengeId = Type.String({ minLength: 1, maxLength: 8192, description: 'The id of the challenge' })
 const bytes = (maxLength: number) => Type.String({ minLength: 1, maxLength })
@@ -186,15 +183,19 @@ export function verifyRegistration(
     }
 
     const { credential, credentialDeviceType, userVerified } = registrationInfo
+    const publicKey = canonicalKey(credential.publicKey)
+    const { transports = [] } = response.response
 
-    return {
-      credentialId: credential.id,
-      publicKey: isoBase64URL.fromBuffer(credential.publicKey),
-      counter: credential.counter,
-      transports: response.response.transports ?? [],
-      backupEligible: credentialDeviceType === 'multiDevice',
-      userVerified
-    }
+    return (
+      publicKey && {
+        credentialId: credential.id,
+        publicKey: isoBase64URL.fromBuffer(publicKey),
+        counter: credential.counter,
+        transports: knownTransports.filter((name) => transports.includes(name)),
+        backupEligible: credentialDeviceType === 'multiDevice',
+        userVerified
+      }
+    )
   })
 }
 

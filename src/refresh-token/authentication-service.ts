@@ -1,6 +1,7 @@
 import {
   AuthenticationService as FeathersAuthenticationService,
   JWTStrategy,
+  type AuthenticationBaseStrategy,
   type AuthenticationParams,
   type AuthenticationRequest,
   type AuthenticationResult,
@@ -361,7 +362,14 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
     this.steps.set(params, current.userId)
 
-    const authResult = await this.signIn(request, { ...params, [steppingUp]: current })
+    const authResult = await this.signIn(request, { ...params, [steppingUp]: current }).catch(
+      async (error: unknown) => {
+        // Like the right password of another account: neither tells anything
+        throw (error as { code?: unknown }).code === 401 && (await this.namesOther(request, current.userId))
+          ? new Refused('invalid')
+          : error
+      }
+    )
 
     if (this.userIdOf(authResult) !== current.userId) {
       throw new Refused('invalid')
@@ -379,13 +387,28 @@ export class AuthenticationService extends FeathersAuthenticationService {
     return { ...authResult, session }
   }
 
+  /** Whether a request with a password names another account than that of a user. */
+  private async namesOther(request: AuthenticationRequest, userId: string): Promise<boolean> {
+    const strategy = this.getStrategy(request.strategy!)
+
+    if (strategy === undefined || !('comparePassword' in strategy)) {
+      return false
+    }
+
+    const { usernameField, entityUsernameField } = (strategy as unknown as AuthenticationBaseStrategy)
+      .configuration
+    const user = (await this.live.findUser(userId)).user()
+
+    return String(request[usernameField]).toLowerCase() !== String(user[entityUsernameField]).toLowerCase()
+  }
+
   /** Whose session a call of `create` was to raise: by its params. Undefined if its access token was refused. */
   steppingUp(params: Params): string | undefined {
     return this.steps.get(params)
   }
 
   /** The session of the access token that a call brings. @throws Refused */
-  private async currentSession({ authentication, ...params }: ServerParams) {
+  async currentSession({ authentication, ...params }: ServerParams) {
     const strategy = authentication && this.getStrategy(authentication.strategy!)
     const result =
       strategy instanceof JWTStrategy

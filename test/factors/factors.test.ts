@@ -420,6 +420,35 @@ describe('factors, with mail and an audit trail', () => {
     assert.equal(user.sessions.length, 0)
   })
 
+  it('are restored without the recovery codes that were used since', async () => {
+    const ada = await accounts.verified()
+    const { app, id, recoveryCodes } = await enrol(t, ada)
+
+    await mailbox.next(ada.email)
+
+    const token = (await on.stepUp(ada.accessToken, { strategy: 'totp', code: app.next() })).body.accessToken
+
+    await enrol(t, ada, token)
+
+    const link = linkIn(await mailbox.next(ada.email))
+
+    for (const code of recoveryCodes.slice(0, 2)) {
+      assert.equal((await on.stepUp(token, { strategy: 'recovery-code', code })).status, 201)
+    }
+
+    await ada.ask('POST', '/factors', { body: { kind: 'recovery-codes' }, token })
+    await ada.ask('DELETE', `/factors/${id}`, { token })
+    assert.equal((await accounts.keep(link)).status, 200)
+
+    const user = await stored(t, ada.email)
+
+    assert.deepEqual(
+      user.factors.map((factor: { id: string; kind: string }) => [factor.id, factor.kind]),
+      [[id, 'totp']]
+    )
+    assert.equal(user.recoveryCodes.length, 8)
+  })
+
   it('are told without one when the address was never verified', async () => {
     const { person } = await accounts.unverified()
 

@@ -8,6 +8,7 @@ import { factorClient, newGuarded, withFactors } from '../support/factors.js'
 import { caughtUp, heard, isSignedIn, socketsOf } from '../support/live.js'
 import { newPerson, stored } from '../support/people.js'
 import { outcome, password, type Answer } from '../support/rest.js'
+import { written } from '../support/trail.js'
 
 const minute = 60_000 // ms
 
@@ -180,6 +181,22 @@ describe('a call that takes a recent sign-in', () => {
     assert.ok(before)
     assert.equal((await stored(t, eve.email)).sessions.length, 0)
     assert.equal((await stored(t, ada.email)).sessions[0].authenticatedAt, undefined)
+  })
+
+  it('tells nothing of the password of another user, who sees each try in the trail', async () => {
+    const [ada, eve] = [await newPerson(t), await newPerson(t)]
+    const guess = (password: string) =>
+      on.stepUp(eve.accessToken, { strategy: 'local', email: ada.email.toUpperCase(), password })
+    const answers = [await guess('wrong horse battery'), await guess(password), await guess(password)]
+
+    await written(t)
+
+    const refused = await t.db.collection('events').find({ type: 'sign-in-refused' }).toArray()
+
+    assert.equal(answers[0]!.status, 401)
+    assert.deepEqual(answers[1]!.body, answers[0]!.body)
+    assert.equal(refused.filter(({ userId }) => userId === ada.id).length, 3)
+    assert.equal(refused.filter(({ userId }) => userId === eve.id).length, 0)
   })
 
   it('takes no token for credentials, no challenge, and no wrong ones', async () => {

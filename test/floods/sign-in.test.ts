@@ -235,6 +235,44 @@ describe('the limit of sign-ins by account', () => {
     assert.equal((await client.signIn(email)).status, 201)
   })
 
+  it('counts those of each session apart, so that nobody keeps the user from a change or a step-up', async () => {
+    email = await newEmail()
+    const [thief, ada] = [(await client.signIn(email)).body, (await client.signIn(email)).body]
+    const change = ({ accessToken: token, user }: typeof ada, currentPassword: string) =>
+      client.ask('PATCH', `/users/${user._id}`, { token, body: { email: `new-${email}`, currentPassword } })
+    const stepUp = ({ accessToken: token }: typeof ada, guess: string) =>
+      client.ask('POST', '/authentication', {
+        token,
+        body: { strategy: 'local', email, password: guess, stepUp: true }
+      })
+
+    for (const guess of [change, stepUp]) {
+      assert.deepEqual(tally(await atOnce(8, () => guess(thief, 'not the password'))), {
+        [guess === change ? '403' : '401']: 5,
+        '429': 3
+      })
+      assert.equal((await guess(thief, password)).status, 429)
+    }
+
+    // Nor does a stranger, who doesn't know the password either
+    assert.equal((await client.signIn(email)).status, 201)
+    await atOnce(8, () => client.signIn(email, { password: 'not the password' }))
+    assert.equal((await client.signIn(email)).status, 429)
+    assert.equal((await stepUp(ada, password)).status, 201)
+    assert.equal((await change(ada, password)).status, 200)
+
+    // The password of another account counts for that
+    const other = await newEmail()
+    const foreign = () =>
+      client.ask('POST', '/authentication', {
+        token: ada.accessToken,
+        body: { strategy: 'local', email: other, password: 'not the password', stepUp: true }
+      })
+
+    assert.deepEqual(tally(await atOnce(8, foreign)), { '401 invalid': 5, '429': 3 })
+    assert.equal((await client.signIn(other)).status, 429)
+  })
+
   it('keeps the count of wrong guesses after a change that needs no password', async () => {
     email = await newEmail()
     const { accessToken: token, user } = (await client.signIn(email)).body

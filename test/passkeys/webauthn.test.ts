@@ -62,8 +62,40 @@ describe('a new passkey', () => {
     )
   })
 
+  it('keeps nothing that its algorithm does not need', async () => {
+    const { credential: slim } = await registered()
+    const { credential: fat } = await registered({
+      labels: new Map([[-70_000, new Uint8Array(11_000)]]),
+      transports: ['x'.repeat(32), 'usb', 'usb', 'hybrid']
+    })
+
+    assert.equal(fat!.publicKey.length, slim!.publicKey.length)
+    assert.deepEqual(fat!.transports, ['hybrid', 'usb'])
+  })
+
+  const rsa = (n: number, e: number): Oddities => ({
+    labels: new Map<number, number | Uint8Array>([
+      [1, 3],
+      [3, -257],
+      [-1, new Uint8Array(n).fill(1)],
+      [-2, new Uint8Array(e).fill(1)]
+    ])
+  })
+
+  it('has an RSA key of 2048 to 4096 bits', async () => {
+    for (const size of [256, 512]) {
+      assert.ok((await registered(rsa(size, 3))).credential)
+    }
+  })
+
   const refused: Record<string, Oddities> = {
     ...refusedBoth,
+    'with an RSA key that takes long to verify': rsa(1024, 3),
+    'with an exponent that takes long to verify': rsa(256, 256),
+    'with a short RSA key': rsa(128, 3),
+    'with a coordinate that is too long': { labels: new Map([[-3, new Uint8Array(8000)]]) },
+    'with a number in place of a coordinate': { labels: new Map([[-3, 1]]) },
+    'on another curve': { labels: new Map([[-1, 2]]) },
     'with an algorithm that was not offered': { algorithm: -65535 },
     'with a certificate, whose addresses the library might call': {
       attestation: { fmt: 'packed', attStmt: new Map<string, unknown>([['x5c', [new Uint8Array(3)]]]) }

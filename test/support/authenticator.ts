@@ -26,6 +26,9 @@ export interface Oddities {
   credentialId?: string
   /** A COSE algorithm in place of ES256. */
   algorithm?: number
+  /** What the COSE key has beside what its algorithm needs, or in its place. */
+  labels?: Map<number, number | Uint8Array>
+  transports?: string[]
   attestation?: { fmt: string; attStmt: Map<string, unknown> }
 }
 
@@ -70,7 +73,8 @@ export function authenticator(origin: string, settings: Oddities = {}) {
         [3, odd.algorithm],
         [-1, 1],
         [-2, bytesOf(x!)],
-        [-3, bytesOf(y!)]
+        [-3, bytesOf(y!)],
+        ...(odd.labels ?? [])
       ])
       const attested = Buffer.concat([
         Buffer.alloc(16),
@@ -102,7 +106,7 @@ export function authenticator(origin: string, settings: Oddities = {}) {
         response: {
           clientDataJSON: clientData('webauthn.create', options.challenge, oddities).toString('base64url'),
           attestationObject: Buffer.from(attestationObject).toString('base64url'),
-          transports: ['internal']
+          transports: odd.transports ?? ['internal']
         }
       }
     },

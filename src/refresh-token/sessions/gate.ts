@@ -15,6 +15,14 @@ export interface StoredFactor {
   usedAt?: Date
 }
 
+/**
+ * A factor that was removed, and may have to be restored. Without a kind it counts for nothing, but its id stays taken: nobody
+ * else can have it.
+ */
+export interface RemovedFactor extends Omit<StoredFactor, 'kind'> {
+  removedKind: string
+}
+
 /** Matches users without a factor. An app may have a field `factors` of its own, whose elements have no kind. */
 export const withoutFactor = { 'factors.kind': { $exists: false } } satisfies OwnerFilter
 
@@ -58,16 +66,18 @@ export interface UsedFactor {
   recoveryCode?: string
   /** What is added to lists of the user document, by field. */
   push?: Document
+  /** What else a pipeline sets. */
+  also?: Document
 }
 
 /** Matches users of whom that can be used up. */
 export const usable = ({ factor, recoveryCode }: UsedFactor): OwnerFilter => ({
-  ...(factor && { factors: { $elemMatch: factor } }),
+  ...(factor && { factors: { $elemMatch: { kind: { $exists: true }, ...factor } } }),
   ...(recoveryCode !== undefined && { recoveryCodes: recoveryCode })
 })
 
 /** The fields that a pipeline sets to use it up. */
-export function useUp({ factor, set = {}, recoveryCode, push = {} }: UsedFactor): Document {
+export function useUp({ factor, set = {}, recoveryCode, push = {}, also }: UsedFactor): Document {
   const pushed = Object.entries(push).map(([field, value]) => [
     field,
     { $concatArrays: [{ $ifNull: [`$${field}`, []] }, [{ $literal: value }]] }
@@ -80,7 +90,8 @@ export function useUp({ factor, set = {}, recoveryCode, push = {} }: UsedFactor)
         $filter: { input: '$recoveryCodes', cond: { $ne: ['$$this', { $literal: recoveryCode }] } }
       }
     }),
-    ...Object.fromEntries(pushed)
+    ...Object.fromEntries(pushed),
+    ...also
   }
 }
 

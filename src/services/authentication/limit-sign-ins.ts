@@ -7,7 +7,7 @@ import { accountName } from '../users/account-name.js'
 /**
  * Around `create` of the authentication service: limits sign-ins by address and by the account that they name, whether
  * or not it exists, and refreshes by address. The address comes first, so that attempts beyond its limit don't count
- * against the account.
+ * against the account. A step-up counts for its session alone: strangers who guess the password can't stop it.
  *
  * @throws TooManyRequests before anything is verified, so that it doesn't tell a right password from a wrong one
  */
@@ -24,7 +24,11 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
     const account = accountOf(context)
 
     if (account !== undefined && signIn.account) {
-      return signIn.account.attempt(account, next, () => isOf(account, context))
+      const session = kind === 'step-up' ? await sessionOf(account, context) : undefined
+
+      return session === undefined
+        ? signIn.account.attempt(account, next, () => isOf(account, context))
+        : signIn.account.attempt(`session ${session}`, next)
     }
   }
 
@@ -40,6 +44,24 @@ function isOf(account: string, { service, result }: HookContext<AuthenticationSe
   const { entity, local } = service.configuration
 
   return nameIn(result![entity!], local?.entityUsernameField ?? local?.usernameField) === account
+}
+
+/** The live session that a step-up is made in, if it is one of that account. */
+async function sessionOf(
+  account: string,
+  { service, params }: HookContext<AuthenticationService>
+): Promise<string | undefined> {
+  try {
+    const { userId, sessionId } = await service.currentSession(params)
+    const { local } = service.configuration
+    const user = (await service.live.findUser(userId)).user()
+
+    return nameIn(user, local?.entityUsernameField ?? local?.usernameField) === account
+      ? sessionId
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function nameIn(data: Record<string, unknown> | undefined, field = 'email'): string | undefined {

@@ -38,7 +38,10 @@ export const authorizePatch = () => async (context: HookContext<UserService>) =>
   }
 }
 
-/** The hash of the current password, once verified. Wrong guesses are limited, since the session may be stolen. */
+/**
+ * The hash of the current password, once verified. Wrong guesses are limited, since the session may be stolen; in each session
+ * apart, so that whoever has one can't keep the user from a change in another.
+ */
 async function currentPassword(
   context: HookContext<UserService>,
   data: UserPatch
@@ -57,7 +60,9 @@ async function currentPassword(
 
   const verify = () => verifyCurrent(context, guess)
 
-  return account ? account.attempt(String(context.params.user!._id), verify) : verify()
+  const { session, user } = context.params
+
+  return account ? account.attempt(session ? `session ${session.id}` : String(user!._id), verify) : verify()
 }
 
 async function hasPassword({ app, params }: HookContext<UserService>): Promise<boolean> {

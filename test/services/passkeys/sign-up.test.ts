@@ -189,6 +189,18 @@ describe('signing up with a passkey, where only verified addresses sign in', () 
     assert.equal((await stored(t, first.email)).factors.length, 1)
   })
 
+  it('refuses a known passkey, whether or not the address is taken', async () => {
+    const device = passkeyAccounts(t).device()
+    const { email } = await signUp(t, device)
+    const oddities = { credentialId: device.passkeys[0]!.credentialId }
+    const taken = await signUp(t, passkeyAccounts(t).device(), { email, oddities })
+    const free = await signUp(t, passkeyAccounts(t).device(), { oddities })
+
+    assert.equal(free.status, 409)
+    assert.equal(taken.status, 409)
+    assert.deepEqual(taken.body, free.body)
+  })
+
   it('signs in once the address is verified, which takes the passkey', async () => {
     const accounts = passkeyAccounts(t)
     const [device, other] = [accounts.device(), accounts.device()]

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { BSON } from 'mongodb'
 import type { TestApp } from '../../support/app.js'
 import { mailAccounts } from '../../support/mail-accounts.js'
 import { linkIn, mailTo, startMailbox, type Mailbox } from '../../support/mailbox.js'
 import { passkeyAccounts, startPasskeyApp } from '../../support/passkeys.js'
-import { stored, type Person } from '../../support/people.js'
+import { newPerson, stored, type Person } from '../../support/people.js'
 import { outcome } from '../../support/rest.js'
 import { written } from '../../support/trail.js'
 
@@ -66,6 +67,86 @@ describe('passkeys, with mail and an audit trail', () => {
       subject: 'A second factor has been removed',
       factor: 'passkey'
     })
+  })
+
+  it('are restored after somebody removed them and registered their ids elsewhere', async () => {
+    const { person, device, passkey } = await owner()
+    const thief = await accounts.signedIn(person, device)
+    const squatter = await newPerson(t)
+    const credentialId = device.passkeys[0]!.credentialId
+    const own = accounts.device()
+
+    assert.equal((await accounts.add(thief, own)).status, 201)
+
+    const link = linkIn(await mailbox.next(person.email))
+
+    assert.equal((await thief.ask('DELETE', `/passkeys/${passkey.id}`)).status, 200)
+    assert.deepEqual(
+      (await thief.ask('GET', '/passkeys')).body.map(({ id }: { id: string }) => id === passkey.id),
+      [false]
+    )
+    assert.equal(outcome(await accounts.signIn(device)), '401 invalid')
+
+    for (const person of [squatter, thief]) {
+      const { status } = await accounts.add(person, accounts.device(), { oddities: { credentialId } })
+
+      assert.equal(status, 409)
+    }
+
+    assert.equal((await mails.keep(link)).status, 200)
+    assert.equal((await thief.ask('GET', '/passkeys')).status, 401)
+    assert.equal((await accounts.signIn(device)).status, 201)
+    assert.equal(outcome(await accounts.signIn(own)), '401 invalid')
+  })
+
+  it('end all sessions by the link even where what it restores belongs to another by now', async () => {
+    const { person, device } = await owner()
+    const thief = await accounts.signedIn(person, device)
+    const users = t.db.collection('users')
+
+    assert.equal((await accounts.add(thief, accounts.device())).status, 201)
+
+    const link = linkIn(await mailbox.next(person.email))
+    const { email, ...other } = await stored(t, person.email)
+
+    await users.updateOne({ _id: other._id }, { $set: { email: 'changed@example.com' } })
+    await users.insertOne({ email })
+
+    assert.equal(outcome(await mails.keep(link)), '400 invalid')
+    assert.equal((await thief.ask('GET', '/passkeys')).status, 401)
+  })
+
+  it('leave no more on the account than they are, however often they come and go', async () => {
+    const { person, device } = await owner()
+    const fat = {
+      labels: new Map([[-70_000, new Uint8Array(11_000)]]),
+      transports: Array<string>(16).fill('x'.repeat(32))
+    }
+    let thief = await accounts.signedIn(person, device)
+    let last = 'none'
+
+    for (let round = 0; round < 15; round++) {
+      const { status, body } = await accounts.add(thief, accounts.device(), { oddities: fat })
+
+      assert.equal(status, 201)
+      assert.equal((await thief.ask('DELETE', `/passkeys/${last}`)).status, round === 0 ? 404 : 200)
+      last = body.id
+    }
+
+    const { sessions: _sessions, ...user } = await stored(t, person.email)
+
+    assert.equal(user.formerEmails.length, 10)
+    assert.ok(BSON.calculateObjectSize(user) < 32_000, `${BSON.calculateObjectSize(user)} bytes`)
+
+    // A week later, nothing is left of them
+    t.clock.advance(8 * 24 * 60 * 60_000)
+    thief = await accounts.signedIn(person, device)
+    assert.equal((await accounts.add(thief, accounts.device())).status, 201)
+
+    const { factors, formerEmails } = await stored(t, person.email)
+
+    assert.equal(factors.length, 3)
+    assert.equal(formerEmails.length, 1)
   })
 
   it('sign in as the trail tells, also when they are refused', async () => {

@@ -53,8 +53,10 @@ function ofSignIn(attempt: Attempt): Noted | undefined {
         }
   }
 
-  // A wrong code; to other strategies, what is invalid is no guess
-  const isWrongCode = outcome === 'invalid' && isBy(attempt, FactorStrategy)
+  // A wrong code, or a password of another account; to other strategies, what is invalid is no guess
+  const isWrongCode =
+    outcome === 'invalid' &&
+    (context.service.steppingUp(context.params) !== undefined || isBy(attempt, FactorStrategy))
 
   if (!isWrongCode && !noted.includes(outcome)) {
     return undefined
@@ -67,8 +69,10 @@ function ofSignIn(attempt: Attempt): Noted | undefined {
     strategy,
     reason: outcome,
     device: deviceOf(undefined, context.params),
-    ...userOf(attempt),
-    ...(typeof account === 'string' && isAccountName(account) && { account: accountName(account) }),
+    // At a step-up, whoever is signed in may try the password of somebody else, who is to see that
+    ...(typeof account === 'string'
+      ? isAccountName(account) && { account: accountName(account) }
+      : userOf(attempt)),
     retryAfter: (error as { data?: { retryAfter?: number } }).data?.retryAfter ?? 0
   }
 }
