@@ -135,7 +135,7 @@ export class Database {
       const mistake = mistakeOf(error)
 
       if (mistake) {
-        throw new ConfigurationError(mistake)
+        throw mistake
       }
 
       if (isLoginRefused(error)) {

@@ -19,7 +19,7 @@ const siblings = [
   ['hooks', 'oauth'],
   ['live', 'entity']
 ]
-const errors = ['errors', 'database-errors', 'validation']
+const errors = ['errors', 'consequences', 'database-errors', 'validation']
 
 /** The room of the heart that a path belongs to; undefined outside it. */
 function roomOf(path: string): string | undefined {

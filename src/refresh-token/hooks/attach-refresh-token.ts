@@ -1,12 +1,13 @@
 import { JWTStrategy } from '@feathersjs/authentication'
-import type { HookContext, RealTimeConnection } from '@feathersjs/feathers'
+import type { HookContext } from '@feathersjs/feathers'
 import type { AuthenticationService, Login } from '../authentication-service.js'
 import { consequencesOf } from '../consequences.js'
 import { cookieAsked, type CookieContext } from '../cookie/refresh-token-cookie.js'
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
-import { deviceOf } from '../sessions/device.js'
+import { deviceOf, named } from '../sessions/device.js'
 import { GateClosed } from '../sessions/gate.js'
-import { present, type Device, type SessionRecord } from '../sessions/session.js'
+import { present, type SessionRecord } from '../sessions/session.js'
+import { undoLogin } from './undo-login.js'
 
 /**
  * After `create` of the authentication service: opens the session of a login and attaches its refresh token to the
@@ -78,33 +79,13 @@ async function openSession(
     })
 
   if (session.id === payload.sid) {
-    consequences?.push({ failed: () => undo(service, params.connection, userId, session) })
+    consequences?.push({ failed: () => undoLogin(service, params.connection, userId, session) })
   } else {
     context.result = await service.ofSession(result, session)
   }
 
   return session
 }
-
-/** Ends the session of a login that was refused later, and signs the socket out, which stays connected. */
-async function undo(
-  service: AuthenticationService,
-  connection: RealTimeConnection | undefined,
-  userId: string,
-  { id }: SessionRecord
-): Promise<void> {
-  if (connection?.session?.id === id) {
-    await service.handleConnection('logout', connection, connection.authentication)
-  }
-
-  await service.sessions.end(userId, id, 'logout')
-}
-
-/** What a device says of itself. The rest is observed of each call. */
-const named = ({ id, name }: Device) => ({
-  ...(id !== undefined && { id }),
-  ...(name !== undefined && { name })
-})
 
 function answer(
   service: AuthenticationService,

@@ -30,3 +30,9 @@ export function deviceOf(
     ...(typeof ip === 'string' && { ip })
   }
 }
+
+/** What a device says of itself. The rest is observed of each call. */
+export const named = ({ id, name }: Device) => ({
+  ...(id !== undefined && { id }),
+  ...(name !== undefined && { name })
+})

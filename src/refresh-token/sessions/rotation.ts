@@ -173,11 +173,6 @@ export function keptUse(token: RefreshToken, now: number): SessionUpdate {
   }
 }
 
-/** The use of a refresh token that was not answered, since the service or the app failed: it may be repeated. */
-export function unanswered({ sid, jti }: RefreshToken, now: number): SessionUpdate {
-  return { match: { ...live(sid, now), used: jti }, update: { $set: { unanswered: true } } }
-}
-
 /** A repeat under a new idempotency key. */
 export function repeat(token: RefreshToken, key: string, now: number): SessionUpdate {
   return {
