@@ -122,10 +122,16 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
 /** To a page that asks for the factor, in place of Feathers' `error`. */
 function withFactor(location: string, { data }: FactorNeeded): string {
   const page = location.slice(0, location.lastIndexOf('error=')).replace(/[?#]$/, '')
-  const asked = new URLSearchParams({ factor: data.challenge ?? '', factors: data.factors.join() })
+  const { challenge, factors } = data
+  const asked = new URLSearchParams(
+    // Without a key for factors there is no challenge
+    Object.entries({ factor: challenge, factors: factors.join() }).filter(isGiven)
+  )
 
   return `${page}${page.includes('#') ? '?' : '#'}${asked.toString()}`
 }
+
+const isGiven = (pair: [string, string | undefined]): pair is [string, string] => pair[1] !== undefined
 
 const originOf = (address: string): string | undefined =>
   URL.canParse(address, here) ? new URL(address, here).origin : undefined
