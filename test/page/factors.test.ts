@@ -225,8 +225,9 @@ describe('two-step sign-in on the page', { skip: withoutChromium }, () => {
   it('goes on with a sign-in that began elsewhere, whose challenge leaves the address at once', async () => {
     const { person, app } = await newGuarded(site.t)
     const challenge = await factorClient(site.t.address).challenge(person.email)
-    const { page, field, button, isHome } = await open()
+    const { page, expects, field, button, isHome } = await open()
 
+    expects(/icon\.svg/) // of the page that is left
     // As the redirect after OAuth does
     await page.goto('about:blank')
     await page.goto(`/#factor=${challenge}&factors=totp%2Crecovery-code`)

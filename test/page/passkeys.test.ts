@@ -179,9 +179,10 @@ describe('passkeys on the page where sign-ins need a confirmed address', { skip:
   )
 
   it('sign up, and confirm the address in place of a password', async () => {
-    const { page, field, button, reads, heading, isHome, isOutside } = await site.open()
+    const { page, expects, field, button, reads, heading, isHome, isOutside } = await site.open()
     const email = newEmail()
 
+    expects(/icon\.svg/) // of the page that is left
     await addAuthenticator(page)
     await isOutside()
     await page.getByRole('link', { name: 'Create an account' }).click()
