@@ -121,11 +121,12 @@ export function readConfiguration(): Unchecked {
 function configurationFiles(): Unchecked {
   try {
     const configuration = createRequire(import.meta.url)('@feathersjs/configuration') as ReadConfiguration
+    const { util, ...settings } = configuration()()
 
-    return { ...configuration()() }
+    util.getConfigSources().forEach(requireObject)
+    return settings
   } catch (error) {
-    const [, file, mistake] =
-      /^Cannot parse config file: '(.*?)': (?:\w+: )?(.*)$/s.exec((error as Error).message) ?? []
+    const [, file, mistake] = unreadable.exec((error as Error).message) ?? []
 
     throw file === undefined
       ? error
@@ -133,18 +134,40 @@ function configurationFiles(): Unchecked {
   }
 }
 
-type ReadConfiguration = () => () => Unchecked
+// The sentences of node-config for what it can't parse, and for what it can't read
+const unreadable =
+  /^(?:Cannot parse c|C)onfig file:? '?(.*?)'?(?::| cannot be read\. .*Error message is:) (?:\w+: )?(.*)$/s
+
+interface Source {
+  name: string
+  parsed: unknown
+}
+
+type ReadConfiguration = () => () => Unchecked & { util: { getConfigSources(): Source[] } }
+
+/** node-config ignores a list, and null. */
+function requireObject({ name, parsed }: Source): void {
+  if (!isObject(parsed)) {
+    throw new ConfigurationError(`${name} does not hold an object: write one, as in config/default.json`)
+  }
+}
 
 /** Numbers from the environment are strings. */
 const toNumber = (value: unknown): unknown =>
   typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
 
-/** node-config ignores a NODE_CONFIG that it can't parse. */
+/** node-config ignores a NODE_CONFIG that it can't parse, or that is no object. */
 function requireJson(variable = '{}'): void {
+  if (!isObject(parsed(variable))) {
+    throw new ConfigurationError('NODE_CONFIG is not a JSON object: write one, such as {"port": 3030}')
+  }
+}
+
+function parsed(json: string): unknown {
   try {
-    JSON.parse(variable)
+    return JSON.parse(json)
   } catch {
-    throw new ConfigurationError('NODE_CONFIG is not JSON: write an object, such as {"port": 3030}')
+    return undefined
   }
 }
 

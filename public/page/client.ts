@@ -127,7 +127,6 @@ interface EventService {
 }
 
 interface PasswordResetService {
-  find(): Promise<never>
   create(data: { email: string }): Promise<object>
   patch(id: string, data: { token: string; password: string }): Promise<object>
 }
@@ -138,6 +137,7 @@ interface SignInCodeService {
 }
 
 interface EmailVerificationService {
+  find(): Promise<never>
   create(data: { email?: string }): Promise<object>
   patch(
     id: string,

@@ -73,7 +73,7 @@ export function door(app: Client, browser: Passkeys) {
 
   // The service exists only with mail. It has no `find`, so it then answers 405 rather than 404
   void app
-    .service('password-resets')
+    .service('email-verifications')
     .find()
     .catch(({ code }: ServiceError) => setVisible(code === 405, 'to-forgotten'))
   void offerPasskeys()

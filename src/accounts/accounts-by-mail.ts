@@ -18,10 +18,11 @@ import { SignInCodes, type LimitGuesses } from './sign-in-codes.js'
 export interface AccountsByMailOptions {
   authentication: AuthenticationService
   /** The sender of mails: `Example <hello@example.com>`. */
-  from: string
+  from?: string
   /** The URL that links lead to, without a fragment. Never taken from a request. */
   url: string
-  deliver: Deliver
+  /** Without it there is no mail: the outbox is not started, and an operator hands over links to choose a password. */
+  deliver?: Deliver
   /** Templates that replace the default ones, by kind. */
   templates?: Partial<MailTemplates>
   /** The collation of the unique index on the address. */
@@ -64,13 +65,13 @@ export class AccountsByMail {
   readonly emailChanges: EmailChanges
   readonly signInCodes: SignInCodes
   readonly factorNotices: FactorNotices
-  readonly #deliver: Deliver
+  readonly #deliver: Deliver | undefined
   readonly #limits: MailLimits
   readonly #mails: Record<string, (job: StoredJob) => Promise<Mail | undefined>>
 
   constructor({
     authentication,
-    from,
+    from = '',
     url,
     deliver,
     templates = {},
@@ -99,7 +100,13 @@ export class AccountsByMail {
     const limits = new MailLimits({ users, knownAs, mayMail })
 
     this.#limits = limits
-    this.passwordResets = new PasswordResets({ users, outbox, composer, limits })
+    this.passwordResets = new PasswordResets({
+      users,
+      outbox,
+      composer,
+      limits,
+      isMailed: deliver !== undefined
+    })
     this.emailChanges = new EmailChanges({ users, composer, limits })
     this.emailVerifications = new EmailVerifications({
       users,
@@ -175,7 +182,7 @@ export class AccountsByMail {
     const mail = await this.#mails[job.kind]!(job)
 
     if (mail) {
-      await this.#deliver(mail)
+      await this.#deliver!(mail)
     }
 
     return mail !== undefined

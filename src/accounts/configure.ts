@@ -20,8 +20,10 @@ import { keepFields, pendEmail, verifyNewUsers } from './user-hooks.js'
 
 export interface AccountsOptions extends Omit<
   AccountsByMailOptions,
-  'authentication' | 'deliver' | 'matchesPrevious' | 'knownAs'
+  'authentication' | 'from' | 'deliver' | 'matchesPrevious' | 'knownAs'
 > {
+  /** The sender of mails: `Example <hello@example.com>`. */
+  from: string
   /** The URL of an SMTP server, or a function that delivers mail. */
   smtp: string | Deliver
   /** Throws a BadRequest for a password that a user may not choose. */

@@ -5,7 +5,8 @@ import { hiddenFields, type AccountUser, type AccountUsers } from './account-use
 
 type Json = Record<string, unknown>
 
-const ours = [...hiddenFields, 'emailVerified', 'pendingEmail']
+const neverAsked = [...hiddenFields, 'pendingEmail']
+const ours = [...neverAsked, 'emailVerified']
 
 /**
  * Around all methods of an app's users service: removes hidden fields from answers and events, and from what other users
@@ -18,7 +19,7 @@ export const guardFields =
   (users: AccountUsers, entity: string) => async (context: HookContext, next: NextFunction) => {
     const { params, data } = context
     const refused = params.provider
-      ? [...refusedIn(data, users.emailField), ...namedIn(params.query, hiddenFields)]
+      ? [...refusedIn(data, users.emailField), ...namedIn(params.query, neverAsked)]
       : []
 
     if (refused.length > 0) {
@@ -32,7 +33,7 @@ export const guardFields =
     const isOther = (user: Json) => !caller || users.idOf(user as AccountUser) !== users.idOf(caller)
 
     for (const user of [...usersIn(context.result), ...usersIn(context.dispatch)]) {
-      const hidden = params.provider && isOther(user) ? [...hiddenFields, 'pendingEmail'] : hiddenFields
+      const hidden = params.provider && isOther(user) ? neverAsked : hiddenFields
 
       for (const view of [user, getDispatchValue(user) as Json]) {
         hidden.forEach((field) => delete view[field])
@@ -52,7 +53,7 @@ function refusedIn(data: unknown, emailField: string): string[] {
   return [
     ...namedIn(data, ours),
     ...namedIn({ ...operators, ...$rename }, [emailField]),
-    ...Object.values($rename ?? {}).filter((name) => [emailField, ...ours].includes(name))
+    ...namedIn(Object.values($rename ?? {}), [emailField, ...ours])
   ]
 }
 

@@ -13,6 +13,8 @@ export interface PasswordResetsOptions {
   outbox: Pick<Outbox, 'add'>
   composer: Composer
   limits: MailLimits
+  /** Whether links are mailed, so that using one proves the address; otherwise an operator hands them over. */
+  isMailed: boolean
 }
 
 /** Password resets by mail. */
@@ -21,12 +23,14 @@ export class PasswordResets {
   readonly #outbox: PasswordResetsOptions['outbox']
   readonly #composer: Composer
   readonly #limits: MailLimits
+  readonly #isMailed: boolean
 
-  constructor({ users, outbox, composer, limits }: PasswordResetsOptions) {
+  constructor({ users, outbox, composer, limits, isMailed }: PasswordResetsOptions) {
     this.#users = users
     this.#outbox = outbox
     this.#composer = composer
     this.#limits = limits
+    this.#isMailed = isMailed
   }
 
   /** Requests a mail with a link. Takes the same work whether or not an account has that address. */
@@ -99,7 +103,7 @@ export class PasswordResets {
   }
 
   /**
-   * Sets a new password, ends all sessions, and verifies the address. Of many concurrent uses of a link, one succeeds.
+   * Sets a new password, ends all sessions and, if it was mailed, verifies the address. Of many concurrent uses of a link, one succeeds.
    *
    * @param hash Hashes the new password; called once the link has been checked
    * @returns The user as it was before
@@ -117,8 +121,11 @@ export class PasswordResets {
     }
 
     const { passwordField } = users
-    const { [passwordField]: _password, ...left } = users.proved(user!)
-    const set: Document = { [passwordField]: await hash(user!), emailVerified: true }
+    const { [passwordField]: _password, ...left } = this.#isMailed ? users.proved(user!) : {}
+    const set: Document = {
+      [passwordField]: await hash(user!),
+      ...(this.#isMailed && { emailVerified: true })
+    }
     const done = await users.updateAndEndSessions(
       user!,
       {
@@ -137,7 +144,7 @@ export class PasswordResets {
           emailVerification: '',
           newPasswordNeeded: ''
         },
-        $push: { notices: this.noticeOfChange(user!) }
+        ...(this.#isMailed && { $push: { notices: this.noticeOfChange(user!) } })
       }
     )
 

@@ -190,18 +190,13 @@ function factorsTable(factors: Factor[]): string {
 async function reset(email: string, { link: wantsLink = false }: { link?: boolean }): Promise<Answer> {
   return withApp(async (app) => {
     const user = await findUser(app, email)
-    const accounts = app.get('accountsByMail')
+    const accounts = app.get('passwordLinks')
     const mail = app.get('mail')
 
-    if (!accounts || !mail) {
-      throw new CommandError(
-        'Passwords are reset by mail, which is not configured: write mail.from, or set one with `moult users password`'
-      )
-    }
     if (user.disabled) {
       throw new CommandError(`${user.email} is disabled: see \`moult users enable\``)
     }
-    if (mail.smtp !== undefined && !wantsLink) {
+    if (mail && mail.smtp !== undefined && !wantsLink) {
       await accounts.passwordResets.ask(user.email)
       return {
         text: `${user.email} gets a mail with a link that is valid for 30 minutes`,

@@ -5,6 +5,7 @@ import { ConfigurationError } from '../refresh-token/index.js'
 import { isUnreachable, unavailable } from '../refresh-token/internal.js'
 import type { NeededIndex } from './indexes.js'
 import { Reachability } from './reachability.js'
+import { mistakeOf } from './mistakes.js'
 import { hostsOf, isLoginRefused, isSrvNotFound, whyUnreachable } from './unreachable.js'
 
 // A call waits for a silent socket, and then once more for a server to retry on: 9 s in all
@@ -114,7 +115,8 @@ export class Database {
   /**
    * Creates the indexes. While the database can't be reached, it retries every second and the app answers 503.
    *
-   * @throws ConfigurationError if the server is too old or refuses the login; other refusals as errors of the driver
+   * @throws ConfigurationError if the server is too old or refuses the login, or the connection string asks for what
+   *   isn't there; other refusals as errors of the driver
    */
   async prepare(): Promise<void> {
     try {
@@ -130,6 +132,11 @@ export class Database {
       this.#reachability.back()
     } catch (error) {
       const why = whyUnreachable(error, hostsOf(this.#client))
+      const mistake = mistakeOf(error)
+
+      if (mistake) {
+        throw new ConfigurationError(mistake)
+      }
 
       if (isLoginRefused(error)) {
         throw new ConfigurationError(
@@ -196,7 +203,12 @@ function usableName(url: string): string {
 
   if (/[/\\. "$*<>:|?]/.test(name) || name.length >= 64) {
     throw new ConfigurationError(
-      `mongodb names the database "${name}", which MongoDB does not accept: write a name of letters, digits, "_" and "-"`
+      `mongodb names the database "${name}", which MongoDB does not accept: write a name of up to 63 letters, digits, "_" and "-"`
+    )
+  }
+  if (['admin', 'config', 'local'].includes(name)) {
+    throw new ConfigurationError(
+      `mongodb names the database "${name}", which MongoDB keeps for itself: write another name, such as moult`
     )
   }
 

@@ -7,17 +7,20 @@ import {
   type AuthenticationResult,
   type JwtVerifyOptions
 } from '@feathersjs/authentication'
-import { NotAuthenticated } from '@feathersjs/errors'
+import { NotAuthenticated, NotFound } from '@feathersjs/errors'
 import type { Application, Id, Params, Query } from '@feathersjs/feathers'
 import { Type } from '@feathersjs/typebox'
 import { createHmac, randomUUID } from 'node:crypto'
 import type { Collection, Document } from 'mongodb'
+import { withConsequences } from './consequences.js'
 import { checkUsers } from './entity/check-users.js'
 import { Entity } from './entity/entity.js'
 import {
   answerReadDocument,
+  foundUser,
   readDocument,
   whenRegistered,
+  type EntityParams,
   type EntityService
 } from './entity/entity-service.js'
 import { forgetEntity } from './entity/forget-entity.js'
@@ -25,7 +28,7 @@ import { hideSessions, withoutSessions } from './entity/hide-sessions.js'
 import { ConfigurationError, FactorNeeded, Refused, StepUpNeeded } from './errors.js'
 import { LiveSessions, type FoundUser } from './live/live-sessions.js'
 import { Challenges } from './sessions/challenges.js'
-import { copyOf, isPlain } from './sessions/copy.js'
+import { copyOf } from './sessions/copy.js'
 import { deviceSchema } from './sessions/device.js'
 import { GateClosed, factorFields, factorKinds, factorsOf, type UsedFactor } from './sessions/gate.js'
 import type { Credentials } from './sessions/opening.js'
@@ -195,7 +198,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       recall: async (userId, id) => {
         const { user, session } = await this.live.find(userId, id)
 
-        return { user: user(), session }
+        return { user: user(), session: copyOf(session) }
       }
     })
     this.live = new LiveSessions({
@@ -218,16 +221,22 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
     const forget = forgetEntity((userId) => this.live.cache.forget(userId), idField)
 
+    app.mixins.push((service) => {
+      if (Object.prototype.isPrototypeOf.call(this, service)) {
+        service.create = withConsequences(service.create)
+      }
+    })
+
     // Not at the setup, which an app may do without
     whenRegistered(app, this.configuration.service!, (service) => {
       answerReadDocument(service, idField)
+      withoutSessions(service, settings.sessionsField, hidden)
       service.hooks({
         around: {
           all: [hideSessions(settings.sessionsField, hidden)],
           get: [this.entity.keepVerified]
         },
         after: {
-          all: [withoutSessions(settings.sessionsField, hidden)],
           update: [forget],
           patch: [forget],
           remove: [forget]
@@ -449,9 +458,13 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   private async signInByServer(user: Id | Document, params: Params): Promise<AuthenticationResult> {
-    const userId = this.entity.idOf(user) ?? ''
-    const found = await this.live.findUser(userId)
-    const entity = await this.entityOf(userId, found, params, (asked) => this.getEntity(userId, asked))
+    const userId = this.entity.idOf(user)!
+    const found = await this.live.findUser(userId).catch((error: unknown) => {
+      throw error instanceof Refused && error.data.reason === 'revoked'
+        ? new NotFound(`There is no user with the id ${userId}`)
+        : error
+    })
+    const entity = await this.entityOf(userId, found, params, (...asked) => this.getEntity(...asked))
 
     return { authentication: { strategy: serverStrategy }, [this.configuration.entity!]: entity }
   }
@@ -651,10 +664,8 @@ export class AuthenticationService extends FeathersAuthenticationService {
   }
 
   private stateOf(user: SessionOwner): State {
-    const password = this.entity.passwordOf(user)
-
     return [
-      typeof password === 'string' ? password : null,
+      ...this.entity.passwordsOf(user).map((password) => password ?? null),
       ...factorsOf(user)
         .map(({ id }) => id)
         .sort()
@@ -820,29 +831,36 @@ export class AuthenticationService extends FeathersAuthenticationService {
   /**
    * The entity of a user that was just found.
    *
-   * @param ask Asks the entity service, with these params, in which the document is
+   * @param ask Asks the entity service, by its own id and with these params, in which the user is
+   * @param isPlain Whether it does nothing else, so that what is kept in memory can be answered at once
    * @throws Refused `revoked` when the service does not give it
    */
   async entityOf(
     id: Id,
     { user, cached }: FoundUser,
     params: Params,
-    ask: (params: Params) => Promise<Document>
+    ask: (id: Id, params: Params) => Promise<Document>,
+    isPlain = false
   ): Promise<Document> {
     // The view for clients is made again for each call
-    const isKept = this.settings.entityCache && !params.provider
-
-    if (isKept && cached?.entity) {
+    if (isPlain && this.settings.entityCache && cached?.entity && !params.provider) {
       return this.entity.recall(id, copyOf(cached.entity))
     }
 
-    const entity = await this.entity.given(id, ask({ ...params, [readDocument]: user } as Params))
+    const ownId = cached?.ownId ?? this.entity.ownId(id, user)
 
-    if (isKept && cached && isPlain(entity)) {
-      cached.entity = copyOf(entity)
+    if (cached) {
+      cached.ownId = ownId
     }
 
-    return entity
+    const asked: EntityParams = {
+      ...params,
+      [readDocument]: user,
+      [foundUser]: { id: ownId, read: user, kept: cached }
+    }
+
+    // Whatever an override gives, it is the user of this session
+    return this.entity.recall(id, await this.entity.given(id, ask(ownId, asked)))
   }
 
   /**
@@ -851,7 +869,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
    *
    * @param user The stored user, or its id
    * @param params Those of the call that it is part of, if any, and `device`: the device's `id` and `name`
-   * @throws Refused `revoked` for an unknown user, `disabled`
+   * @throws NotFound for an unknown user; Refused `disabled`, or `revoked` when the entity service does not give it
    */
   async openSession(
     user: Id | Document,
@@ -861,6 +879,10 @@ export class AuthenticationService extends FeathersAuthenticationService {
       ...params
     }: AuthenticationParams & { device?: Device | string } = {}
   ): Promise<AuthenticationResult> {
+    if (this.entity.idOf(user ?? {}) === undefined) {
+      throw new Error('openSession signs in a stored user: pass the user, or its id')
+    }
+
     const services = Object.values<unknown>(this.app.services) as AuthenticationService[]
     const registered = services.find(({ configKey }) => configKey === this.configKey)!
 
@@ -899,7 +921,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
   /** Whether a stored user can sign in with a password. */
   hasPassword(user: SessionOwner): boolean {
-    return typeof this.entity.passwordOf(user) === 'string'
+    return this.entity.passwordsOf(user).some((password) => typeof password === 'string')
   }
 
   /** Matches the entity while its password is the one that was verified. */

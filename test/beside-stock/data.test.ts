@@ -179,6 +179,12 @@ describe('ids of other kinds', () => {
       /^Users can not be found by their ids in tokens, such as "0198c5f0-0000-7000-8000-000000000000": store ids/
     ],
     [
+      'numbers that the adapter makes ObjectIds of',
+      {},
+      { _id: 42 },
+      /^Users can not be found by their ids in tokens, such as "42": give the entity service the option disableObjectify: true$/
+    ],
+    [
       'ids that no text stands for',
       {},
       { _id: { tenant: 1, number: 2 } },

@@ -363,8 +363,17 @@ describe('server code that signs somebody in', () => {
       assert.equal(invited.session.device.name, 'Laptop')
       assert.equal(named.session.device.id, 'laptop')
       assert.ok(!('password' in invited.user))
-      await assert.rejects(service.openSession('5f0000000000000000000000'), { data: { reason: 'revoked' } })
-      await assert.rejects(service.openSession({ name: 'Nobody' }), { data: { reason: 'revoked' } })
+      await assert.rejects(service.openSession('5f0000000000000000000000'), {
+        code: 404,
+        message: 'There is no user with the id 5f0000000000000000000000'
+      })
+
+      for (const nobody of [undefined, null, {}, { name: 'Nobody' }]) {
+        await assert.rejects(service.openSession(nobody), {
+          message: /^openSession signs in a stored user: pass the user, or its id$/
+        })
+      }
+
       await side.users.updateOne({}, { $set: { disabled: true } })
       await assert.rejects(service.openSession(_id), { data: { reason: 'disabled' } })
     } finally {

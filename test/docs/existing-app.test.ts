@@ -9,7 +9,7 @@ import { outcome } from '../support/rest.js'
 import { oneApp } from '../support/two-apps.js'
 
 /** Without types, which Node.js can't run. */
-const untyped = (code: string) => code.replaceAll(/: (object|Params)\b/g, '')
+const untyped = (code: string) => code.replaceAll(/: (object|Params|HookContext)\b/g, '')
 
 describe('docs/existing-app.md', () => {
   let side: Awaited<ReturnType<typeof oneApp>>
@@ -31,6 +31,12 @@ describe('docs/existing-app.md', () => {
     const tested = readFileSync(join(root, 'test/support/mongoose-users.ts'), 'utf8')
 
     assert.equal(snippet('docs/existing-app.md', 'Users on Mongoose'), tested)
+  })
+
+  it('shows the users service with UUIDs that is tested', () => {
+    const tested = readFileSync(join(root, 'test/support/uuid-users.ts'), 'utf8')
+
+    assert.equal(snippet('docs/existing-app.md', 'ids are UUIDs'), tested)
   })
 
   it('shows how to refuse soft-deleted users', async () => {
@@ -66,6 +72,7 @@ describe('docs/existing-app.md', () => {
     const signedUp = await side.client.ask('POST', '/sign-up', { body })
 
     assert.equal(outcome(signedUp), '201')
+    assert.equal(signedUp.headers.get('Cache-Control'), 'no-store')
     assert.equal(signedUp.body.session.device.name, 'Sign-up')
     assert.equal(outcome(await side.whoami(signedUp.body.accessToken)), '200')
   })

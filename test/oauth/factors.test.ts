@@ -1,8 +1,11 @@
+import type { OAuthProfile } from '@feathersjs/authentication-oauth'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { OAuthStrategy } from '../../src/refresh-token/oauth/index.js'
 import { merge, startApp, withApp, type Settings, type TestApp } from '../support/app.js'
 import { enrol, factorClient, withFactors } from '../support/factors.js'
 import { startOAuthProvider, type OAuthProvider } from '../support/oauth-provider.js'
+import { newPerson, stored } from '../support/people.js'
 import { freePort } from '../support/process.js'
 import { restClient } from '../support/rest.js'
 import { decoded } from '../support/tokens.js'
@@ -110,4 +113,49 @@ describe('a sign-in by OAuth of a user with a factor', () => {
       assert.ok(headers.get('set-cookie'))
       assert.ok(!('refreshToken' in body))
     }))
+})
+
+/** As in an app of somebody else: finds users by their address, and links whoever is signed in. */
+class LinkingStrategy extends OAuthStrategy {
+  override async getEntityQuery({ email }: OAuthProfile) {
+    return { email }
+  }
+
+  override async getEntityData() {
+    return { name: 'Linked' }
+  }
+}
+
+describe('an account that is linked by an access token', () => {
+  it('takes a recent sign-in', async () => {
+    const provider = await startOAuthProvider()
+    const settings = await settingsWith(provider)
+
+    try {
+      await withApp(
+        {
+          settings,
+          configure: (app) => app.service('authentication').register('example', new LinkingStrategy())
+        },
+        async (t) => {
+          const ada = await newPerson(t)
+          const link = async (token: string) => {
+            provider.profile = { id: 7, email: 'nobody@example.com' }
+
+            return fragmentOf(await visitor().follow(`${t.address}/oauth/example?feathers_token=${token}`))
+          }
+
+          t.clock.advance(11 * 60_000)
+          assert.match((await link(ada.accessToken)).error!, /takes a recent sign-in/)
+
+          const { access_token: token } = await link((await ada.signIn()).accessToken)
+
+          assert.equal(decoded(token!).claims.sub, ada.id)
+          assert.equal((await stored(t, ada.email)).name, 'Linked')
+        }
+      )
+    } finally {
+      await provider.stop()
+    }
+  })
 })

@@ -44,8 +44,7 @@ const exported = {
     'refreshTokenCookie',
     'requireFactor',
     'requireRecent',
-    'sessionHooks',
-    'undoLogin'
+    'sessionHooks'
   ],
   'moult/factors': ['Factors', 'RecoveryCodeStrategy', 'TotpStrategy', 'factors'],
   'moult/passkeys': ['PasskeyStrategy', 'Passkeys', 'RegistrationRefused', 'passkeys', 'signUpWithPasskey'],

@@ -47,7 +47,12 @@ describe('the page', () => {
   })
 
   it('is served with all of its files, with any query in the address', async () => {
-    assert.ok(files.some(({ path }) => path === '/client.js'))
+    for (const script of ['/client.js', '/passkeys.js', '/qr.js']) {
+      assert.ok(
+        files.some(({ path }) => path === script),
+        script
+      )
+    }
 
     for (const { path, content } of files) {
       const { status, body } = await ask(`${path}?utm_source=mail`)

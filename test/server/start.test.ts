@@ -1,6 +1,8 @@
+import { MongoClient } from 'mongodb'
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -126,8 +128,33 @@ describe('the start', () => {
     [
       'a database of an impossible name',
       { MONGODB_URL: 'mongodb://ada:hunter2@localhost/a.b?replicaSet=rs0' },
-      /^mongodb names the database "a\.b", which MongoDB does not accept: write a name of letters/
-    ]
+      /^mongodb names the database "a\.b", which MongoDB does not accept: write a name of up to 63 letters/
+    ],
+    [
+      'a database of a name that is too long',
+      { MONGODB_URL: `mongodb://ada:hunter2@localhost/${'a'.repeat(64)}` },
+      /^mongodb names the database "a{64}", which MongoDB does not accept: write a name of up to 63 letters/
+    ],
+    [
+      'a database of MongoDB itself',
+      { MONGODB_URL: 'mongodb://ada:hunter2@localhost/local' },
+      /^mongodb names the database "local", which MongoDB keeps for itself: write another name/
+    ],
+    [
+      'a certificate that is not there',
+      { MONGODB_URL: 'mongodb://localhost/moult?tls=true&tlsCAFile=/nowhere.pem' },
+      /^mongodb names the file "\/nowhere\.pem", which can not be read \(ENOENT\): write the path/
+    ],
+    [
+      'Kerberos without its package',
+      {
+        MONGODB_URL: `${process.env.MONGODB_URL!.replace('://', '://ada%40A:hunter2@')}&authMechanism=GSSAPI`
+      },
+      /^mongodb needs the package kerberos for what it asks for: install it/
+    ],
+    ['a list in NODE_CONFIG', { NODE_CONFIG: '[1]' }, /^NODE_CONFIG is not a JSON object: write one/],
+    ['null in NODE_CONFIG', { NODE_CONFIG: 'null' }, /^NODE_CONFIG is not a JSON object: write one/],
+    ['text in NODE_CONFIG', { NODE_CONFIG: '"x"' }, /^NODE_CONFIG is not a JSON object: write one/]
   ]
 
   for (const [what, env, sentence] of wrong) {
@@ -163,11 +190,57 @@ describe('the start', () => {
     }
   })
 
+  for (const [what, content, sentence] of [
+    ['a list', '[]', /local\.json does not hold an object: write one, as in config\/default\.json$/],
+    ['null', 'null', /local\.json does not hold an object: write one, as in config\/default\.json$/],
+    ['a folder', undefined, /local\.json can not be read \(illegal operation on a directory.*\): write JSON/]
+  ] as const) {
+    it(`ends with one sentence for a local.json that is ${what}`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'moult-config-'))
+      const file = join(folder, 'local.json')
+
+      try {
+        await (content === undefined ? mkdir(file) : writeFile(file, content))
+        const { code, stderr } = await runScript('index.ts', {
+          env: place.environment({ NODE_CONFIG_DIR: folder }),
+          patience: 20_000
+        })
+
+        assert.equal(code, 1)
+        assert.match(stderr.split('\n').at(-1)!, sentence)
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    })
+  }
+
+  it('starts in no database that is there in another case', async () => {
+    const client = await MongoClient.connect(process.env.MONGODB_URL!)
+    const name = `case-${randomUUID()}`
+    const url = new URL(process.env.MONGODB_URL!)
+
+    url.pathname = name.toUpperCase()
+
+    try {
+      await client.db(name).createCollection('users')
+      const { code, stderr } = await runScript('index.ts', {
+        env: place.environment({ MONGODB_URL: url.href }),
+        patience: 20_000
+      })
+
+      assert.equal(code, 1)
+      assert.match(stderr, /^mongodb names the database "CASE-.*", but there is one called "case-.*": write/)
+    } finally {
+      await client.db(name).dropDatabase()
+      await client.close()
+    }
+  })
+
   it('fails if NODE_CONFIG is not JSON, rather than ignore it', async () => {
     const { code, stderr } = await runScript('index.ts', { env: place.environment({ NODE_CONFIG: '{bad' }) })
 
     assert.equal(code, 1)
     // node-config has a line of its own before it
-    assert.match(stderr.split('\n').at(-1)!, /^NODE_CONFIG is not JSON: write an object/)
+    assert.match(stderr.split('\n').at(-1)!, /^NODE_CONFIG is not a JSON object: write one/)
   })
 })

@@ -413,8 +413,8 @@ describe('a right that is lost while a call waits', () => {
 
   it('is tested for each write of each service', () => {
     const reading = ['find', 'get']
-    // They need no rights that could be lost: a sign-up, a sign-in with what was verified, and a sign-out
-    const free = ['users.create', 'authentication.create', 'authentication.remove']
+    // They need no rights that could be lost: a sign-up, a sign-in with what was verified, a sign-out, and a link
+    const free = ['users.create', 'authentication.create', 'authentication.remove', 'password-resets.patch']
     const all = Object.keys(t.app.services).flatMap((service) =>
       feathers
         .getServiceOptions(t.app.service(service as 'users'))

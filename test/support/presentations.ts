@@ -15,7 +15,7 @@ export const members = (most: number): fc.Arbitrary<Member[]> =>
       at: fc.array(fc.nat(1), { minLength: 1, maxLength: 3 })
     }),
     { minLength: 2, maxLength: most }
-  ) as fc.Arbitrary<Member[]>
+  )
 
 /** What the presentations hear, by the contract, in whatever order. */
 export function due({ kind, at }: Member, hasLeeway: boolean): string[] {
@@ -31,7 +31,8 @@ export function due({ kind, at }: Member, hasLeeway: boolean): string[] {
       return reused(all)
     case 'ended':
       return Array<string>(all).fill('revoked')
-    default:
+    case 'disabled':
+    case 'expired':
       return Array<string>(all).fill(kind)
   }
 }

@@ -3,6 +3,7 @@ import { eventIndexes } from '../../services/events/trail/event-store.js'
 import { caseInsensitive, type NeededIndex } from '../../database/indexes.js'
 import { rateLimitIndexes } from '../../rate-limits/indexes.js'
 import { endReasonsIndex } from '../../refresh-token/internal.js'
+import { linkIndexes } from '../../services/mails/mails.indexes.js'
 import { userIndexes } from '../../services/users/users.indexes.js'
 import { ok, wrong, type Finding } from './finding.js'
 
@@ -12,6 +13,7 @@ const searchTimeout = 20_000 // ms, to search for duplicate emails
 /** All indexes of the service, except the one by which events expire, which depends on a setting. */
 export const neededIndexes: NeededIndex[] = [
   ...userIndexes,
+  ...linkIndexes,
   ...rateLimitIndexes,
   { ...endReasonsIndex },
   ...eventIndexes

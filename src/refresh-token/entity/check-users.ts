@@ -33,9 +33,13 @@ export async function checkUsers(
         `write the name of the field that holds it in ${key}.entityId, such as "_id"`
     )
   } else if (user && !(await isFound(entity, user[entity.idField]))) {
+    const id = user[entity.idField] as Id
+
     warn(
-      `Users can not be found by their ids in tokens, such as "${String(user[entity.idField])}": ` +
-        'store ids of the type string, number or ObjectId, or give the class of the entity service a method getObjectId that reads them'
+      `Users can not be found by their ids in tokens, such as "${String(id)}": ` +
+        (typeof id === 'number'
+          ? 'give the entity service the option disableObjectify: true'
+          : 'store ids of the type string, number or ObjectId, or give the class of the entity service methods getObjectId and filterQuery that read them')
     )
   }
   if (foreign) {

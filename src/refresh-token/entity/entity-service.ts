@@ -5,9 +5,22 @@ import type { SessionOwner } from '../sessions/users.js'
 /** The document of a user that was just read: an adapter answers it once instead of reading it again. */
 export const readDocument = Symbol('read document')
 
+/** The user of a token, for the strategy that asks for its entity. */
+export const foundUser = Symbol('found user')
+
+/** A user that was found, by an id that its service reads. */
+export interface Found {
+  id: Id
+  /** A copy of the document. */
+  read: () => SessionOwner
+  /** What is kept in memory of it, until it changes. */
+  kept?: { entity?: Document } | undefined
+}
+
 /** Params for a call of the entity service. */
 export interface EntityParams extends Params {
   [readDocument]?: (() => SessionOwner | undefined) | undefined
+  [foundUser]?: Found | undefined
 }
 
 /** What Moult uses of the entity service. Only a Feathers adapter for MongoDB has all of it. */
@@ -106,9 +119,13 @@ function isOnly(id: Document, query: Query): boolean {
   return Object.entries(query).every(([name, value]) =>
     name === '$and'
       ? (value as Query[]).every((part) => isOnly(id, part))
-      : name in id && String(value) === String(id[name])
+      : name in id && isSame(value, id[name])
   )
 }
+
+/** Whether ids are the same, and of the same type: 9 is not "9", for the database. */
+const isSame = (a: unknown, b: unknown) =>
+  typeof a === typeof b && a?.constructor === b?.constructor && String(a) === String(b)
 
 /** The document without excluded fields; undefined for a projection that includes fields, or names nested ones. */
 function projected(document: Document, projection: Record<string, unknown>): Document | undefined {

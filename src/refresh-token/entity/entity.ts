@@ -1,12 +1,16 @@
-import type { AuthenticationService as FeathersAuthenticationService } from '@feathersjs/authentication'
+import type {
+  AuthenticationService as FeathersAuthenticationService,
+  AuthenticationStrategy
+} from '@feathersjs/authentication'
 import type { HookContext, Id, NextFunction, Params, Query } from '@feathersjs/feathers'
 import { getDispatch } from '@feathersjs/schema'
 import { ObjectId, UUID, type Collection, type Document } from 'mongodb'
 import { ConfigurationError, Refused } from '../errors.js'
-import { copyOf, isPlain, withView } from '../sessions/copy.js'
+import { copyOf, isCopyable, isPlain, withView } from '../sessions/copy.js'
 import { Users, type OwnerFilter, type SessionOwner } from '../sessions/users.js'
 import {
   collectionOf,
+  foundUser,
   hasCollection,
   isEntity,
   readDocument,
@@ -18,15 +22,18 @@ import { valueAt, without } from './paths.js'
 /** The stored document that an entity was made from. */
 interface Origin {
   userId: string
-  /** The password's hash, if it was read: the session opens only while the user still has it. */
-  password?: unknown
+  /** The hashes of passwords by field, if they were read: the session opens only while the user still has them. */
+  passwords?: Document
 }
+
+/** What is used of Feathers' local strategy, under whatever name it is registered. */
+type WithPassword = AuthenticationStrategy & { configuration: Document }
 
 interface GetOptions {
   /** The conditions of the call inside. */
   query: Query
   service: Pick<EntityService, 'get'>
-  /** Whether the result depends on the document only. The document then serves as the first answer. */
+  /** Whether what the service gives depends on the document only. */
   isPure: boolean
 }
 
@@ -38,11 +45,12 @@ export class Entity {
   readonly #hiddenFields: readonly string[]
   readonly #origins = new WeakMap<object, Origin>()
   readonly #given = new WeakSet<object>()
+  #passwords?: { from: unknown; strategies: number; fields: readonly string[] }
 
   /** @param hidden Names of fields that nobody is shown, besides sessions and password */
   constructor(service: FeathersAuthenticationService, sessionsField: string, hidden: readonly string[]) {
     const idField = () => this.idField
-    const passwordField = () => this.#passwordField
+    const passwordFields = () => this.#passwordFields
 
     this.#service = service
     this.#sessionsField = sessionsField
@@ -52,8 +60,8 @@ export class Entity {
       get idField() {
         return idField()
       },
-      get passwordField() {
-        return passwordField()
+      get passwordFields() {
+        return passwordFields()
       },
       sessionsField,
       collection: this.collection,
@@ -75,11 +83,27 @@ export class Entity {
     return app.service(configuration.service!)
   }
 
-  // As the local strategy names it, even if there is no local strategy
-  get #passwordField(): string {
-    const { local } = this.#service.configuration
+  // As the strategies with a password name theirs, and the settings, even if there is no local strategy
+  get #passwordFields(): readonly string[] {
+    const { app, configKey } = this.#service
+    const strategies = Object.values(this.#service.strategies)
+    const from: unknown = app.get(configKey)
+    let known = this.#passwords
 
-    return local?.entityPasswordField ?? local?.passwordField ?? 'password'
+    if (!known || known.from !== from || known.strategies !== strategies.length) {
+      const { local = {} } = this.#service.configuration as Document
+      const settings = strategies
+        .filter((strategy): strategy is WithPassword => 'comparePassword' in strategy)
+        .map(({ configuration }) => configuration)
+      const fields = [local as Document, ...settings].map(
+        ({ passwordField = 'password', entityPasswordField = passwordField }) => entityPasswordField as string
+      )
+
+      known = { from, strategies: strategies.length, fields: [...new Set(fields)] }
+      this.#passwords = known
+    }
+
+    return known.fields
   }
 
   /**
@@ -101,26 +125,59 @@ export class Entity {
    * The entity as its service gives it. As in Feathers, a call of a client asks the service twice: internally, and then
    * as a client with the entity in `params`.
    *
-   * @param params With the document, if it was just read, as `readDocument`
+   * @param params With the user as `foundUser`, if it was just found
    * @throws Refused `revoked` when the service does not give it
    */
-  async get(id: Id, params: EntityParams, { query, service, isPure }: GetOptions): Promise<Document> {
-    const { provider, [readDocument]: read, ...inside } = params
-    const entity =
-      provider && isPure && read
-        ? this.withoutSecrets(read())
-        : await this.#ask(service, id, { ...inside, query, [readDocument]: once(read) })
+  async get(id: Id, params: EntityParams, options: GetOptions): Promise<Document> {
+    const { query, service } = options
+    const { provider, [foundUser]: found, ...inside } = params
+    // An override of `getEntity` may ask for another user
+    const own = found?.id === id ? found : undefined
+    const isPure = options.isPure && service === this.service && Object.keys(query).length === 0
+    const pure = isPure ? own : undefined
+    const ask = () => this.#ask(service, id, { ...inside, query, ...reading(own?.read) })
 
     if (!provider) {
-      return entity!
+      return pure?.kept ? this.#recalled(id, pure.kept, ask) : ask()
     }
 
+    // What clients see is made anew each time
     return this.#ask(service, id, {
       ...params,
       ...(isPure && { query: {} }),
-      [this.#name]: entity,
-      [readDocument]: once(read)
+      [this.#name]: pure ? this.withoutSecrets(pure.read()) : await ask(),
+      [foundUser]: undefined,
+      ...reading(own?.read)
     })
+  }
+
+  /** What the service gave before, or gives now. */
+  async #recalled(id: Id, kept: { entity?: Document }, ask: () => Promise<Document>): Promise<Document> {
+    if (kept.entity) {
+      return this.recall(id, copyOf(kept.entity))
+    }
+
+    const entity = await ask()
+
+    if (isCopyable(entity)) {
+      kept.entity = copyOf(entity)
+    }
+
+    return entity
+  }
+
+  /**
+   * The id of a user as its service reads it. Tokens have only its text, which is not an id of the adapter if the stored
+   * one is a number, say.
+   */
+  ownId(id: Id, read: () => SessionOwner): Id {
+    if (this.#toIds(String(id)).length === 1) {
+      return id
+    }
+
+    const stored = read()[this.idField] as Id
+
+    return this.accepts(stored) ? stored : id
   }
 
   /**
@@ -133,13 +190,13 @@ export class Entity {
       ...params,
       query: {},
       [this.#name]: copyOf(user),
-      [readDocument]: once(() => copyOf(user))
+      ...reading(() => copyOf(user))
     }
     const entity = await this.#ask(this.service, document[this.idField], asked)
 
     this.#origins.set(entity, {
       userId: String(document[this.idField]),
-      password: valueAt(document, this.#passwordField)
+      passwords: this.#passwordsIn(document)
     })
     return entity
   }
@@ -152,10 +209,11 @@ export class Entity {
     await next()
 
     const { id, params, result } = context
-    const password = valueAt(params[this.#name as never], this.#passwordField)
+    const verified: unknown = params[this.#name as never]
+    const passwords = isEntity(verified) ? this.#passwordsIn(verified) : {}
 
-    if (password !== undefined && isEntity(result)) {
-      this.#origins.set(result, { userId: String(id), password })
+    if (Object.keys(passwords).length > 0 && isEntity(result)) {
+      this.#origins.set(result, { userId: String(id), passwords })
     }
   }
 
@@ -191,28 +249,47 @@ export class Entity {
     return id === undefined ? undefined : String(id)
   }
 
-  /** Whether the entity has a stored document, in which its sessions can be stored. */
+  /**
+   * Whether the entity has a stored document, in which its sessions can be stored.
+   *
+   * @throws Error when several users have its id: 9 and "9" are the same in tokens
+   */
   async isStored(entity: Document): Promise<boolean> {
     const userId = this.idOf(entity)
 
-    return (
-      this.#origins.has(entity) ||
-      (userId !== undefined &&
-        (await this.users.find(this.users.is(userId), { projection: { _id: 1 } })) !== null)
-    )
+    if (userId === undefined) {
+      return false
+    }
+    if (this.#origins.has(entity) && this.#toIds(userId).length === 1) {
+      return true
+    }
+
+    const users = await this.users.countUpTo(2, userId)
+
+    if (users > 1) {
+      throw new Error(
+        `Two users have ids that are both written "${userId}", of different types: give one of them another id`
+      )
+    }
+
+    return users > 0
   }
 
-  /** The password's hash of a stored document. */
-  passwordOf(document: Document): unknown {
-    return valueAt(document, this.#passwordField)
+  /** The passwords' hashes of a stored document; undefined for a password that it has not. */
+  passwordsOf(document: Document): (string | undefined)[] {
+    return this.#passwordFields.map((field) => valueAt(document, field) as string | undefined)
   }
 
-  /** Matches the entity while its password is the one that was verified. */
+  #passwordsIn(document: Document): Document {
+    const passwords = this.#passwordFields.map((field) => [field, valueAt(document, field)] as const)
+
+    return Object.fromEntries(passwords.filter(([, password]) => password !== undefined))
+  }
+
+  /** Matches the entity while its passwords are those that it had when one was verified. */
   unchangedSince(entity: Document): OwnerFilter {
     // Feathers' own strategies answer the stored document
-    const password = this.#origins.get(entity)?.password ?? valueAt(entity, this.#passwordField)
-
-    return password === undefined ? {} : { [this.#passwordField]: password }
+    return { ...this.#passwordsIn(entity), ...this.#origins.get(entity)?.passwords }
   }
 
   get #name(): string {
@@ -254,7 +331,7 @@ export class Entity {
       return entity
     }
 
-    const shown = [...this.#hiddenFields, this.#passwordField].reduce<Document>(without, entity)
+    const shown = [...this.#hiddenFields, ...this.#passwordFields].reduce<Document>(without, entity)
 
     return withView(shown, this.withoutSecrets(getDispatch(entity))) as T
   }
@@ -267,14 +344,16 @@ const otherTypes = (text: string): unknown[] => [
   ...(UUID.isValid(text) ? [new UUID(text)] : [])
 ]
 
-/** Returns the document once: a hook that changes the user and reads it again must not get the old one. */
-function once<T>(read: (() => T) | undefined): () => T | undefined {
+/** Params with the document, once: a hook that changes the user and reads it again must not get the old one. */
+function reading(read: (() => SessionOwner) | undefined): EntityParams {
   let unread = read
 
-  return () => {
-    const now = unread
+  return {
+    [readDocument]: () => {
+      const now = unread
 
-    unread = undefined
-    return now?.()
+      unread = undefined
+      return now?.()
+    }
   }
 }

@@ -1,12 +1,12 @@
 import { JWTStrategy } from '@feathersjs/authentication'
-import type { HookContext } from '@feathersjs/feathers'
+import type { HookContext, RealTimeConnection } from '@feathersjs/feathers'
 import type { AuthenticationService, Login } from '../authentication-service.js'
-import { cookieAsked } from '../cookie/refresh-token-cookie.js'
+import { consequencesOf } from '../consequences.js'
+import { cookieAsked, type CookieContext } from '../cookie/refresh-token-cookie.js'
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
 import { deviceOf } from '../sessions/device.js'
 import { GateClosed } from '../sessions/gate.js'
 import { present, type Device, type SessionRecord } from '../sessions/session.js'
-import { openedSession, type LoginContext } from './undo-login.js'
 
 /**
  * After `create` of the authentication service: opens the session of a login and attaches its refresh token to the
@@ -16,7 +16,7 @@ import { openedSession, type LoginContext } from './undo-login.js'
  *
  * @throws FactorNeeded for a user with a factor, who has not given it
  */
-export const attachRefreshToken = () => async (context: LoginContext) => {
+export const attachRefreshToken = () => async (context: CookieContext) => {
   const service = context.service as unknown as AuthenticationService
   const strategy = service.getStrategy(context.data.strategy)
 
@@ -44,7 +44,7 @@ const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } // RFC 6749 
 
 async function openSession(
   service: AuthenticationService,
-  context: LoginContext,
+  context: CookieContext,
   { first, ...credentials }: Login
 ): Promise<SessionRecord> {
   const { data, params, result } = context
@@ -52,6 +52,7 @@ async function openSession(
   const userId = service.userIdOf(result)!
   const strategy = first?.strategy ?? data.strategy
   const device = deviceOf(first?.device ?? data.device, params)
+  const consequences = consequencesOf(params)
   const session = await service.sessions
     .open(userId, {
       ...credentials,
@@ -59,6 +60,8 @@ async function openSession(
       strategy,
       device,
       unchanged: service.unchangedSince(result[service.configuration.entity!]),
+      // A login that a later hook refuses displaces nothing
+      ...(consequences && { later: (answered) => consequences.push({ answered }) }),
       ...(!service.getsRefreshToken(strategy) && { expiresAt: new Date(payload.exp * 1000) })
     })
     .catch((error: unknown) => {
@@ -75,12 +78,26 @@ async function openSession(
     })
 
   if (session.id === payload.sid) {
-    context[openedSession] = { userId, session }
+    consequences?.push({ failed: () => undo(service, params.connection, userId, session) })
   } else {
     context.result = await service.ofSession(result, session)
   }
 
   return session
+}
+
+/** Ends the session of a login that was refused later, and signs the socket out, which stays connected. */
+async function undo(
+  service: AuthenticationService,
+  connection: RealTimeConnection | undefined,
+  userId: string,
+  { id }: SessionRecord
+): Promise<void> {
+  if (connection?.session?.id === id) {
+    await service.handleConnection('logout', connection, connection.authentication)
+  }
+
+  await service.sessions.end(userId, id, 'logout')
 }
 
 /** What a device says of itself. The rest is observed of each call. */

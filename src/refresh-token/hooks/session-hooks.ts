@@ -2,12 +2,11 @@ import { attachRefreshToken } from './attach-refresh-token.js'
 import { clearRefreshTokenCookie } from '../cookie/clear-refresh-token-cookie.js'
 import { endSession } from './end-session.js'
 import { refreshTokenCookie } from '../cookie/refresh-token-cookie.js'
-import { undoLogin } from './undo-login.js'
 
 /** All hooks of the authentication service: `app.service('authentication').hooks(sessionHooks())`. */
 export const sessionHooks = () => ({
   around: {
-    create: [refreshTokenCookie(), undoLogin()]
+    create: [refreshTokenCookie()]
   },
   after: {
     create: [attachRefreshToken()],

@@ -1,3 +1,4 @@
+import type { Id } from '@feathersjs/feathers'
 import { LRUCache } from 'lru-cache'
 import { BSON, type Document } from 'mongodb'
 import { copyOf } from '../sessions/copy.js'
@@ -12,6 +13,8 @@ export interface CachedUser {
   sessions: ReadonlyMap<string, SessionRecord>
   /** What its service made of the user, if that holds until the user changes. */
   entity?: Document
+  /** The id of the user, as its service reads it. */
+  ownId?: Id
 }
 
 export interface UserCacheOptions {

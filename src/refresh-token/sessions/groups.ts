@@ -1,5 +1,8 @@
+import { unavailable } from '../database-errors.js'
+
 const largest = 500 // items: what is sent at once must not hold up the event loop
 const longest = 1000 // ms that one group holds up the next: it may wait for another's transaction
+const giveUp = 10_000 // ms: the driver never settles a long command whose connection is closed while it is written
 
 interface Waiting<Item, Result> {
   item: Item
@@ -16,7 +19,7 @@ export class Groups<Item, Result> {
   readonly #waiting: Waiting<Item, Result>[] = []
   #isBusy = false
 
-  /** @param send Answers a result for each item, in their order; when it fails, all fail */
+  /** @param send Answers a result for each item, in their order; when it fails or never ends, all fail */
   constructor(send: (items: Item[]) => Promise<Result[]>) {
     this.#send = send
   }
@@ -41,7 +44,8 @@ export class Groups<Item, Result> {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, largest)
 
-      const sent = this.#send(group.map(({ item }) => item)).then(
+      const results = endOrGiveUp(this.#send(group.map(({ item }) => item)))
+      const sent = results.then(
         (results) => group.forEach(({ resolve }, index) => resolve(results[index]!)),
         (error: unknown) => group.forEach(({ reject }) => reject(error))
       )
@@ -54,10 +58,23 @@ export class Groups<Item, Result> {
 }
 
 /** Resolves at the end, or when that takes too long. */
-async function endOrLong(sent: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, longest)))
+const endOrLong = (sent: Promise<void>): Promise<void> => within(longest, sent, (resolve) => resolve())
 
-  await Promise.race([sent, late])
-  clearTimeout(timer)
+/** @throws Unavailable when there is no end */
+const endOrGiveUp = <T>(sent: Promise<T>): Promise<T> =>
+  within(giveUp, sent, (_resolve, reject) => reject(unavailable()))
+
+async function within<T>(
+  ms: number,
+  work: Promise<T>,
+  late: (resolve: (value: T) => void, reject: (error: Error) => void) => void
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const isLate = new Promise<T>((resolve, reject) => (timer = setTimeout(() => late(resolve, reject), ms)))
+
+  try {
+    return await Promise.race([work, isLate])
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -35,6 +35,8 @@ export interface NewSession extends Credentials {
   device: Device
   /** When the session of a login without a refresh token expires; with one, the settings decide. */
   expiresAt?: Date
+  /** Called with what ends the sessions that the new one displaces; left out, they end at once. */
+  later?: (displace: () => Promise<void>) => void
 }
 
 /** Which sessions a new one displaces: those of its device, and the oldest beyond `maxSessions`. */
@@ -157,6 +159,8 @@ async function insert(
   // A login without a refresh token does not displace a session that has one
   const deviceId = reuse === 'never' || login.expiresAt ? undefined : login.device.id
   const room = { deviceId, maxSessions, now }
+  // Till it is known whether the login is answered, there is room for as many again
+  const roomForNow = login.later ? { maxSessions: 2 * maxSessions, now } : room
   const before = await records.users.update(
     {
       ...records.users.is(userId),
@@ -164,7 +168,7 @@ async function insert(
       ...(reusable && { [field]: { $not: { $elemMatch: reusable } } }),
       $nor: [foreignSessions(field)] // which would be lost
     },
-    insertion(opened, room, field, login.used),
+    insertion(opened, roomForNow, field, login.used),
     { returnDocument: 'before', projection: { [field]: 1 } }
   )
 
@@ -172,8 +176,30 @@ async function insert(
     return undefined
   }
 
-  records.changed({ userId, ended: displaced(records.users.sessionsOf(before), room), opened })
+  const sessions = records.users.sessionsOf(before)
+  const ended = displaced(sessions, roomForNow)
+
+  records.changed({ userId, ended, opened })
+
+  if (displaced(sessions, room).length > ended.length) {
+    login.later!(() => displace(records, userId, opened, room))
+  }
+
   return opened
+}
+
+/** Ends the sessions that a new one displaces. */
+async function displace(records: SessionRecords, userId: string, opened: SessionRecord, room: Room) {
+  const { users } = records
+  const { field } = users
+  const before = await users.update(
+    { ...users.is(userId), [`${field}.id`]: opened.id },
+    insertion(opened, room, field),
+    { returnDocument: 'before', projection: { [field]: 1 } }
+  )
+  const others = before ? users.sessionsOf(before).filter(({ id }) => id !== opened.id) : []
+
+  records.changed({ userId, ended: displaced(others, room) })
 }
 
 /** Matches users for whom a login opens or raises a session. */
@@ -235,7 +261,7 @@ export async function requireOpenable(
   }
 }
 
-/** Adds a session and removes those that it displaces. The pipeline and `displaced` must say the same. */
+/** Adds a session, unless it is there already, and removes those that it displaces. The pipeline and `displaced` must say the same. */
 export function insertion(
   session: SessionRecord,
   { deviceId, maxSessions, now }: Room,
@@ -244,6 +270,7 @@ export function insertion(
 ): Document[] {
   const stays = [
     { $gt: ['$$this.expiresAt', new Date(now)] },
+    { $ne: ['$$this.id', session.id] },
     ...(deviceId === undefined ? [] : [{ $ne: ['$$this.device.id', { $literal: deviceId }] }])
   ]
   const others = { $filter: { input: { $ifNull: [`$${field}`, []] }, cond: { $and: stays } } }

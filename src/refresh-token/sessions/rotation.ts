@@ -38,7 +38,7 @@ export function judge(
     return 'reuse'
   }
 
-  const isGranted = key !== undefined && session.keys.includes(key)
+  const isGranted = session.unanswered || (key !== undefined && session.keys.includes(key))
 
   return isGranted || now - session.refreshedAt.getTime() < leeway ? 'repeat' : 'reuse'
 }
@@ -159,8 +159,8 @@ export function firstUse(
         refreshedAt: new Date(now),
         expiresAt: expiryOf(token.sid, settings, now)
       },
-      // left from `rotation: false`
-      $unset: { token: '' }
+      // `token` is left from `rotation: false`
+      $unset: { token: '', unanswered: '' }
     }
   }
 }
@@ -171,6 +171,11 @@ export function keptUse(token: RefreshToken, now: number): SessionUpdate {
     match: { ...live(token.sid, now), 'token.jti': token.jti },
     update: { $set: { refreshedAt: new Date(now) } }
   }
+}
+
+/** The use of a refresh token that was not answered, since the service or the app failed: it may be repeated. */
+export function unanswered({ sid, jti }: RefreshToken, now: number): SessionUpdate {
+  return { match: { ...live(sid, now), used: jti }, update: { $set: { unanswered: true } } }
 }
 
 /** A repeat under a new idempotency key. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Settings } from '../settings/settings.js'
+import { copyOf } from './copy.js'
 
 /** The device that signed in. It chooses `id` and `name` itself; the rest was observed. */
 export interface Device {
@@ -35,6 +36,8 @@ export interface SessionRecord {
    * with those of other sessions leaves a random mark before them.
    */
   keys: string[]
+  /** Whether the answer to that use failed: the token may be repeated till its successor is used. */
+  unanswered?: true
   token?: KeptToken
   createdAt: Date
   /** When its user last gave credentials, if that was after `createdAt`: a step-up, or a login that reused it. */
@@ -123,5 +126,6 @@ export function live(id: string, now: number): { id: string; expiresAt: { $gt: D
 export function present(session: SessionRecord, currentId?: string): Session {
   const { id, device, strategy, createdAt, refreshedAt, expiresAt } = session
 
-  return { id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt }
+  // A copy: the record may be kept in memory
+  return copyOf({ id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt })
 }

@@ -6,7 +6,7 @@ import type { RefreshToken } from '../tokens/refresh-token.js'
 import type { SessionChange, SessionEvents } from './events.js'
 import { openSession, type Credentials, type NewSession } from './opening.js'
 import { SessionRecords, requireUser, type OwnedSession, type SessionRecordsOptions } from './records.js'
-import { useRefreshToken } from './rotation.js'
+import { unanswered, useRefreshToken } from './rotation.js'
 import { stepUp } from './step-up.js'
 import { isExpired, live, type EndReason, type SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner, Users } from './users.js'
@@ -78,6 +78,11 @@ export class SessionStore extends EventEmitter<SessionEvents> {
 
     this.emit('refreshed', { userId: token.sub, session: owned.session, repeated })
     return owned
+  }
+
+  /** The use of a refresh token was not answered: it may be repeated, even after the leeway, till its successor is used. */
+  async unanswered(token: RefreshToken): Promise<void> {
+    await this.#records.update(token.sub, unanswered(token, this.#now()))
   }
 
   /**

@@ -28,8 +28,8 @@ export type OwnerFilter = Filter<SessionOwner>
 export interface UsersOptions {
   /** Name of the field that holds the user's id: `_id` as a rule. */
   idField: string
-  /** Name of the field that holds the password's hash, which is never read along with a session. */
-  passwordField: string
+  /** Names of the fields that hold hashes of passwords, which are never read along with a session. */
+  passwordFields: readonly string[]
   /** Name of the field that holds the sessions. */
   sessionsField: string
   collection: () => Promise<Collection>
@@ -96,7 +96,11 @@ export class Users {
 
   /** Projects a user without the password and the other sessions, of which there may be many. */
   withSession(session: Document): Document {
-    return { [this.#options.passwordField]: 0, [this.field]: { $elemMatch: session } }
+    return { ...this.#withoutPasswords, [this.field]: { $elemMatch: session } }
+  }
+
+  get #withoutPasswords(): Document {
+    return Object.fromEntries(this.#options.passwordFields.map((field) => [field, 0]))
   }
 
   /** Records a change from the stream: `read` and `readMany` don't return anything older from now on. */
@@ -115,14 +119,30 @@ export class Users {
   }
 
   async #readEach(userIds: string[]): Promise<(SessionOwner | null)[]> {
-    const { idField, passwordField } = this.#options
-    const projection = { [passwordField]: 0 }
+    const projection = this.#withoutPasswords
     const found = await this.#runSettled((users, options) =>
       users.find(this.#among(userIds), { ...options, projection }).toArray()
     )
-    const byId = new Map(found.map((user) => [String(user[idField]), user]))
+    const byId = this.#byId(found)
 
     return userIds.map((userId) => byId.get(userId) ?? null)
+  }
+
+  /** Users by the text of their ids. None for a text that stands for several, such as 9 and "9". */
+  #byId(users: SessionOwner[]): Map<string, SessionOwner> {
+    const ids = users.map((user) => String(user[this.#options.idField]))
+    const byId = new Map(users.map((user, index) => [ids[index]!, user]))
+
+    if (byId.size < users.length) {
+      ids.filter((id, index) => ids.indexOf(id) < index).forEach((id) => byId.delete(id))
+    }
+
+    return byId
+  }
+
+  /** How many users have an id of this text, of whatever type; counted up to a limit. */
+  countUpTo(limit: number, userId: string): Promise<number> {
+    return this.#run((users) => users.countDocuments(this.is(userId), { ...newest, limit }))
   }
 
   /** The sessions of many users, and whether they are disabled, by user id. */
@@ -134,8 +154,8 @@ export class Users {
     )
 
     return new Map(
-      found.map((user) => [
-        String(user[idField]),
+      [...this.#byId(found)].map(([userId, user]) => [
+        userId,
         { isDisabled: Boolean(user.disabled), sessions: this.sessionsOf(user) }
       ])
     )
@@ -216,7 +236,7 @@ export class Users {
 }
 
 /** How many documents the other statements matched. @throws the error, unless it is of a few statements alone */
-function matchedBeside(error: Partial<MongoBulkWriteError>): number | undefined {
+function matchedBeside(error: MongoBulkWriteError): number | undefined {
   if ([error.writeErrors].flat().some(Boolean)) {
     return error.matchedCount
   }

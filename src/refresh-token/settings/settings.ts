@@ -128,6 +128,8 @@ export function readSettings(
     )
   }
 
+  requireFreeField(checked, refreshToken.sessionsField, key)
+
   return {
     accessLife: toMilliseconds(jwtOptions.expiresIn ?? '15m')!,
     idleLife: toMilliseconds(refreshToken.expiresIn ?? '30d')!,
@@ -172,6 +174,27 @@ export function readSettings(
       stockTokens: toStockTokens({ audience, ...refreshToken.stockTokens })
     }),
     ...(keyFile !== undefined && { keyFile })
+  }
+}
+
+/** @throws ConfigurationError for a field that users have for something else */
+function requireFreeField(configuration: Configuration, field: string | undefined, key: string): void {
+  const ofStrategies = Object.values(configuration as object)
+    .filter((settings) => typeof settings === 'object' && settings !== null)
+    .flatMap(({ usernameField, passwordField, entityUsernameField, entityPasswordField }) => [
+      usernameField,
+      passwordField,
+      entityUsernameField,
+      entityPasswordField
+    ])
+  const taken = ['disabled', 'password', configuration.entityId, ...ofStrategies].map(
+    (path: unknown) => String(path).split('.')[0]
+  )
+
+  if (field !== undefined && taken.includes(field)) {
+    throw new ConfigurationError(
+      `${key}.sessionsField is "${field}", a field that users have for something else: write another, such as "sessions"`
+    )
   }
 }
 

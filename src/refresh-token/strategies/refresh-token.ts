@@ -9,6 +9,7 @@ import type { Id, Params } from '@feathersjs/feathers'
 import { Type, type TObject } from '@feathersjs/typebox'
 import type { Document } from 'mongodb'
 import { requireMoult, type AuthenticationService } from '../authentication-service.js'
+import { consequencesOf } from '../consequences.js'
 import { Refused } from '../errors.js'
 import { copyOf } from '../sessions/copy.js'
 import { deviceOf } from '../sessions/device.js'
@@ -55,7 +56,9 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
     const { user, session } = await this.#use(raw!, idempotencyKey, params)
     const id = this.authentication.idOf(user)
     const found = { user: () => copyOf(user) }
-    const entity = await this.authentication.entityOf(id, found, params, (asked) => this.getEntity(id, asked))
+    const entity = await this.authentication.entityOf(id, found, params, (...asked) =>
+      this.getEntity(...asked)
+    )
 
     return { authentication: { strategy: this.name }, [configuration.entity!]: entity, session }
   }
@@ -69,7 +72,8 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
     const strategies = Object.values(this.authentication.strategies)
     const jwt = strategies.find((strategy) => strategy instanceof JWTStrategy)
 
-    return (jwt ?? this.authentication).getEntity(String(id), params)
+    // Feathers' type knows no numbers
+    return (jwt ?? this.authentication).getEntity(id as string, params)
   }
 
   async #use(raw: string, idempotencyKey: string | undefined, params: Params): Promise<OwnedSession> {
@@ -77,7 +81,10 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
     const token = this.#parse(raw)
 
     if (token) {
-      return sessions.use(token, idempotencyKey)
+      const owned = await sessions.use(token, idempotencyKey)
+
+      consequencesOf(params)?.push({ failed: () => sessions.unanswered(token) })
+      return owned
     }
     if (settings.previousTokens) {
       return previousTokens.use(raw, idempotencyKey, deviceOf(undefined, params))

@@ -29,6 +29,7 @@ export class SessionJwtStrategy extends JWTStrategy {
   /** The schema of its requests. */
   readonly requestSchema: TObject = requestSchema
   #connections!: SessionConnections
+  #hasService?: boolean
 
   override setAuthentication(service: AuthenticationBase): void {
     requireMoult(service, 'The session JWT strategy needs')
@@ -46,13 +47,31 @@ export class SessionJwtStrategy extends JWTStrategy {
     const result = { accessToken, authentication: { strategy: this.name!, accessToken, payload } }
     const id = await this.getEntityId(result, params)
     const found = await this.#find(String(id), payload)
-    const entity = await this.authentication.entityOf(id, found, params, (asked) => this.getEntity(id, asked))
+    const entity = await this.authentication.entityOf(
+      id,
+      found,
+      params,
+      (...asked) => this.getEntity(...asked),
+      this.#isPlain()
+    )
 
     return {
       ...result,
       [this.configuration.entity]: entity,
       ...(found.session && { session: present(found.session, found.session.id) })
     }
+  }
+
+  /** Whether it asks for entities as this class does, of the service of the settings. */
+  #isPlain(): boolean {
+    this.#hasService ??= this.configuration.service === this.authentication.configuration.service
+
+    return (
+      this.#hasService &&
+      this.constructor === SessionJwtStrategy &&
+      this.getEntity === SessionJwtStrategy.prototype.getEntity &&
+      this.getEntityQuery === SessionJwtStrategy.prototype.getEntityQuery
+    )
   }
 
   /** As in Feathers; `getEntityQuery` may add conditions. @throws Refused `revoked` when the service does not give it */

@@ -49,7 +49,7 @@ export const factors = (app: Application) => {
       find: [noQuery],
       create: [noQuery, recent, schemaHooks.validateData(factorDataValidator)],
       patch: [noQuery, recent, oneOnly(), schemaHooks.validateData(factorPatchValidator)],
-      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), recent, clearByAdmin]
+      remove: [schemaHooks.validateQuery(factorRemoveQueryValidator), recent, oneOrAllByAdmin]
     }
   })
   app.hooks({
@@ -63,11 +63,12 @@ export const factors = (app: Application) => {
 }
 
 /**
- * Removes all factors of another user, who lost them: `remove` without an id, and with `userId` in the query, by an admin.
+ * Before `remove`, as the last hook. Without an id, and with `userId` in the query, an admin removes all factors of another
+ * user, who lost them.
  *
  * @throws Forbidden
  */
-async function clearByAdmin(context: HookContext): Promise<void> {
+async function oneOrAllByAdmin(context: HookContext): Promise<void> {
   const { app, id, params } = context
   const { userId } = params.query as { userId?: string }
 

@@ -9,3 +9,6 @@ const ofSome = (field: string): NeededIndex => ({
 
 /** The indexes that find the users of links, and the few users with mails to send. */
 export const mailIndexes: NeededIndex[] = indexedFields.map(ofSome)
+
+/** The index that finds the users of links to choose a password, which there are without mail, too. */
+export const linkIndexes: NeededIndex[] = [ofSome('passwordReset.id')]

@@ -6,36 +6,26 @@ import type { Application, NextFunction } from '../../declarations.js'
 import type { AuditEvent } from '../events/trail/event.js'
 import { deliveryOf } from './delivery.js'
 import { loadTemplates } from './load-templates.js'
-import { mailIndexes } from './mails.indexes.js'
+import { linkIndexes, mailIndexes } from './mails.indexes.js'
 
-/** `app.get('accountsByMail')`, and the outbox, which sends while the app runs; off without the setting `mail`. */
+/**
+ * `app.get('accountsByMail')`, and the outbox, which sends while the app runs; off without the setting `mail`, where only
+ * `app.get('passwordLinks')` is left.
+ */
 export const mails = (app: Application) => {
   const settings = app.get('mail')
 
   if (!settings) {
+    app.set('passwordLinks', accountsOf(app, {}))
+    app.get('database').needIndexes(linkIndexes)
     return
   }
 
-  const { url = `http://${app.get('host')}:${app.get('port')}/` } = app.get('accounts')
   const delivery = deliveryOf(app, settings)
-  const accounts = new AccountsByMail({
-    authentication: app.service('authentication'),
-    from: settings.from,
-    url,
-    deliver: (mail) => delivery.deliver(mail),
-    collation: caseInsensitive,
-    mayMail: (key) => mayMail(app, key),
-    limitGuesses: async (key, guess) => {
-      const { codes } = app.get('rateLimits').mail
-
-      await (codes ? codes.attempt(key, guess) : guess())
-    },
-    knownAs: async (userId, client) => app.get('eventStore')?.knownAs(userId, client),
-    now: app.get('now'),
-    warn: (sentence) => app.get('logger').warn(sentence)
-  })
+  const accounts = accountsOf(app, { from: settings.from, deliver: (mail) => delivery.deliver(mail) })
 
   app.set('accountsByMail', accounts)
+  app.set('passwordLinks', accounts)
   app.get('database').needIndexes(mailIndexes)
   app.hooks({
     setup: [
@@ -56,6 +46,26 @@ export const mails = (app: Application) => {
         await next()
       }
     ]
+  })
+}
+
+function accountsOf(app: Application, mail: { from?: string; deliver?: Deliver }): AccountsByMail {
+  const { url = `http://${app.get('host')}:${app.get('port')}/` } = app.get('accounts')
+
+  return new AccountsByMail({
+    authentication: app.service('authentication'),
+    ...mail,
+    url,
+    collation: caseInsensitive,
+    mayMail: (key) => mayMail(app, key),
+    limitGuesses: async (key, guess) => {
+      const { codes } = app.get('rateLimits').mail
+
+      await (codes ? codes.attempt(key, guess) : guess())
+    },
+    knownAs: async (userId, client) => app.get('eventStore')?.knownAs(userId, client),
+    now: app.get('now'),
+    warn: (sentence) => app.get('logger').warn(sentence)
   })
 }
 
@@ -93,6 +103,8 @@ declare module '../../declarations.js' {
   interface Configuration {
     /** Only with the setting `mail`. */
     accountsByMail?: AccountsByMail
+    /** The same; or, without mail, for links to choose a password that an operator hands over. */
+    passwordLinks: AccountsByMail
     /** Delivers mails in place of SMTP. */
     deliver?: Deliver | undefined
   }

@@ -1,21 +1,23 @@
 import { Type } from '@feathersjs/typebox'
-import type { ServiceDocs } from '../../openapi/service-docs.js'
+import type { OperationDocs, ServiceDocs } from '../../openapi/service-docs.js'
 import { passwordResetDataSchema, passwordResetPatchSchema } from './password-resets.schema.js'
 
 const nothing = Type.Object({}, { additionalProperties: false })
 
-export const passwordResetDocs: ServiceDocs = {
-  description: 'Password resets by mail',
+const create: OperationDocs = {
+  summary: 'A link is mailed, if there is such an account',
+  description: 'The answer is the same whether there is one or not.',
+  data: passwordResetDataSchema,
+  example: { email: 'ada@example.com' },
+  answer: nothing,
+  errors: [401, 429],
+  access: 'anyone, and more with a token'
+}
+
+export const passwordResetDocs = (isMailed: boolean): ServiceDocs => ({
+  description: isMailed ? 'Password resets by mail' : 'Password resets by a link of `moult users reset`',
   methods: {
-    create: {
-      summary: 'A link is mailed, if there is such an account',
-      description: 'The answer is the same whether there is one or not.',
-      data: passwordResetDataSchema,
-      example: { email: 'ada@example.com' },
-      answer: nothing,
-      errors: [401, 429],
-      access: 'anyone, and more with a token'
-    },
+    ...(isMailed && { create }),
     patch: {
       summary: 'The password is set, and all sessions have ended',
       description:
@@ -26,4 +28,4 @@ export const passwordResetDocs: ServiceDocs = {
       access: 'anyone'
     }
   }
-}
+})

@@ -16,14 +16,10 @@ import {
   passwordResetPatchValidator
 } from './password-resets.schema.js'
 
-/** The service; only with the setting `mail`. */
+/** The service; without the setting `mail`, only for links that an operator hands over. */
 export const passwordResets = (app: Application) => {
-  const accounts = app.get('accountsByMail')
-
-  if (!accounts) {
-    return
-  }
-
+  const accounts = app.get('passwordLinks')
+  const isMailed = app.get('accountsByMail') !== undefined
   const service = new PasswordResetService({
     accounts,
     async hash(password, { email }) {
@@ -36,8 +32,8 @@ export const passwordResets = (app: Application) => {
   })
 
   app.use('password-resets', service, {
-    methods: ['create', 'patch'],
-    docs: passwordResetDocs
+    methods: isMailed ? ['create', 'patch'] : ['patch'],
+    docs: passwordResetDocs(isMailed)
   })
   app.service('password-resets').hooks({
     around: {
@@ -54,7 +50,6 @@ export const passwordResets = (app: Application) => {
 
 declare module '../../declarations.js' {
   interface ServiceTypes {
-    /** Only with the setting `mail`. */
     'password-resets': PasswordResetService
   }
 }

@@ -20,6 +20,15 @@ class People extends MongoDBService {
 
     return raw ? users.find().toArray() : { sessions: [1, 2, 3], none: { sessions: [] } }
   }
+
+  /** Users inside of other objects, one of which holds itself. */
+  async tree(): Promise<unknown> {
+    const users: Collection = await this.getModel()
+    const tree: any = { user: await users.findOne(), pages: [{ items: await users.find().toArray() }] }
+
+    setDispatch(tree, { seen: await users.findOne() })
+    return Object.assign(tree, { tree })
+  }
 }
 
 describe('sessions in the documents of a service without a schema', () => {
@@ -44,9 +53,10 @@ describe('sessions in the documents of a service without a schema', () => {
         Model: mongo.db().collection('users'),
         multi: true,
         paginate: { default: 10, max: 50 },
-        operators: ['$rename']
+        operators: ['$rename', '$eq', '$expr'],
+        filters: { $expr: (value: unknown) => value }
       }),
-      { methods: ['find', 'get', 'create', 'update', 'patch', 'remove', 'report'] }
+      { methods: ['find', 'get', 'create', 'update', 'patch', 'remove', 'report', 'tree'] }
     )
     app.service('users').hooks({
       around: {
@@ -100,6 +110,18 @@ describe('sessions in the documents of a service without a schema', () => {
     }
   })
 
+  it('are nowhere inside of an answer', async () => {
+    const users: any = app.service('users')
+
+    for (const params of [{}, rest]) {
+      const { tree: _itself, ...tree } = await users.tree({}, params)
+      const shown = JSON.stringify([tree, getDispatchValue(_itself)])
+
+      assert.match(shown, /user.*Ada.*items.*Ada.*seen.*Ada/)
+      assert.doesNotMatch(shown, /sessions|Laptop/)
+    }
+  })
+
   it('are in no view of an answer that a hook made', async () => {
     const views: unknown[] = []
     const user = await app.service('users').get(id, { ...rest, views } as object)
@@ -133,6 +155,14 @@ describe('sessions in the documents of a service without a schema', () => {
       { $select: ['name', 'sessions'] },
       { $select: 'sessions' },
       { $sort: { sessions: 1 } },
+      { $expr: { $in: ['local', '$sessions.strategy'] } },
+      { $expr: { $eq: [{ $size: '$sessions' }, 1] } },
+      { $expr: { $gt: [{ $size: { $filter: { input: '$sessions', cond: true } } }, 0] } },
+      { $expr: { $let: { vars: { all: '$$ROOT' }, in: '$$all.sessions.strategy' } } },
+      { $expr: { $eq: ['$$CURRENT.sessions.strategy', 'local'] } },
+      { $expr: { $eq: [{ $getField: { $concat: ['sess', 'ions'] } }, 1] } },
+      { $jsonSchema: { required: ['sessions'] } },
+      { $where: 'this["sess" + "ions"].length > 0' },
       deep
     ]
     const data = [
@@ -153,6 +183,59 @@ describe('sessions in the documents of a service without a schema', () => {
     }
 
     assert.equal((await users.find({ query: { name: 'sessions' }, ...rest })).total, 0)
+    assert.equal((await users.find({ query: { $or: [{ name: 'sessions' }] }, ...rest })).total, 0)
+    assert.equal((await users.find({ query: { $expr: { $eq: ['$name', 'Ada'] } }, ...rest })).total, 1)
+    assert.equal((await users.find({ query: { $expr: { $eq: ['$$ROOT.name', 'Ada'] } }, ...rest })).total, 1)
     assert.equal((await users.patch(id, { note: { sessions: 3 } }, rest)).note.sessions, 3)
+    assert.equal((await users.patch(id, { $set: { note: { sessions: 4 } } }, rest)).note.sessions, 4)
+  })
+})
+
+describe('hooks of an app that registers the users first', () => {
+  it('see no sessions, in whatever order they were added', async () => {
+    const mongo = new MongoClient(databaseUrl(`moult-${randomUUID()}`))
+    const app = feathers()
+    const seen: string[] = []
+    const look = async ({ result }: any) => void seen.push(JSON.stringify(result))
+    const looking = {
+      around: { all: [async (context: any, next: any) => (await next(), look(context))] },
+      after: { all: [look], find: [look], get: [look], patch: [look] }
+    }
+
+    try {
+      app.use('users', new People({ Model: mongo.db().collection('users') }), {
+        methods: ['find', 'get', 'report']
+      })
+      app.service('users').hooks(looking)
+      app.set('authentication', {
+        ...leastSettings,
+        authStrategies: ['jwt', 'refresh-token'],
+        'refresh-token': { ...(leastSettings['refresh-token'] as object), strategies: [] }
+      })
+      const service = new AuthenticationService(app)
+
+      app.use('authentication', service)
+      app.service('users').hooks(looking)
+
+      const users: any = app.service('users')
+      const { _id } = await users.create({ name: 'Ada' })
+
+      await service.sessions.open(String(_id), {
+        id: randomUUID(),
+        strategy: 'name',
+        device: { name: 'Laptop' }
+      })
+      seen.length = 0
+      await users.find()
+      await users.get(_id)
+      await users.patch(_id, { name: 'Ada' })
+      await users.report({ raw: true })
+
+      assert.equal(seen.length, 3 * 6 + 4)
+      seen.forEach((result) => assert.doesNotMatch(result, /sessions|Laptop/))
+    } finally {
+      await mongo.db().dropDatabase()
+      await mongo.close()
+    }
   })
 })

@@ -31,7 +31,7 @@ describe('a cached user', () => {
 
     const options = {
       idField: '_id',
-      passwordField: 'password',
+      passwordFields: ['password'],
       sessionsField: 'sessions',
       collection: async () => collection as unknown as Collection,
       toIds: (sub: string) => [sub]

@@ -56,7 +56,7 @@ function storeOfProcess({ refreshToken = {}, interfere = () => {}, remembered }:
     settings: settingsWith({ 'refresh-token': refreshToken }),
     users: new Users({
       idField: '_id',
-      passwordField: 'password',
+      passwordFields: ['password'],
       sessionsField: 'sessions',
       collection: async () => {
         await interfere(calls++)
@@ -247,11 +247,11 @@ describe('refreshes that come while another is under way', () => {
     const lose = (call: number) => (call === atUpdate ? close() : undefined)
 
     await withProcesses([{ interfere: lose, remembered }, {}], async (first, second) => {
-      close = first!.close
+      close = first.close
 
-      assert.deepEqual(await useAll(first!.store, chains), ['granted', '503', '503', '503'])
+      assert.deepEqual(await useAll(first.store, chains), ['granted', '503', '503', '503'])
       assert.deepEqual(
-        await useAll(second!.store, chains),
+        await useAll(second.store, chains),
         chains.map(() => 'granted')
       )
     })

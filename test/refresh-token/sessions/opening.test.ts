@@ -75,7 +75,7 @@ describe('a session that opens', () => {
             settings: { ...settings, reuse, maxSessions },
             users: new Users({
               idField: '_id',
-              passwordField: 'password',
+              passwordFields: ['password'],
               sessionsField: 'sessions',
               collection: async () => users as unknown as Collection,
               toIds: (sub) => [sub]

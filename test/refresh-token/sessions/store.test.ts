@@ -32,7 +32,7 @@ function storeBehind(interfere: (call: number) => Promise<unknown>, refreshToken
     settings: settingsWith({ 'refresh-token': refreshToken }),
     users: new Users({
       idField: '_id',
-      passwordField: 'password',
+      passwordFields: ['password'],
       sessionsField: 'sessions',
       collection: async () => {
         await interfere(calls++)

@@ -175,6 +175,21 @@ const mistakes: [Settings, string][] = [
     inRefreshToken({ stockTokens: 'a secret' }),
     'refresh-token.stockTokens can not be used: write an object with the secret of those tokens, or remove it'
   ],
+  ...['disabled', 'password'].map((field): [Settings, string] => [
+    inRefreshToken({ sessionsField: field }),
+    `refresh-token.sessionsField is "${field}", a field that users have for something else: write another, such as "sessions"`
+  ]),
+  [
+    {
+      local: { usernameField: 'auth.email', passwordField: 'auth.password' },
+      ...inRefreshToken({ sessionsField: 'auth' })
+    },
+    'refresh-token.sessionsField is "auth", a field that users have for something else: write another, such as "sessions"'
+  ],
+  [
+    { entityId: 'code', ...inRefreshToken({ sessionsField: 'code' }) },
+    'refresh-token.sessionsField is "code", a field that users have for something else: write another, such as "sessions"'
+  ],
   [
     inRefreshToken({ sessionsField: 'a.b' }),
     'refresh-token.sessionsField is "a.b": write the name of a field that the user documents do not have, such as "sessions"'

@@ -223,7 +223,7 @@ describe('sign-in codes', () => {
 
     await withApp({ settings }, async (t) => {
       const client = restClient(t.address)
-      const { email } = await client.signUp()
+      const { email } = await mailAccounts(t, mailbox).verified()
       const device = { id: 'a secret of her phone' }
       const from = (address: string) => ({ 'X-Forwarded-For': address })
       const signIn = (body: object, address: string) =>
@@ -237,12 +237,17 @@ describe('sign-in codes', () => {
         return { id: body.id as string, code: codeIn(await mailbox.next(email)) }
       }
 
-      await mailbox.next(email)
       await client.ask('POST', '/authentication', {
         headers: from('2001:db8:1:2::7'),
         body: { strategy: 'local', email, password: 'correct horse battery', device }
       })
-      await poll(() => t.db.collection('events').findOne({ type: 'signed-in' }), 'it is known', 30_000)
+      await poll(
+        () => t.db.collection('events').findOne({ type: 'signed-in', 'device.id': device.id }),
+        'it is known',
+        30_000
+      )
+
+      assert.equal((await mailbox.next(email)).subject, 'A sign-in from a new device')
 
       for (let round = 0; round < 4; round++) {
         const { id } = await codeFor()
@@ -263,6 +268,11 @@ describe('sign-in codes', () => {
       for (let round = 0; round < 5; round++) {
         const { body } = await client.ask('POST', '/sign-in-codes', { body: { email } })
 
+        // Whose code it is shows once it is mailed
+        await until(
+          'it is mailed',
+          async () => (await t.db.collection('outbox').countDocuments({ kind: 'sign-in-code' })) === 0
+        )
         guesses.push(
           ...(await atOnce(5, (index) => signIn({ id: body.id, code: `00000${index}` }, '2001:db8:1:2::9')))
         )
