@@ -16,7 +16,9 @@ export interface RateLimits {
   passkeyChallenges: { address?: MemoryLimit }
   /** Guesses of codes that give a factor, by account. */
   factor: { account?: FailureLimit }
-  /** Guesses of `currentPassword`; the limit is that of sign-ins. */
+  /** Wrong passwords at step-ups, by session; the limit is that of sign-ins. */
+  stepUp: { account?: FailureLimit }
+  /** Guesses of `currentPassword`, by session; the limit is that of sign-ins. */
   currentPassword: { account?: FailureLimit }
 }
 
@@ -55,6 +57,7 @@ export const rateLimits = (app: Application) => {
     },
     passkeyChallenges: { ...(signIn && signIn.address && { address: new MemoryLimit(signIn.address) }) },
     factor: { ...(factor && byAccount('factor', factor)) },
+    stepUp: { ...(signIn && byAccount('stepUp', signIn)) },
     currentPassword: { ...(signIn && byAccount('currentPassword', signIn)) }
   })
 }

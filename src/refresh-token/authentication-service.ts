@@ -25,6 +25,7 @@ import {
 } from './entity/entity-service.js'
 import { forgetEntity } from './entity/forget-entity.js'
 import { hideSessions, withoutSessions } from './entity/hide-sessions.js'
+import { valueAt } from './entity/paths.js'
 import { ConfigurationError, FactorNeeded, Refused, StepUpNeeded } from './errors.js'
 import { LiveSessions, type FoundUser } from './live/live-sessions.js'
 import { Challenges } from './sessions/challenges.js'
@@ -399,7 +400,9 @@ export class AuthenticationService extends FeathersAuthenticationService {
       .configuration
     const user = (await this.live.findUser(userId)).user()
 
-    return String(request[usernameField]).toLowerCase() !== String(user[entityUsernameField]).toLowerCase()
+    const [name, own] = [valueAt(request, usernameField), valueAt(user, entityUsernameField)].map(String)
+
+    return name!.toLowerCase() !== own!.toLowerCase()
   }
 
   /** Whose session a call of `create` was to raise: by its params. Undefined if its access token was refused. */

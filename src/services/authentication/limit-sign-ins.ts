@@ -12,7 +12,7 @@ import { accountName } from '../users/account-name.js'
  * @throws TooManyRequests before anything is verified, so that it doesn't tell a right password from a wrong one
  */
 export const limitSignIns = () => async (context: HookContext<AuthenticationService>, next: NextFunction) => {
-  const { signIn, refresh } = context.app.get('rateLimits')
+  const { signIn, stepUp, refresh } = context.app.get('rateLimits')
   const kind = context.params.provider && kindOf(context)
 
   if (kind === 'refresh') {
@@ -23,12 +23,14 @@ export const limitSignIns = () => async (context: HookContext<AuthenticationServ
 
     const account = accountOf(context)
 
-    if (account !== undefined && signIn.account) {
-      const session = kind === 'step-up' ? await sessionOf(account, context) : undefined
+    const session =
+      account !== undefined && kind === 'step-up' ? await sessionOf(account, context) : undefined
 
-      return session === undefined
-        ? signIn.account.attempt(account, next, () => isOf(account, context))
-        : signIn.account.attempt(`session ${session}`, next)
+    if (session !== undefined && stepUp.account) {
+      return stepUp.account.attempt(session, next)
+    }
+    if (account !== undefined && signIn.account) {
+      return signIn.account.attempt(account, next, () => isOf(account, context))
     }
   }
 

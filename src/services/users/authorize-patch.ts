@@ -62,7 +62,7 @@ async function currentPassword(
 
   const { session, user } = context.params
 
-  return account ? account.attempt(session ? `session ${session.id}` : String(user!._id), verify) : verify()
+  return account ? account.attempt(session?.id ?? String(user!._id), verify) : verify()
 }
 
 async function hasPassword({ app, params }: HookContext<UserService>): Promise<boolean> {
