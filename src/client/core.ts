@@ -307,7 +307,7 @@ export function step(
     failed(error, pause) {
       if (state.kept) {
         state.failure = error
-        state.blockedUntil = now + Math.min(pause, longestPause)
+        state.blockedUntil = now + Math.min(Math.max(pause, 0), longestPause)
         state.renewAt = state.renews ? state.blockedUntil + backoff(++state.failures, chance) : Infinity
       }
 

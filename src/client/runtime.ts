@@ -129,13 +129,18 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
 
   async send(runtime, kept) {
     const since = runtime.clock.elapsed()
+    const { cookie } = runtime.client.options
 
     try {
+      if (!kept.refreshToken && !cookie) {
+        throw new NotAuthenticated('No refresh token', { reason: 'invalid' })
+      }
+
       const answer = readAnswer(runtime, await refresh(runtime, kept), since)
 
       return dispatch(runtime, 'answered', ...answer)
     } catch (error) {
-      const reason = refreshRefusalOf(error, runtime.client.options.cookie)
+      const reason = refreshRefusalOf(error, cookie)
 
       return reason === undefined
         ? dispatch(runtime, 'failed', error, retryAfterOf(error))

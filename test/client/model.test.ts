@@ -236,6 +236,9 @@ describe('the real service', () => {
   })
   after(() => t.stop())
 
+  const falseAnswers = ['{"status":"maintenance"}', '{"accessToken":"x"}', '{"accessToken":""}', 'null']
+  let falseCount = 0
+
   const stories = fc.sample(
     fc.array(
       fc.record({
@@ -269,7 +272,7 @@ describe('the real service', () => {
               throw new TypeError('fetch failed')
             }
             if (answer === 'false') {
-              return new Response('{"status":"maintenance"}')
+              return new Response(falseAnswers[falseCount++ % falseAnswers.length])
             }
 
             const response = await fetch(url, options)
