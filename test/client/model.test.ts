@@ -99,14 +99,14 @@ function happen(world: World, { what, tab: number, which, outcome }: Happening):
       }
       break
     case 'break the storage':
-      world.fault = which % 2 ? 'full' : 'read-only'
+      world.fault = (['full', 'read-only', 'denied'] as const)[which % 3]!
       world.wasCleared ||= world.cookie
       break
     case 'mend the storage':
       world.fault = 'none'
       break
     case 'clear the storage':
-      if (world.fault !== 'read-only') {
+      if (world.fault === 'none' || world.fault === 'full') {
         world.stored = undefined
         world.wasCleared = true
       }

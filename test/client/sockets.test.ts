@@ -213,13 +213,17 @@ describe('RefreshTokenClient on a socket', () => {
 
   it('is signed in as nobody after a delayed sign-out whose answer is lost', async () => {
     let removed = 0
+    let isSilent = true
 
     t.app.service('authentication').hooks({
       before: {
         remove: [
           async () => {
             removed++
-            await new Promise(() => {})
+
+            if (isSilent) {
+              await new Promise(() => {})
+            }
           }
         ]
       }
@@ -242,6 +246,7 @@ describe('RefreshTokenClient on a socket', () => {
     clock.tick(20 * seconds)
     await assert.rejects(call, { name: 'NotAuthenticated' })
     assert.equal(one.client.get('authentication'), null)
+    isSilent = false
   })
 
   describe('calls whose connection was lost before their answer came', () => {
