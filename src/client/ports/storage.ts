@@ -31,9 +31,11 @@ export function sessionStorage(
   async function ask(method: keyof Storage, kept?: Kept): Promise<void> {
     const isRead = method === 'getItem'
     const count = isRead ? writes : ++writes
-    let isDone = false
+    let isOpen = false
 
     const work = async () => {
+      isOpen = true
+
       const text = await (storage as Storage)[method]!(item, kept && JSON.stringify(kept))
 
       if (!isRead) {
@@ -49,7 +51,7 @@ export function sessionStorage(
       }
 
       const working = work().finally(() => {
-        isDone = true
+        isOpen = false
 
         if (stuck[method]) {
           stuck[method] = undefined
@@ -59,8 +61,8 @@ export function sessionStorage(
 
       await inTime(clock, working, storageTimeout)
     } catch (error) {
-      if (!isDone) {
-        stuck[method] ??= error
+      if (isOpen) {
+        stuck[method] = error
       }
 
       onFault(error)
