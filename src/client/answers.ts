@@ -6,7 +6,7 @@ import type { RefusalReason } from '../refresh-token/index.js'
 // session.
 
 // Imported only here: each further import adds to the bundle
-export { convert, NotAuthenticated, Unavailable }
+export { NotAuthenticated, Unavailable }
 
 interface Failure extends Partial<FeathersError> {
   response?: { headers?: { get?(name: string): string | null } }
@@ -14,14 +14,36 @@ interface Failure extends Partial<FeathersError> {
 
 const reasons: unknown[] = ['invalid', 'expired', 'revoked', 'reused', 'disabled'] satisfies RefusalReason[]
 
-/** @throws Unavailable unless this is an answer to an authentication */
-export function requireAnswer(answer: AuthenticationResult): AuthenticationResult {
-  if (typeof answer?.accessToken !== 'string') {
-    throw new Unavailable('Not an answer of the service')
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+
+/**
+ * @param refreshTokenField Given for a refresh: its answer also has a session and, under this name, a token
+ * @param cookie Whether the refresh token is in a cookie instead
+ * @throws Unavailable unless this is an answer to an authentication
+ */
+export function requireAnswer(
+  answer: AuthenticationResult,
+  refreshTokenField?: string,
+  cookie?: boolean
+): AuthenticationResult {
+  const { accessToken, authentication, session } = Object(answer)
+  const isOurs =
+    isText(accessToken) &&
+    isText(authentication?.strategy) &&
+    (!refreshTokenField || (isText(session?.id) && (cookie || isText(answer[refreshTokenField]))))
+
+  if (!isOurs) {
+    throw notOurs()
   }
 
   return answer
 }
+
+const notOurs = (): Unavailable => new Unavailable('Not an answer of the service')
+
+/** The error of a failed request. Whoever answers for the service may send anything, such as `null`. */
+export const failureOf = (error: unknown): Error =>
+  (error as Failure | null)?.name ? convert(error) : Object.assign(notOurs(), Object(error))
 
 /** Why the service refused a credential. Undefined for other errors, and with `retryAfter`: then waiting helps. */
 export function refusalOf(error: unknown): RefusalReason | undefined {
@@ -34,8 +56,8 @@ export function refusalOf(error: unknown): RefusalReason | undefined {
 export function refreshRefusalOf(error: unknown, cookie?: boolean): RefusalReason | null | undefined {
   const { code, name, message, errors } = error as Failure
 
-  // Retrying a malformed request can't help
-  return code === 400 && name === 'BadRequest' && Array.isArray(errors)
+  // Retrying a malformed request can't help. The service names the fields that are wrong
+  return code === 400 && name === 'BadRequest' && errors?.[0]?.field
     ? 'invalid'
     : cookie && name === 'NotAuthenticated' && message === 'Not authenticated'
       ? null

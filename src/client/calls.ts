@@ -57,6 +57,8 @@ export async function ready(runtime: Runtime): Promise<string | undefined> {
   const { link } = runtime
 
   for (let tries = 5; ; tries--) {
+    // A delayed sign-out signs the socket in for a moment
+    await (link && runtime.leaving)
     await link?.connected()
 
     if (runtime.state.kept && (!runtime.state.result || isExpired(runtime))) {

@@ -66,6 +66,8 @@ export interface State {
   failure?: unknown
   /** When the next refresh may be sent, ms. */
   blockedUntil: number
+  /** When waking last retried a failed refresh, ms. */
+  wokeAt: number
   /** The last message from another tab that couldn't be applied yet. */
   news?: News | undefined
 }
@@ -76,7 +78,8 @@ export const initialState = (cookie: boolean | undefined, renews: boolean): Stat
   expiresAt: Infinity,
   renewAt: Infinity,
   failures: 0,
-  blockedUntil: 0
+  blockedUntil: 0,
+  wokeAt: -Infinity
 })
 
 /** The events that a client handles. */
@@ -144,7 +147,7 @@ export type Effect = Calls<Effects>[keyof Effects]
 
 const earliest = 0.75 // of an access token's life, after which it is renewed
 const spread = 0.15 // of its life, so that clients don't all refresh at once
-const shortestPause = 1000 // ms between two renewals: the tokens of a session that is about to end expire at once
+const shortestPause = 1000 // ms between two renewals: the tokens of a session that is about to end expire at once. Also between retries on waking
 const longestPause = 600_000 // ms, even if the service (or a proxy in front of it) asks to wait longer
 const longestBackoff = 60_000 // ms
 const mostReads = 20 // of the storage in one refresh, in case its content keeps changing
@@ -307,7 +310,7 @@ export function step(
     failed(error, pause) {
       if (state.kept) {
         state.failure = error
-        state.blockedUntil = now + Math.min(pause, longestPause)
+        state.blockedUntil = now + Math.min(Math.max(pause, 0), longestPause)
         state.renewAt = state.renews ? state.blockedUntil + backoff(++state.failures, chance) : Infinity
       }
 
@@ -403,7 +406,8 @@ export function step(
     },
 
     woke() {
-      if (state.failures && now >= state.blockedUntil) {
+      if (state.failures && now >= state.blockedUntil && now - state.wokeAt >= shortestPause) {
+        state.wokeAt = now
         state.renewAt = 0
       }
 

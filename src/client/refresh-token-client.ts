@@ -12,7 +12,7 @@ import { socketLink } from './ports/socket.js'
 import { sessionStorage, storageTimeout } from './ports/storage.js'
 import { otherTabs } from './ports/tabs.js'
 import { guardTransport } from './ports/transport.js'
-import { dispatch, emit, look, renew, show, type Runtime } from './runtime.js'
+import { dispatch, emit, isExpired, look, renew, show, type Runtime } from './runtime.js'
 import { leave, resume, signIn, signOut, stepUp } from './sign-in-and-out.js'
 
 /**
@@ -46,7 +46,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       clock,
       storage: keep(this.storage, item),
       left: keep(cookie && this.storage, `${item}-left`),
-      stock: keep(this.storage, storageKey),
+      ownsToken: item === `${storageKey}-session`,
       tabs: otherTabs(item, clock, (news) => void look(runtime, news)),
       link: app.io && socketLink(app.io, clock, () => void ready(runtime).catch(ignored)),
       // During server-side rendering nothing is renewed in the background: the client only lives for one request
@@ -72,7 +72,12 @@ export class RefreshTokenClient extends AuthenticationClient {
 
     if (isPage) {
       for (const event of ['online', 'focus', 'pageshow', 'visibilitychange', 'storage']) {
-        platform.addEventListener?.(event, () => this.wake())
+        platform.addEventListener?.(event, ({ key }) => {
+          // Other items of the storage are the app's
+          if (!key || key.startsWith(item)) {
+            this.wake()
+          }
+        })
       }
     }
   }
@@ -88,15 +93,16 @@ export class RefreshTokenClient extends AuthenticationClient {
   override handleSocket(): void {}
 
   override setAccessToken(accessToken: string): Promise<unknown> {
-    return this.#patiently(super.setAccessToken(accessToken))
+    this.#runtime.ownsToken = true
+    return this.#patiently(() => super.setAccessToken(accessToken))
   }
 
   override getAccessToken(): Promise<string | null> {
-    return this.#patiently(super.getAccessToken())
+    return this.#patiently(() => super.getAccessToken())
   }
 
-  override removeAccessToken(): Promise<null> {
-    return this.#patiently(super.removeAccessToken())
+  override async removeAccessToken(): Promise<null> {
+    return this.#runtime.ownsToken ? this.#patiently(() => super.removeAccessToken()) : null
   }
 
   override wake(): void {
@@ -135,8 +141,11 @@ export class RefreshTokenClient extends AuthenticationClient {
    */
   override reAuthenticate(force = false, strategy?: string, params?: Params): Promise<AuthenticationResult> {
     const current = this.app.get('authentication')
+    const { state } = this.#runtime
+    // During a pause between attempts nothing else would renew it
+    const isOver = state.failures > 0 && state.result && isExpired(this.#runtime)
 
-    return current && !force
+    return current && !force && !isOver
       ? current
       : this.#show(
           resume(this.#runtime, () => super.reAuthenticate(true, strategy, params), strategy, params)
@@ -153,8 +162,9 @@ export class RefreshTokenClient extends AuthenticationClient {
   }
 
   /** Treats a storage that fails, or never answers, as empty. Errors of OAuth in the location are thrown. */
-  #patiently<T>(work: Promise<T>): Promise<T | null> {
-    return inTime(this.#runtime.clock, work, storageTimeout).catch((error) => {
+  #patiently<T>(work: () => Promise<T>): Promise<T | null> {
+    // Some storages throw at once, as `localStorage` does
+    return inTime(this.#runtime.clock, (async () => work())(), storageTimeout).catch((error) => {
       if (isRefused(error)) {
         throw error
       }

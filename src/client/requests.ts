@@ -2,7 +2,7 @@ import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/au
 import type { AuthenticationClient } from '@feathersjs/authentication-client'
 import type { Params } from '@feathersjs/feathers'
 import { addressOf } from './address.js'
-import { convert, requireAnswer } from './answers.js'
+import { failureOf, requireAnswer } from './answers.js'
 import type { Kept } from './core.js'
 import { inTime, type Timers } from './ports/clock.js'
 import type { SocketLink } from './ports/socket.js'
@@ -26,7 +26,9 @@ export async function create(
   onFail?: (error: unknown) => void
 ): Promise<AuthenticationResult> {
   const { client, link } = requester
-  const { cookie, jwtStrategy } = client.options
+  const { cookie, jwtStrategy, refreshTokenField } = client.options
+  const read = (answer: AuthenticationResult) =>
+    requireAnswer(answer, data.strategy === 'refresh-token' ? refreshTokenField : undefined, cookie)
 
   // A step-up sets no cookie
   if (cookie && data.strategy !== jwtStrategy && !data.stepUp) {
@@ -34,13 +36,11 @@ export async function create(
       data = { ...data, cookie }
     }
     if (link) {
-      return requireAnswer(await inTime(requester.clock, byFetch(requester, data)))
+      return read(await inTime(requester.clock, byFetch(requester, data)))
     }
   }
 
-  const answer = requireAnswer(
-    await ask(requester, params, (params) => client.service.create(data, params), onFail)
-  )
+  const answer = read(await ask(requester, params, (params) => client.service.create(data, params), onFail))
 
   if (link) {
     link.token = answer.accessToken
@@ -58,7 +58,7 @@ export function refresh(requester: Requester, { key, refreshToken }: Kept): Prom
   }
 
   return create(requester, data, undefined, (error) => {
-    requester.hooked = convert(error)
+    requester.hooked = failureOf(error)
   })
 }
 
@@ -98,13 +98,13 @@ function ask<T>(
       ...params?.query,
       [onFailure](error: unknown) {
         onFail?.(error)
-        reject(convert(error))
+        reject(failureOf(error))
       }
     }
 
     inTime(requester.clock, send({ ...withCookies(requester, params), query }))
       .finally(() => (requester.hooked = undefined))
-      .then(resolve, reject)
+      .then(resolve, (error) => reject(error || failureOf(error)))
   })
 }
 
@@ -127,7 +127,7 @@ async function byFetch(
   const answer = await response.json()
 
   if (!response.ok) {
-    throw convert(answer)
+    throw Object.assign(failureOf(answer), { response })
   }
 
   return answer as AuthenticationResult

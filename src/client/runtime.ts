@@ -1,7 +1,7 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import { isRefused, lifeOf, NotAuthenticated, refreshRefusalOf, retryAfterOf } from './answers.js'
 import { step, type Effects, type Event, type News, type State } from './core.js'
-import { newKey } from './ports/platform.js'
+import { isPage, newKey, platform } from './ports/platform.js'
 import type { SessionStorage } from './ports/storage.js'
 import type { Tabs } from './ports/tabs.js'
 import { refresh, type Requester } from './requests.js'
@@ -13,8 +13,8 @@ export interface Runtime extends Requester {
   readonly storage: SessionStorage
   /** The session of a sign-out that the service could not be told of. Stored if its token is in a cookie. */
   readonly left: SessionStorage
-  /** The access token of a service without refresh tokens, stored as the stock client does. */
-  readonly stock: SessionStorage
+  /** Whether the access token that the stock client would store is this app's: other apps of the origin store theirs. */
+  ownsToken: boolean
   readonly tabs: Tabs
 
   state: State
@@ -129,13 +129,18 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
 
   async send(runtime, kept) {
     const since = runtime.clock.elapsed()
+    const { cookie } = runtime.client.options
 
     try {
+      if (!kept.refreshToken && !cookie) {
+        throw new NotAuthenticated('No refresh token', { reason: 'invalid' })
+      }
+
       const answer = readAnswer(runtime, await refresh(runtime, kept), since)
 
       return dispatch(runtime, 'answered', ...answer)
     } catch (error) {
-      const reason = refreshRefusalOf(error, runtime.client.options.cookie)
+      const reason = refreshRefusalOf(error, cookie)
 
       return reason === undefined
         ? dispatch(runtime, 'failed', error, retryAfterOf(error))
@@ -183,12 +188,16 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
   }
 }
 
-/** Emits an event. An error of a listener is left to the platform, as an unhandled rejection. */
+/** Emits an event. An error of a listener is reported, as a page reports errors, and stops nothing. */
 export function emit(app: { emit(name: string, data: unknown): unknown }, name: string, data: unknown): void {
   try {
     app.emit(name, data)
   } catch (error) {
-    void Promise.reject(error)
+    if (isPage && platform.reportError) {
+      platform.reportError(error)
+    } else {
+      console.error(error)
+    }
   }
 }
 

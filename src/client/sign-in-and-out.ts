@@ -1,6 +1,6 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
-import { isRefused, refreshRefusalOf } from './answers.js'
+import { isRefused, refreshRefusalOf, Unavailable } from './answers.js'
 import { confirm, ready } from './calls.js'
 import type { Kept } from './core.js'
 import { ignored, inTime } from './ports/clock.js'
@@ -24,7 +24,9 @@ export function signIn(
       const answer = readAnswer(runtime, await create(runtime, data, params), since)
 
       await runtime.left.write()
-      await runtime.stock.write()
+      // A token that the service accepts is this app's; its session replaces it
+      runtime.ownsToken ||= data.strategy === runtime.client.options.jwtStrategy
+      await runtime.client.removeAccessToken()
       await dispatch(runtime, 'signedIn', ...answer)
 
       if (!runtime.state.kept) {
@@ -72,6 +74,10 @@ export async function resume(
   await leave(runtime)
 
   if (!(await find(runtime)) && !runtime.client.options.cookie) {
+    if (runtime.storage.isSilent()) {
+      throw new Unavailable('The storage does not answer')
+    }
+
     return stock()
   }
 
@@ -108,6 +114,7 @@ async function endSession(runtime: Runtime): Promise<AuthenticationResult | null
     )
   } finally {
     await dispatch(runtime, 'ended', null, answer)
+    await runtime.left.read() // stores it again if it did not fit beside the session
   }
 
   return answer
@@ -157,6 +164,9 @@ async function tellLater(runtime: Runtime): Promise<void> {
 
       await remove(runtime, accessToken, '_remove')
     } catch (error) {
+      // The service may have signed the socket in, even if its answer was lost
+      resetConnection(runtime)
+
       if (refreshRefusalOf(error, runtime.client.options.cookie) === undefined) {
         return
       }
@@ -177,15 +187,21 @@ async function tell(
   } catch (error) {
     await runtime.left.write(kept)
 
-    if (runtime.link?.token) {
-      runtime.client.app.io.disconnect().connect() // the new connection is not signed in
-    }
+    resetConnection(runtime)
+
     // The access token was refused, so the session is still open; the service is told later
     if (isRefused(error)) {
       return null
     }
 
     throw error
+  }
+}
+
+/** Replaces the connection of a socket by one that is not signed in. */
+function resetConnection({ client, link }: Runtime): void {
+  if (link && client.app.io.connected) {
+    client.app.io.disconnect().connect()
   }
 }
 

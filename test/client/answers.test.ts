@@ -30,6 +30,18 @@ const falseAnswers: [string, () => Response][] = [
   ['200 with a status', () => json({ status: 'maintenance' })],
   ['200 of a service worker', () => json({ error: 'offline' })],
   ['200 with a token that is none', () => json({ accessToken: 7, refreshToken: 'x', session: { id: 'x' } })],
+  ['200 with an empty token', () => json({ accessToken: '' })],
+  ['201 with a token and nothing else', () => json({ accessToken: 'x' }, 201)],
+  [
+    '201 with a session, but no word on how',
+    () => json({ accessToken: 'x', refreshToken: 'y', session: { id: 'z' } }, 201)
+  ],
+  ['400 with our name', () => json({ name: 'BadRequest', code: 400, errors: [] }, 400)],
+  ['401 {}', () => json({}, 401)],
+  ['401 null', () => json(null, 401)],
+  ['502 null', () => json(null, 502)],
+  ['502 0', () => json(0, 502)],
+  ['502 ""', () => json('', 502)],
   ['a page', () => html(200)],
   ['a page with 401', () => html(401)],
   ['401 of a proxy', () => json({ error: 'unauthorized' }, 401)],
@@ -142,6 +154,23 @@ for (const cookie of [false, true]) {
       }
 
       assert.deepEqual([...new Set(asked)], ['GET /content'])
+    })
+
+    it('back off as usual when told to wait for less than no time', async () => {
+      await signedIn(t, one)
+      answer = (url) =>
+        url.endsWith('/authentication') ? json({ code: 429 }, 429, { 'Retry-After': -86_400 }) : undefined
+      clock.advance(15 * minutes)
+      await assert.rejects(find())
+      asked = []
+
+      for (let step = 0; step < 30; step++) {
+        clock.advance(100)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+
+      assert.ok(asked.length <= 4, `${asked.length} attempts in 3 s`)
+      assert.equal(ended(), 0)
     })
 
     for (const [what, after] of [

@@ -119,6 +119,24 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
+    it('may throw in listeners, which is reported and stops nothing', async (context) => {
+      const reported = context.mock.method(console, 'error', () => {})
+
+      for (const event of ['login', 'refreshed', 'logout']) {
+        one.client.on(event, () => {
+          throw new Error(event)
+        })
+      }
+
+      await provoke('refreshed')
+      assert.equal((await find()).length, 2)
+      await one.client.logout()
+      assert.deepEqual(
+        reported.mock.calls.map(({ arguments: [error] }) => (error as Error).message),
+        ['login', 'refreshed', 'logout']
+      )
+    })
+
     for (const [what, react] of [
       ['signs out', () => one.client.logout()],
       ['signs in again', () => one.client.reAuthenticate()],

@@ -105,6 +105,20 @@ describe('a service under a sub-path, with sockets and cookies', () => {
 
         await app.authenticate({ strategy: 'local', email, password })
         t.clock.advance(15 * minutes)
+
+        for (const [body, status] of [
+          ['null', 502],
+          ['null', 401],
+          ['0', 502],
+          ['""', 502],
+          ['null', 200],
+          ['{"accessToken":"x"}', 201]
+        ] as const) {
+          globalThis.fetch = async () => new Response(body, { status })
+          await assert.rejects(app.authentication.renew(), { name: 'Unavailable' })
+        }
+
+        globalThis.fetch = (url, init) => browser.ask(String(url), init)
         assert.equal((await app.service('sessions').find()).length, 2)
         await app.logout()
         assert.deepEqual(
@@ -168,6 +182,48 @@ describe('two apps of one origin', () => {
       await itemFor('', { path: '/other/authentication' }),
       'feathers-jwt-session https://example.com/other/authentication'
     )
+  })
+})
+
+describe('an app of the origin whose service is elsewhere', () => {
+  const page = globalThis as { localStorage?: unknown; location?: unknown }
+  const shared = Object.assign(new MemoryStorage(), { isLocal: true })
+  let t: TestApp
+
+  before(async () => {
+    t = await startApp()
+    page.localStorage = shared
+    page.location = { href: 'https://example.com/app/index.html' }
+  })
+  after(async () => {
+    delete page.localStorage
+    delete page.location
+    await t.stop()
+  })
+
+  it("leaves the token of another app's stock client alone", async () => {
+    const one = restRefreshClient(t.address, { options: { storage: shared } })
+    const wrong = { strategy: 'local', email: 'nobody@example.com', password: 'wrong' }
+
+    shared.store = { 'feathers-jwt': 'theirs' }
+    await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
+    assert.equal(shared.store['feathers-jwt'], 'theirs')
+    await assert.rejects(one.client.authenticate(wrong), { name: 'NotAuthenticated' })
+    assert.equal(shared.store['feathers-jwt'], 'theirs')
+    await signedIn(t, one)
+    await one.client.logout()
+    await one.client.logout()
+    assert.deepEqual(shared.store, { 'feathers-jwt': 'theirs' })
+  })
+
+  it('resumes with the token of its own stock client, and erases it at the sign-out', async () => {
+    const { login } = await signedIn(t, restRefreshClient(t.address))
+    const one = restRefreshClient(t.address, { options: { storage: shared } })
+
+    shared.store = { 'feathers-jwt': login.accessToken }
+    assert.equal((await one.client.reAuthenticate()).user._id, login.user._id)
+    await one.client.logout()
+    assert.deepEqual(shared.store, {})
   })
 })
 

@@ -108,6 +108,37 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     })
 
+    it('is retried once a second at most, however often the app wakes', async () => {
+      await signedIn(t, one)
+      answer = () => {
+        throw new Unavailable('Later')
+      }
+      clock.advance(15 * minutes)
+      await assert.rejects(find(), { code: 503 })
+      asked.length = 0
+
+      for (let wakes = 0; wakes < 100; wakes++) {
+        one.authentication.wake()
+        clock.advance(20)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+
+      assert.ok(asked.length >= 1 && asked.length <= 5, `${asked.length} attempts in 2 s`)
+    })
+
+    it('is made again at once if the app asks who is signed in, even during a pause', async () => {
+      const { login } = await signedIn(t, one)
+
+      answer = () => {
+        throw new TooManyRequests('Too many', { retryAfter: 120 })
+      }
+      clock.advance(15 * minutes)
+      await assert.rejects(find(), { code: 429 })
+      answer = () => {}
+      assert.equal((await one.client.reAuthenticate()).session.id, login.session.id)
+      assert.equal(one.heard('refreshed'), 1)
+    })
+
     it('waits for as long as the service says', async () => {
       await signedIn(t, one)
       answer = () => {

@@ -99,14 +99,14 @@ function happen(world: World, { what, tab: number, which, outcome }: Happening):
       }
       break
     case 'break the storage':
-      world.fault = which % 2 ? 'full' : 'read-only'
+      world.fault = (['full', 'read-only', 'denied'] as const)[which % 3]!
       world.wasCleared ||= world.cookie
       break
     case 'mend the storage':
       world.fault = 'none'
       break
     case 'clear the storage':
-      if (world.fault !== 'read-only') {
+      if (world.fault === 'none' || world.fault === 'full') {
         world.stored = undefined
         world.wasCleared = true
       }
@@ -236,6 +236,9 @@ describe('the real service', () => {
   })
   after(() => t.stop())
 
+  const falseAnswers = ['{"status":"maintenance"}', '{"accessToken":"x"}', '{"accessToken":""}', 'null']
+  let falseCount = 0
+
   const stories = fc.sample(
     fc.array(
       fc.record({
@@ -269,7 +272,7 @@ describe('the real service', () => {
               throw new TypeError('fetch failed')
             }
             if (answer === 'false') {
-              return new Response('{"status":"maintenance"}')
+              return new Response(falseAnswers[falseCount++ % falseAnswers.length])
             }
 
             const response = await fetch(url, options)

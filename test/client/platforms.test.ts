@@ -81,6 +81,7 @@ describe('the oldest browsers', () => {
       'Symbol',
       'URL',
       'clearTimeout',
+      'console',
       'fetch',
       'globalThis',
       'setTimeout'

@@ -211,6 +211,44 @@ describe('RefreshTokenClient on a socket', () => {
     assert.ok(one.client.io.listeners('connect').length <= before + 1)
   })
 
+  it('is signed in as nobody after a delayed sign-out whose answer is lost', async () => {
+    let removed = 0
+    let isSilent = true
+
+    t.app.service('authentication').hooks({
+      before: {
+        remove: [
+          async () => {
+            removed++
+
+            if (isSilent) {
+              await new Promise(() => {})
+            }
+          }
+        ]
+      }
+    })
+    await signedIn(t, one)
+
+    const signOut = one.client.logout()
+
+    signOut.catch(() => {})
+    await until('the sign-out', () => removed === 1)
+    clock.tick(20 * seconds)
+    await assert.rejects(signOut, { name: 'Unavailable' })
+    await connected()
+    one.authentication.wake()
+    await until('the delayed sign-out', () => removed === 2)
+
+    const call = find()
+
+    call.catch(() => {})
+    clock.tick(20 * seconds)
+    await assert.rejects(call, { name: 'NotAuthenticated' })
+    assert.equal(one.client.get('authentication'), null)
+    isSilent = false
+  })
+
   describe('calls whose connection was lost before their answer came', () => {
     let calls: string[]
 

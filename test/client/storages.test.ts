@@ -8,7 +8,7 @@ import { until } from '../support/until.js'
 
 const minutes = 60_000 // ms
 
-type Fault = 'none' | 'full' | 'read-only' | 'denied' | 'silent'
+type Fault = 'none' | 'full' | 'read-only' | 'denied' | 'silent' | 'silent to writes' | 'slow'
 
 /** A storage that breaks when it is told to. */
 class FaultyStorage extends MemoryStorage {
@@ -27,8 +27,11 @@ class FaultyStorage extends MemoryStorage {
   }
 
   async #do<T>(method: string, work: () => Promise<T>): Promise<T> {
-    if (this.fault === 'silent') {
+    if (this.fault === 'silent' || (this.fault === 'silent to writes' && method === 'setItem')) {
       return new Promise(() => {})
+    }
+    if (this.fault === 'slow') {
+      await new Promise((resolve) => setTimeout(resolve, 1500))
     }
 
     const isBroken =
@@ -124,6 +127,101 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
+    for (const fault of ['denied', 'silent', 'silent to writes'] as const) {
+      it(`after the sign-in, and work again at the next start, cost no session: ${fault}`, async () => {
+        const storage = new FaultyStorage()
+        const one = connect(storage)
+        const { login } = await signedIn(t, one)
+
+        storage.fault = fault
+
+        for (let round = 0; round < 3; round++) {
+          t.clock.advance(15 * minutes)
+          assert.equal((await one.find()).length, 2)
+        }
+
+        storage.fault = 'none'
+
+        const again = connect(storage)
+
+        assert.equal((await again.client.reAuthenticate()).session.id, login.session.id)
+        t.clock.advance(15 * minutes)
+        assert.equal((await again.find()).length, 2)
+        assert.equal(one.heard('session-ended') + again.heard('session-ended'), 0)
+      })
+    }
+
+    it('at the sign-in, and work again, keep it from then on', async () => {
+      const storage = new FaultyStorage()
+
+      await signedIn(t, connect(storage))
+      storage.fault = 'denied'
+
+      const one = connect(storage)
+      const { login } = await signedIn(t, one)
+
+      storage.fault = 'none'
+      one.authentication.wake()
+      await until('the session in the storage', async () => {
+        const kept = JSON.parse(storage.store[sessionItem])
+
+        return JSON.parse(atob(kept.refreshToken.split('.')[1])).sid === login.session.id
+      })
+      assert.equal((await connect(storage).client.reAuthenticate()).session.id, login.session.id)
+    })
+
+    for (const fault of ['read-only', 'denied', 'slow'] as const) {
+      it(`at the sign-out let go of the session when they work again: ${fault}`, async () => {
+        const storage = new FaultyStorage()
+        const one = connect(storage)
+
+        await signedIn(t, one)
+        storage.fault = fault
+        await one.client.logout()
+        assert.equal(one.client.get('authentication'), null)
+        storage.fault = 'none'
+        one.authentication.wake()
+        await until('an empty storage', () => !storage.store[sessionItem])
+        await new Promise((resolve) => setTimeout(resolve, fault === 'slow' ? 2000 : 0))
+        assert.equal(storage.store[sessionItem], undefined)
+        await assert.rejects(connect(storage).client.reAuthenticate(), { name: 'NotAuthenticated' })
+      })
+    }
+
+    it('that are slow when the app starts say nothing about the session', async () => {
+      const storage = new FaultyStorage()
+      const { login } = await signedIn(t, connect(storage))
+
+      storage.fault = 'slow'
+
+      const one = connect(storage)
+
+      await assert.rejects(one.client.reAuthenticate(), { name: 'Unavailable' })
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      assert.equal((await one.client.reAuthenticate()).session.id, login.session.id)
+    })
+
+    for (const method of ['getItem', 'setItem', 'removeItem'] as const) {
+      it(`that throw at once, as localStorage does, count as failed: ${method}`, async () => {
+        const storage = Object.assign(new MemoryStorage(), {
+          [method]() {
+            throw new DOMException('The operation is insecure', 'SecurityError')
+          }
+        })
+        const one = connect(storage)
+        const wrong = { strategy: 'local', email: 'nobody@example.com', password: 'wrong' }
+
+        await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
+        await assert.rejects(one.client.authenticate(wrong), { name: 'NotAuthenticated' })
+        await signedIn(t, one)
+        t.clock.advance(15 * minutes)
+        assert.equal((await one.find()).length, 2)
+        await one.client.logout()
+        await one.client.logout()
+        assert.equal(one.client.get('authentication'), null)
+      })
+    }
+
     it('that never answer cause no waiting', async () => {
       const storage = new FaultyStorage()
 
@@ -132,7 +230,7 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       const one = connect(storage)
       const since = Date.now()
 
-      await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
+      await assert.rejects(one.client.reAuthenticate(), { name: 'Unavailable' })
       await signedIn(t, one)
       t.clock.advance(15 * minutes)
       assert.equal((await one.find()).length, 2)
@@ -261,6 +359,37 @@ describe('a storage that is cleared, with a cookie', () => {
     await until('the sign-out', () => one.heard('logout') === 1)
     assert.equal(one.client.get('authentication'), null)
     await assert.rejects(connect(storage, browser).client.reAuthenticate(), { name: 'NotAuthenticated' })
+  })
+
+  it('forgets no sign-out that the service was not told of, and that only fits when the session is gone', async () => {
+    const storage = new MemoryStorage()
+    const { setItem } = storage
+    const browser = visitor()
+    let isDown = false
+    const one = refreshTransports['rest-client'](t.address, {
+      options: { clock: { now: () => t.clock.now }, storage, cookie: true },
+      fetch: async (url, options) => {
+        if (isDown) {
+          throw new TypeError('fetch failed')
+        }
+
+        return browser.ask(String(url), options)
+      }
+    })
+
+    await signedIn(t, one)
+    storage.setItem = async (key, value) => {
+      if (Object.keys(storage.store).some((other) => other !== key)) {
+        throw new DOMException('The quota has been exceeded', 'QuotaExceededError')
+      }
+
+      return setItem.call(storage, key, value)
+    }
+    isDown = true
+    await assert.rejects(one.client.logout())
+    isDown = false
+    await assert.rejects(connect(storage, browser).client.reAuthenticate(), { name: 'NotAuthenticated' })
+    assert.deepEqual(storage.store, {})
   })
 
   it('forgets no sign-out that the service was not told of', async () => {

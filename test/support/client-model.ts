@@ -76,7 +76,7 @@ export class ModelService {
   }
 }
 
-type Fault = 'none' | 'full' | 'read-only'
+type Fault = 'none' | 'full' | 'read-only' | 'denied'
 type Outcome = 'ok' | 'lost' | 'unheard' | 'false'
 
 interface Operation {
@@ -156,6 +156,8 @@ export class Tab {
   onEmit: (name: string) => void = () => {}
   #memory: Kept | undefined
   #isAhead = false
+  #hasFailed = false
+  #known: Kept | null | undefined = null
   readonly #world: World
 
   constructor(world: World) {
@@ -423,16 +425,51 @@ export class Tab {
 
   // As ports/storage.ts, which has tests of its own
   #read(): Kept | undefined {
-    if (!this.#isAhead) {
-      this.#memory = this.#world.stored ? JSON.parse(this.#world.stored) : undefined
+    const before = this.#known
+
+    if (this.#ask()) {
+      const known = this.#known!
+
+      if (this.#hasFailed && (!known || before === null || known.key === before?.key)) {
+        this.#put(this.#memory)
+      } else if (!this.#isAhead || this.#hasFailed) {
+        this.#memory = known
+        this.#isAhead = this.#hasFailed = false
+      }
     }
 
     return this.#memory
   }
 
+  /** Reads the storage, if that works. */
+  #ask(): boolean {
+    const { fault, stored } = this.#world
+
+    if (fault === 'denied') {
+      return false
+    }
+
+    this.#known = stored ? JSON.parse(stored) : undefined
+    return true
+  }
+
   #remember(kept: Kept | undefined): void {
     this.#memory = kept
     this.#isAhead = true
+    this.#hasFailed = false
+  }
+
+  #put(kept: Kept | undefined): boolean {
+    const world = this.#world
+    const isStored = world.fault === 'none' || (!kept && world.fault === 'full')
+
+    if (isStored) {
+      world.stored = kept && JSON.stringify(kept)
+      this.#known = kept
+      this.#isAhead = this.#hasFailed = false
+    }
+
+    return isStored
   }
 
   #write(kept: Kept | undefined, from?: string): Kept | undefined {
@@ -440,18 +477,19 @@ export class Tab {
 
     this.#remember(kept)
 
-    if (world.fault === 'none' || (!kept && world.fault === 'full')) {
-      world.stored = kept && JSON.stringify(kept)
-      this.#isAhead = false
-    } else if (kept) {
-      const stored: Kept | undefined = world.stored ? JSON.parse(world.stored) : undefined
+    if (!this.#put(kept)) {
+      this.#ask()
 
-      if (from && stored?.key === from) {
-        this.#memory = stored
+      if (from && this.#known?.key === from) {
+        this.#memory = this.#known
         this.#isAhead = false
-      } else if (world.fault === 'full') {
-        world.stored = undefined
-        world.wasCleared = true
+      } else {
+        this.#hasFailed = true
+
+        if (kept && world.fault === 'full') {
+          world.stored = this.#known = undefined
+          world.wasCleared = true
+        }
       }
     }
 

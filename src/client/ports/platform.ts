@@ -1,4 +1,4 @@
-type Listen = (type: string, listener: (event: { data?: unknown }) => void) => void
+type Listen = (type: string, listener: (event: { data?: unknown; key?: string | null }) => void) => void
 
 export interface Channel {
   postMessage(message: unknown): void
@@ -15,6 +15,7 @@ interface Platform {
   navigator?: {
     locks?: { request(name: string, work: () => Promise<void>): Promise<void> }
   }
+  reportError?(error: unknown): void
   crypto?: { randomUUID?(): string }
   performance?: { now(): number }
   BroadcastChannel?: new (name: string) => Channel

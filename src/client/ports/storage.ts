@@ -21,29 +21,48 @@ export function sessionStorage(
 ) {
   let memory: Kept | undefined
   let isAhead = false // whether memory is newer than the storage, which is slow or failed
+  let hasFailed = false // whether the storage has to be brought up to date when it works again
   let isProven = false // whether the storage has kept anything: some accept everything and keep nothing
-  let stuck: Error | undefined
+  let known: Kept | null | undefined = null // what the storage holds as far as is known; `null` if it was never read
+  let writes = 0
+  const stuck: Partial<Record<keyof Storage, unknown>> = {} // by method: its call that is still unanswered
 
-  /** @throws The storage's error, or at once while an earlier call is still unanswered */
-  async function ask(method: keyof Storage, value?: string): Promise<unknown> {
-    let isDone = false
+  /** @throws The storage's error, or at once while it is known not to answer */
+  async function ask(method: keyof Storage, kept?: Kept): Promise<void> {
+    const isRead = method === 'getItem'
+    const count = isRead ? writes : ++writes
+    let isOpen = false
+
+    const work = async () => {
+      isOpen = true
+
+      const text = await (storage as Storage)[method]!(item, kept && JSON.stringify(kept))
+
+      if (!isRead) {
+        known = kept
+      } else if (count === writes) {
+        known = parse(text)
+      }
+    }
 
     try {
-      if (stuck) {
-        throw stuck
+      if (stuck.getItem ?? stuck[method]) {
+        throw stuck.getItem ?? stuck[method]
       }
 
-      const work = (async () => (storage as Storage)[method]!(item, value))()
-      const done = () => {
-        isDone = true
-        stuck = undefined
-      }
+      const working = work().finally(() => {
+        isOpen = false
 
-      work.then(done, done)
-      return await inTime(clock, work, storageTimeout)
+        if (stuck[method]) {
+          stuck[method] = undefined
+          catchUp(isRead)
+        }
+      })
+
+      await inTime(clock, working, storageTimeout)
     } catch (error) {
-      if (!isDone) {
-        stuck = error as Error
+      if (isOpen) {
+        stuck[method] = error
       }
 
       onFault(error)
@@ -51,14 +70,58 @@ export function sessionStorage(
     }
   }
 
-  return {
+  /** A call was answered late. A write may have arrived after a newer one, and undone it. */
+  function catchUp(isRead: boolean): void {
+    if (isRead && !isAhead) {
+      memory = known ?? undefined
+    }
+    if (!memory !== !known) {
+      isAhead = hasFailed = true
+    }
+    if (hasFailed) {
+      void port.read()
+    }
+  }
+
+  /** Stores what is in memory. */
+  async function put(): Promise<void> {
+    const kept = memory
+
+    await ask(kept ? 'setItem' : 'removeItem', kept)
+
+    if (kept && !isProven) {
+      await ask('getItem')
+
+      if (!known) {
+        onFault(new Error('Nothing was stored'))
+        return
+      }
+
+      isProven = true
+    }
+
+    // A later write may be in progress
+    isAhead = memory !== kept
+    hasFailed &&= isAhead
+  }
+
+  const port = {
+    /** Whether what is stored isn't known, because the storage doesn't answer. */
+    isSilent: () => Boolean(stuck.getItem),
+
     async read(): Promise<Kept | undefined> {
       try {
         if (storage) {
-          const text = await ask('getItem')
+          const before = known
 
-          if (!isAhead) {
-            memory = parse(text)
+          await ask('getItem')
+
+          // While writing failed, another tab may have signed in
+          if (hasFailed && (!known || before === null || known.key === before?.key)) {
+            await put()
+          } else if (!isAhead || hasFailed) {
+            memory = known ?? undefined
+            isAhead = hasFailed = false
           }
         }
       } catch {
@@ -77,39 +140,34 @@ export function sessionStorage(
     async write(kept?: Kept, from?: string): Promise<Kept | undefined> {
       memory = kept
       isAhead = true
+      hasFailed = false
 
       try {
         if (storage) {
-          await (kept ? ask('setItem', JSON.stringify(kept)) : ask('removeItem'))
-
-          if (kept && !isProven && !(await ask('getItem'))) {
-            onFault(new Error('Nothing was stored'))
-            return memory
-          }
-
-          isProven ||= Boolean(kept)
-          isAhead = memory !== kept
+          await put()
         }
       } catch {
-        try {
-          const stored = parse(await ask('getItem'))
+        await ask('getItem').catch(ignored)
 
-          if (kept && memory === kept) {
-            if (from && stored?.key === from) {
-              isAhead = false
-              memory = stored
-            } else {
-              await ask('removeItem')
+        if (memory === kept) {
+          if (from && known?.key === from) {
+            memory = known
+            isAhead = false
+          } else {
+            hasFailed = true
+
+            if (kept) {
+              await ask('removeItem').catch(ignored)
             }
           }
-        } catch {
-          // Kept in memory, for as long as the app runs
         }
       }
 
       return memory
     }
   }
+
+  return port
 }
 
 /** The session in a stored text; undefined for anything else. */

@@ -83,7 +83,9 @@ export function otherTabs(name: string, clock: Clock, onNews: (news: News) => vo
   }
 
   inbox?.addEventListener('message', ({ data }) => {
-    if ((data as Partial<News> | null)?.key !== undefined) {
+    const { key, result } = Object(data) as Partial<News>
+
+    if (key === null || (key && result?.accessToken)) {
       onNews(data as News)
     }
   })
