@@ -176,7 +176,7 @@ describe('the package', () => {
     for (const path of paths) {
       const declared = await readFile(join(made.folder, 'lib', path), 'utf8')
       const names = [...declared.matchAll(/(?:from |import\()['"]([^.'"][^'"]*)['"]/g)].map(
-        ([, name]) => name!
+        ([, name]) => /^(@[^/]+\/)?[^/]+/.exec(name!)![0]
       )
 
       for (const name of names.filter((one) => !one.startsWith('node:'))) {

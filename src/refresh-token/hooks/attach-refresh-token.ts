@@ -20,7 +20,6 @@ import { undoLogin } from './undo-login.js'
 export const attachRefreshToken = () => async (context: CookieContext) => {
   const service = context.service as unknown as AuthenticationService
   const strategy = service.getStrategy(context.data.strategy)
-
   const login = service.issuedLogin(context.result)
 
   if (strategy instanceof JWTStrategy) {

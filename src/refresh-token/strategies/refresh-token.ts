@@ -32,8 +32,7 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
   override setAuthentication(service: AuthenticationBase): void {
     requireMoult(service, 'The refresh token strategy needs')
     this.authentication = service
-
-    const schema = Type.Object(
+    this.requestSchema = Type.Object(
       {
         strategy: Type.String(),
         [service.settings.field]: Type.String(),
@@ -41,9 +40,7 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
       },
       { additionalProperties: false }
     )
-
-    this.requestSchema = schema
-    this.#check = checkedBy(schema)
+    this.#check = checkedBy(this.requestSchema)
   }
 
   /**
