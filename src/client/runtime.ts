@@ -98,9 +98,9 @@ export function readAnswer(
   answer: AuthenticationResult,
   since: number
 ): [result: AuthenticationResult, refreshToken: string | undefined, life: number] {
-  const { [client.options.refreshTokenField!]: refreshToken, ...result } = answer
+  const { [client.options.refreshTokenField!]: token, ...result } = answer
 
-  return [result, refreshToken, lifeOf(result) - (clock.elapsed() - since)]
+  return [result, typeof token === 'string' ? token : undefined, lifeOf(result) - (clock.elapsed() - since)]
 }
 
 const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Effects[K]>) => unknown } = {
