@@ -32,7 +32,7 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
   override setAuthentication(service: AuthenticationBase): void {
     requireMoult(service, 'The refresh token strategy needs')
     this.authentication = service
-    this.requestSchema = Type.Object(
+    const schema = Type.Object(
       {
         strategy: Type.String(),
         [service.settings.field]: Type.String(),
@@ -40,7 +40,8 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
       },
       { additionalProperties: false }
     )
-    this.#check = checkedBy(this.requestSchema)
+    this.requestSchema = schema
+    this.#check = checkedBy(schema)
   }
 
   /**
@@ -53,9 +54,7 @@ export class RefreshTokenStrategy extends AuthenticationBaseStrategy {
     const { user, session } = await this.#use(raw!, idempotencyKey, params)
     const id = this.authentication.idOf(user)
     const found = { user: () => copyOf(user) }
-    const entity = await this.authentication.entityOf(id, found, params, (...asked) =>
-      this.getEntity(...asked)
-    )
+    const entity = await this.authentication.entityOf(id, found, params, (...args) => this.getEntity(...args))
 
     return { authentication: { strategy: this.name }, [configuration.entity!]: entity, session }
   }
