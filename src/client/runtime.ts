@@ -1,7 +1,7 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import { isRefused, lifeOf, NotAuthenticated, refreshRefusalOf, retryAfterOf } from './answers.js'
 import { step, type Effects, type Event, type News, type State } from './core.js'
-import { isPage, newKey, platform } from './ports/platform.js'
+import { isPage, newKey } from './ports/platform.js'
 import type { SessionStorage } from './ports/storage.js'
 import type { Tabs } from './ports/tabs.js'
 import { refresh, type Requester } from './requests.js'
@@ -188,15 +188,15 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
   }
 }
 
-/** Emits an event. An error of a listener is reported, as a page reports errors, and stops nothing. */
+/** Emits an event. An error of a listener is reported, in pages as an unhandled rejection, and stops nothing. */
 export function emit(app: { emit(name: string, data: unknown): unknown }, name: string, data: unknown): void {
   try {
     app.emit(name, data)
   } catch (error) {
-    if (isPage && platform.reportError) {
-      platform.reportError(error)
+    if (isPage) {
+      void Promise.reject(error)
     } else {
-      console.error(error)
+      console.error(error) // an unhandled rejection would end a Node.js process
     }
   }
 }

@@ -15,7 +15,6 @@ interface Platform {
   navigator?: {
     locks?: { request(name: string, work: () => Promise<void>): Promise<void> }
   }
-  reportError?(error: unknown): void
   crypto?: { randomUUID?(): string }
   performance?: { now(): number }
   BroadcastChannel?: new (name: string) => Channel
