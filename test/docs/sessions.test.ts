@@ -42,7 +42,7 @@ describe('docs/sessions.md', () => {
     const [session] = (await stored(t, email)).sessions
 
     assert.deepEqual(
-      fields.filter((name) => !rare.includes(name!)),
+      fields.filter((name) => !rare.includes(name)),
       Object.keys(session)
     )
     assert.match(record, /^ {2}token\?:/m)
