@@ -63,6 +63,6 @@ export class PasskeyStrategy extends FactorStrategy {
   }
 
   #purposes(params: Params): Purpose[] {
-    return this.authentication.isSteppingUp(params) ? ['step-up'] : ['sign-in', 'factor']
+    return this.authentication.gate.isSteppingUp(params) ? ['step-up'] : ['sign-in', 'factor']
   }
 }

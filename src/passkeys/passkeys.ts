@@ -146,7 +146,7 @@ export class Passkeys {
 
   /** Begins to answer the challenge of the gate. @throws Refused `invalid`, `expired`, `disabled` */
   async beginFactor(gate: string): Promise<Ceremony> {
-    const { user } = await this.#authentication.askedBy(gate)
+    const { user } = await this.#authentication.gate.askedBy(gate)
     const { id, challenge } = this.challenges.issue({
       purpose: 'factor',
       userId: this.users.idOf(user),

@@ -13,6 +13,7 @@ import { Type } from '@feathersjs/typebox'
 import { createHmac, randomUUID } from 'node:crypto'
 import type { Collection, Document } from 'mongodb'
 import { withConsequences } from './consequences.js'
+import { FactorGate, givenFactor, recent, steppingUp, type Login, type StepUpParams } from './factor-gate.js'
 import { checkUsers } from './entity/check-users.js'
 import { Entity } from './entity/entity.js'
 import {
@@ -26,13 +27,12 @@ import {
 import { forgetEntity } from './entity/forget-entity.js'
 import { hideSessions, withoutSessions } from './entity/hide-sessions.js'
 import { valueAt } from './entity/paths.js'
-import { ConfigurationError, FactorNeeded, Refused, StepUpNeeded } from './errors.js'
+import { ConfigurationError, Refused, StepUpNeeded } from './errors.js'
 import { LiveSessions, type FoundUser } from './live/live-sessions.js'
 import { Challenges } from './sessions/challenges.js'
 import { copyOf } from './sessions/copy.js'
 import { deviceSchema } from './sessions/device.js'
-import { GateClosed, factorFields, factorKinds, factorsOf, type UsedFactor } from './sessions/gate.js'
-import type { Credentials } from './sessions/opening.js'
+import { GateClosed, factorFields, factorKinds } from './sessions/gate.js'
 import { PreviousTokens } from './sessions/previous-tokens.js'
 import { authenticatedAt, newSessionId, type Device, type SessionRecord } from './sessions/session.js'
 import { SessionStore } from './sessions/store.js'
@@ -45,14 +45,6 @@ import {
   type Secret,
   type SignOptions
 } from './settings/token-options.js'
-import {
-  mintChallenge,
-  parseChallenge,
-  requireState,
-  type Challenge,
-  type FirstStep,
-  type State
-} from './tokens/challenge.js'
 import { AccessTokens, sessionEnd, signAccessToken } from './tokens/access-token.js'
 import { requireMatch } from './tokens/claims.js'
 import { algorithmOf, payloadOf } from './tokens/jwt.js'
@@ -82,51 +74,13 @@ interface OpenableSession {
   end: number
 }
 
-/** In the result of a strategy: the factor that it has verified. */
-export const givenFactor: unique symbol = Symbol('given factor')
-
-export interface GivenFactor {
-  /** The login that it completes; missing at a step-up. */
-  first?: Challenge
-  /** What it is: the methods of RFC 8176. */
-  amr: string[]
-  /** What it uses up. */
-  used: UsedFactor
-}
-
-/** A login, as its strategy has verified it. */
-export interface Login extends Credentials {
-  amr: string[]
-  hasFactor: boolean
-  /** The first step that it completes. */
-  first?: Challenge
-}
-
-/** Whom a factor is asked of. */
-export interface AskedFactor {
-  /** As it is stored, without the sessions. */
-  user: SessionOwner
-  /** The id of the session that the client has anyway; missing for a stranger to the account. */
-  client?: string
-  /** The login that it is to complete; missing at a step-up. */
-  first?: Challenge
-}
-
-const recent = 10 * 60 // s: as recent as a step-up is meant to be, where no call says so
-
-// RFC 8176: a one-time code, a key, or both and more
-const methodsOfFactors = ['otp', 'pop', 'mfa']
-
 // What the session of `openSession` has for a strategy. No request can name it: none is registered
 const serverStrategy = 'server'
 const signedIn = Symbol('signed in')
-const steppingUp = Symbol('stepping up')
 
-interface ServerParams extends AuthenticationParams {
+interface ServerParams extends StepUpParams {
   /** The user to sign in from server code. */
   [signedIn]?: Id | Document
-  /** The user who is signed in, and gives credentials again. */
-  [steppingUp]?: { userId: string; sessionId: string }
 }
 
 // Each strategy checks the rest of its request
@@ -148,7 +102,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   readonly sessions: SessionStore
   readonly live: LiveSessions
   readonly previousTokens: PreviousTokens
-  readonly challenges: Challenges
+  readonly gate: FactorGate
   readonly now: () => number
   private readonly warn: (sentence: string) => void
   private readonly entity: Entity
@@ -218,7 +172,15 @@ export class AuthenticationService extends FeathersAuthenticationService {
       now
     })
 
-    this.challenges = new Challenges(collection, now)
+    this.gate = new FactorGate({
+      settings,
+      live: this.live,
+      challenges: new Challenges(collection, now),
+      storedUser: (userId) => this.storedUser(userId),
+      passwordsOf: (user) => this.entity.passwordsOf(user),
+      parseRefreshToken: (refreshToken) => this.parseRefreshToken(refreshToken),
+      now
+    })
 
     const forget = forgetEntity((userId) => this.live.cache.forget(userId), idField)
 
@@ -281,7 +243,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
     this.live.start()
 
     if (this.settings.factors) {
-      this.challenges.prepare().catch(() => undefined) // the database can't be reached yet
+      this.gate.challenges.prepare().catch(() => undefined) // the database can't be reached yet
     }
 
     this.checkUsers(this.warn).catch(() => undefined) // the database can't be reached yet
@@ -328,7 +290,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       return authResult
     }
 
-    const login = this.loginOf(authResult, request)
+    const login = this.gate.loginOf(authResult, this.getStrategy(request.strategy!))
     const session = params.secret === undefined ? await this.sessionOf(authResult, login) : undefined
     const [payload, options] = await Promise.all([
       this.getPayload(authResult, params),
@@ -378,7 +340,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
     const session = await this.sessions
       .stepUp(current.userId, current.sessionId, {
-        ...this.loginOf(authResult, request),
+        ...this.gate.loginOf(authResult, this.getStrategy(request.strategy!)),
         unchanged: this.unchangedSince(authResult[this.configuration.entity!])
       })
       .catch((error: unknown) => {
@@ -424,29 +386,6 @@ export class AuthenticationService extends FeathersAuthenticationService {
     }
 
     return { userId: this.userIdOf(result)!, sessionId: String(result.session.id) }
-  }
-
-  /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
-  private loginOf(authResult: AuthenticationResult, request: AuthenticationRequest): Login {
-    const given: GivenFactor | undefined = (authResult as { [givenFactor]?: GivenFactor })[givenFactor]
-    const strategy = this.getStrategy(request.strategy!) as { amr?: string[] } | undefined
-    const isLocal = strategy !== undefined && 'comparePassword' in strategy
-    const own: string[] =
-      given?.amr ?? authResult.authentication?.amr ?? strategy?.amr ?? (isLocal ? ['pwd'] : [])
-    // At a step-up the app's own kind of factor has to be known for one, too
-    const isKnown = given === undefined || own.some((method) => methodsOfFactors.includes(method))
-    const amr = given?.first
-      ? [...new Set([...given.first.amr, ...own, 'mfa'])]
-      : isKnown
-        ? own
-        : [...own, 'mfa']
-
-    return {
-      amr,
-      hasFactor: given !== undefined || own.includes('mfa'),
-      ...(given && { used: given.used }),
-      ...(given?.first && { first: given.first })
-    }
   }
 
   private async signIn(
@@ -527,124 +466,6 @@ export class AuthenticationService extends FeathersAuthenticationService {
     return this.issued.get(authentication?.payload ?? this)
   }
 
-  /**
-   * Refuses a login at the gate, with a challenge that a factor answers.
-   *
-   * @param user As it is stored
-   */
-  factorNeeded(user: SessionOwner, first: FirstStep): FactorNeeded {
-    const { factors } = this.settings
-    const names = factorKinds(user).filter((name) => name !== first.strategy)
-
-    return new FactorNeeded(
-      names,
-      factors &&
-        mintChallenge(factors.challenges, first, {
-          jti: randomUUID(),
-          state: this.stateOf(user),
-          now: this.now()
-        })
-    )
-  }
-
-  /**
-   * Checks that the claims of an access token tell of a recent sign-in or step-up; of a factor, for a user who has one.
-   *
-   * @param within How recent it has to be, s
-   * @param isFactorNeeded Whether users without a factor are refused, too
-   * @throws StepUpNeeded; Refused for a user who is disabled or gone
-   */
-  async requireRecent(
-    { sub, auth_time: time, amr }: Document,
-    { within = recent, isFactorNeeded = false } = {}
-  ): Promise<void> {
-    const kinds = sub === undefined ? [] : factorKinds((await this.live.findUser(String(sub))).user())
-    const isRecent = typeof time === 'number' && this.now() / 1000 - time <= within
-    const hasGiven = Array.isArray(amr) && methodsOfFactors.some((method) => amr.includes(method))
-
-    if (!isRecent || ((isFactorNeeded || kinds.length > 0) && !hasGiven)) {
-      throw new StepUpNeeded(within, kinds)
-    }
-  }
-
-  /** @throws Refused `invalid` or `expired` */
-  parseChallenge(challenge: string): Challenge {
-    const { factors } = this.settings
-
-    if (!factors) {
-      throw new Refused('invalid')
-    }
-
-    return parseChallenge(factors.challenges, challenge, this.now())
-  }
-
-  /**
-   * Whom a strategy asks for a factor: the user of the challenge or, at a step-up, the one who is signed in. A challenge
-   * counts one more try.
-   *
-   * @param strategy The one that asks
-   * @throws Refused `invalid`, `expired`, `disabled`; BadRequest
-   */
-  async askedFactor(
-    strategy: string,
-    { challenge, device, ...request }: AuthenticationRequest & { challenge?: string; device?: Device },
-    params: Params
-  ): Promise<AskedFactor> {
-    const { [steppingUp]: current } = params as ServerParams
-
-    if ((challenge === undefined) === (current === undefined)) {
-      throw invalidData([
-        { field: 'challenge', message: current ? 'has no place in a step-up' : 'is required' }
-      ])
-    }
-    if (current) {
-      return { user: await this.storedUser(current.userId), client: current.sessionId }
-    }
-
-    const { user, first } = await this.askedBy(challenge!)
-
-    if (first.device.id !== device?.id || first.strategy === strategy) {
-      throw new Refused('invalid')
-    }
-
-    await this.challenges.try(first)
-
-    const client = await this.clientOf(first.sub, request[this.settings.field])
-
-    return { user, first, ...(client !== undefined && { client }) }
-  }
-
-  /** The user and the login of a challenge. It counts no try. @throws Refused `invalid`, `expired`, `disabled` */
-  async askedBy(challenge: string): Promise<{ user: SessionOwner; first: Challenge }> {
-    const first = this.parseChallenge(challenge)
-    const user = await this.storedUser(first.sub)
-
-    requireState(this.settings.factors!.challenges, first, this.stateOf(user))
-    return { user, first }
-  }
-
-  /** Whether a call to a strategy is part of a step-up. */
-  isSteppingUp(params: Params): boolean {
-    return (params as ServerParams)[steppingUp] !== undefined
-  }
-
-  /** The live session of the user whose own refresh token a client has; undefined for any other client. */
-  private async clientOf(userId: string, refreshToken: unknown): Promise<string | undefined> {
-    if (typeof refreshToken !== 'string') {
-      return undefined
-    }
-
-    try {
-      const { sub, sid, jti, prev } = this.parseRefreshToken(refreshToken)
-      const { session } = await this.live.find(sub, sid)
-      const isNewest = [prev, jti].includes(session.used) || session.token?.jti === jti
-
-      return sub === userId && isNewest ? sid : undefined
-    } catch {
-      return undefined
-    }
-  }
-
   /** Matches a stored user. @param userId As in tokens */
   matching(userId: string): OwnerFilter {
     return this.entity.users.is(userId)
@@ -664,15 +485,6 @@ export class AuthenticationService extends FeathersAuthenticationService {
     }
 
     return user
-  }
-
-  private stateOf(user: SessionOwner): State {
-    return [
-      ...this.entity.passwordsOf(user).map((password) => password ?? null),
-      ...factorsOf(user)
-        .map(({ id }) => id)
-        .sort()
-    ]
   }
 
   /** A result whose access token is of this session instead: the login reuses it. */

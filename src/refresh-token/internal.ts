@@ -2,10 +2,11 @@
  * What this service uses of the heart beyond its public API. It is not among the package's `exports`. Code outside the
  * heart imports only from here and from `index.js`.
  */
-export { givenFactor, requireMoult } from './authentication-service.js'
+export { requireMoult } from './authentication-service.js'
 export { isKnownOrigin } from './cookie/origin.js'
 export { durable, isNotPrimary, isUnreachable, reach, unavailable } from './database-errors.js'
 export { readDocument, type EntityParams } from './entity/entity-service.js'
+export { givenFactor } from './factor-gate.js'
 export { readKeyFile, type KeyFileContent } from './keys/key-file.js'
 export { signerOf, tokenKinds, type Keyring, type TokenKind } from './keys/keyring.js'
 export { keysIn } from './keys/read-keyrings.js'

@@ -105,7 +105,7 @@ function firstStep({ data }: HookContext, service: AuthenticationService): Chall
   const challenge: unknown = strategy instanceof FactorStrategy ? strategy.gateOf(data) : undefined
 
   try {
-    return typeof challenge === 'string' ? service.parseChallenge(challenge) : undefined
+    return typeof challenge === 'string' ? service.gate.parseChallenge(challenge) : undefined
   } catch {
     return undefined
   }

@@ -1,7 +1,8 @@
 import { JWTStrategy } from '@feathersjs/authentication'
 import type { HookContext } from '@feathersjs/feathers'
-import type { AuthenticationService, Login } from '../authentication-service.js'
+import type { AuthenticationService } from '../authentication-service.js'
 import { consequencesOf } from '../consequences.js'
+import type { Login } from '../factor-gate.js'
 import { cookieAsked, type CookieContext } from '../cookie/refresh-token-cookie.js'
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
 import { deviceOf, named } from '../sessions/device.js'
@@ -66,7 +67,7 @@ async function openSession(
     })
     .catch((error: unknown) => {
       throw error instanceof GateClosed
-        ? service.factorNeeded(error.user, {
+        ? service.gate.refusal(error.user, {
             sub: userId,
             sid: payload.sid,
             strategy,

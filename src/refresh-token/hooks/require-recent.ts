@@ -38,7 +38,7 @@ function requirement(within: Duration, isFactorNeeded: boolean) {
 
       requireMoult(service, 'A call that takes a recent sign-in needs')
       // Of the token at hand, not of the session: one that was stolen before a step-up is as old as it was
-      await service.requireRecent(params.authentication?.payload ?? {}, {
+      await service.gate.requireRecent(params.authentication?.payload ?? {}, {
         within: limit / 1000,
         isFactorNeeded
       })

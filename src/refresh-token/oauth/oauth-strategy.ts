@@ -69,7 +69,7 @@ export class OAuthStrategy extends FeathersOAuthStrategy {
     const { accessToken } = (params as AuthenticationParams).authentication ?? {}
 
     if (typeof accessToken === 'string') {
-      await this.authentication.requireRecent(await this.authentication.verifyAccessToken(accessToken))
+      await this.authentication.gate.requireRecent(await this.authentication.verifyAccessToken(accessToken))
     }
 
     return super.getCurrentEntity(params)

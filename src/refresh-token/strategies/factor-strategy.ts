@@ -6,13 +6,8 @@ import {
 } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
 import { Type, type TObject, type TProperties } from '@feathersjs/typebox'
-import {
-  givenFactor,
-  requireMoult,
-  type AskedFactor,
-  type AuthenticationService,
-  type GivenFactor
-} from '../authentication-service.js'
+import { requireMoult, type AuthenticationService } from '../authentication-service.js'
+import { givenFactor, type AskedFactor, type GivenFactor } from '../factor-gate.js'
 import { deviceSchema } from '../sessions/device.js'
 import type { Device } from '../sessions/session.js'
 import { checkedBy } from '../validation.js'
@@ -64,7 +59,7 @@ export abstract class FactorStrategy extends AuthenticationBaseStrategy {
    * @throws Refused `invalid`, `expired`, `disabled`; BadRequest
    */
   asked(request: FactorRequest, params: Params): Promise<AskedFactor> {
-    return this.authentication.askedFactor(this.name!, request, params)
+    return this.authentication.gate.asked(this.name!, request, params)
   }
 
   /**
@@ -89,7 +84,7 @@ export abstract class FactorStrategy extends AuthenticationBaseStrategy {
     const given = await this.verify(asked, checked, params)
 
     if (asked.first) {
-      await authentication.challenges.use(asked.first)
+      await authentication.gate.challenges.use(asked.first)
     }
 
     return {
