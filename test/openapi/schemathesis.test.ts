@@ -14,9 +14,12 @@ const hooks = resolve(import.meta.dirname, 'callers.py')
 // Whoever signs another one up does not see the new account, which to Schemathesis looks like one that is lost
 const exclude = ['--exclude-checks', 'ensure_resource_availability']
 
+// Made-up links are refused, though they look right: they have a run of their own
+const withoutLinks = ['--exclude-path-regex', '^/password-resets']
+
 const runs: { name: string; role: string; seed: number; args?: string[]; settings?: Settings }[] = [
-  { name: 'a user', role: 'user', seed: 1, args: exclude },
-  { name: 'an admin', role: 'admin', seed: 2 },
+  { name: 'a user', role: 'user', seed: 1, args: [...exclude, ...withoutLinks] },
+  { name: 'an admin', role: 'admin', seed: 2, args: withoutLinks },
   {
     name: 'a user, with mail',
     role: 'user',

@@ -47,7 +47,7 @@ export const refreshTokenCookie = () => async (context: CookieContext, next: Nex
     bringToken(context, cookie)
   }
 
-  const isAsked = first ? first.cookie : asked
+  const isAsked = first ? first.cookie : asked && !request.stepUp // which gets no refresh token
 
   if (isAsked) {
     requireSignIn(context, service, first?.strategy)
@@ -158,7 +158,7 @@ function requireSignIn(
     ? 'is not possible: the service is not set up to use cookies'
     : !isHttp(context)
       ? 'is not possible here: only an answer over HTTP can set a cookie'
-      : context.data.stepUp || !strategies.includes(strategy)
+      : !strategies.includes(strategy)
         ? `is for signing in (${strategies.join(', ')}): a refresh is answered by cookie if its token came in one`
         : undefined
 

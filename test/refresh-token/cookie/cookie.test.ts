@@ -5,7 +5,7 @@ import { startApp, withApp, type Settings, type TestApp } from '../../support/ap
 import { browser, cookiesOf, inHeader } from '../../support/browser.js'
 import { fieldsOf, newPerson, type Person } from '../../support/people.js'
 import { rounds } from '../../support/race.js'
-import { atOnce, outcome, restClient, tally, type Answer } from '../../support/rest.js'
+import { atOnce, outcome, password, restClient, tally, type Answer } from '../../support/rest.js'
 import { socketsOf } from '../../support/live.js'
 import { decoded } from '../../support/tokens.js'
 
@@ -113,6 +113,22 @@ describe('a sign-in with cookie: true', () => {
       assert.equal(answer.status, 400)
       assert.match(answer.body.message, /'cookie' is for signing in \(local\)/)
     }
+  })
+})
+
+describe('a step-up with cookie: true', () => {
+  it('gets no refresh token, and leaves the cookie as it is', async () => {
+    const page = browser(t.address)
+    const { body } = await page.signIn(ada.email)
+    const answer = await page.ask('POST', '/authentication', {
+      token: body.accessToken,
+      body: { strategy: 'local', email: ada.email, password, stepUp: true, cookie: true }
+    })
+
+    assert.equal(answer.status, 201)
+    assertWithoutToken(answer)
+    assert.deepEqual(cookiesOf(answer), [])
+    assert.equal((await page.refresh()).body.session.id, body.session.id)
   })
 })
 
