@@ -188,7 +188,7 @@ describe('moult check, of a database', () => {
     assert.deepEqual(await indexFindings(), [
       ['wrong', 'users has no index on email'],
       ['wrong', 'users has no index on identities.$**'],
-        ['wrong', 'users has no index on passwordReset.id'],
+      ['wrong', 'users has no index on passwordReset.id'],
       ['wrong', 'the index on expire of rateLimits differs from the one that the service makes']
     ])
 

@@ -334,14 +334,14 @@ describe('the sign-in of a user with a factor, with cookies', () => {
 
   it('sets none for a step-up', async () => {
     const { person, app } = await newGuarded(t)
-    const { status, body } = await factorClient(t.address).stepUp(person.accessToken, {
+    const { status, body, headers } = await factorClient(t.address).stepUp(person.accessToken, {
       strategy: 'totp',
       code: app.next(),
       cookie: true
     })
 
-    assert.equal(status, 400)
-    assert.equal(body.errors[0].field, 'cookie')
+    assert.equal(status, 201)
+    assert.deepEqual([headers.getSetCookie(), body.refreshToken], [[], undefined])
   })
 })
 
