@@ -10,14 +10,7 @@ import {
   type StoredFactor,
   type UsedFactor
 } from '../refresh-token/index.js'
-import {
-  durable,
-  factorsOf,
-  isUnreachable,
-  oauthProviders,
-  reach,
-  withoutFactor
-} from '../refresh-token/internal.js'
+import { durable, factorsOf, oauthProviders, reach, withoutFactor } from '../refresh-token/internal.js'
 import { FactorKeys } from './factor-keys.js'
 import {
   factorsIndex,
@@ -341,10 +334,10 @@ export class Factors {
     }
   }
 
-  /** The same at the start, if the database can be reached then. */
+  /** The same at the start, if the database can be used then. @throws ConfigurationError */
   async start(): Promise<void> {
     await this.requireReadable().catch((error: unknown) => {
-      if (!isUnreachable(error)) {
+      if (error instanceof ConfigurationError) {
         throw error
       }
     })

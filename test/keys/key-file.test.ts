@@ -161,7 +161,7 @@ describe('keys from a file', () => {
   it('a rotation is refused while another is in progress', () =>
     withFileApp(async (t, file) => {
       await writeFile(`${file}.new`, '')
-      assert.throws(() => rotate(t, file), /another rotation is under way/)
+      assert.throws(() => rotate(t, file), /another rotation is in progress/)
     }))
 
   it('only the keys of one kind are rotated when it is named', () =>

@@ -409,7 +409,7 @@ for (const kind of kinds) {
 
             assert.deepEqual(
               keys.map(({ kind, state }: Record<string, string>) => `${kind} ${state}`),
-              ['access next', 'access signs', 'refresh next', 'refresh signs']
+              ['access next', 'access signs', 'refresh next', 'refresh signs', 'factor signs']
             )
           } finally {
             await app.write('config/default.json', config)
