@@ -38,6 +38,7 @@ describe('an access token', () => {
         iat,
         exp: iat + 15 * 60,
         auth_time: signedIn,
+        amr: ['pwd'],
         jti: claims.jti,
         iss: 'moult',
         aud: 'moult'

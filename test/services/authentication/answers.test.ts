@@ -7,7 +7,7 @@ import { password, restClient, type RestClient } from '../../support/rest.js'
 const answerKeys = ['accessToken', 'authentication', 'refreshToken', 'session', 'user']
 const userKeys = ['_id', 'createdAt', 'disabled', 'email', 'roles']
 const sessionKeys = ['createdAt', 'current', 'device', 'expiresAt', 'id', 'refreshedAt', 'strategy']
-const payloadKeys = ['aud', 'auth_time', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub']
+const payloadKeys = ['amr', 'aud', 'auth_time', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub']
 
 const keysOf = (object: object) => Object.keys(object).sort()
 
