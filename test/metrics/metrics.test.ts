@@ -142,15 +142,21 @@ describe('GET /metrics with a token', () => {
     const ada = await newPerson(t)
 
     await poll(() => t.app.service('authentication').live.changes.isFresh, 'the stream')
-    await ada.ask('GET', '/content/user')
-    const before = await figures(client)
-    await ada.ask('GET', '/content/user')
+
+    const hits = 'moult_cache_lookups_total{result="hit"}'
+    const oneHit = async () => {
+      const before = await figures(client)
+      await ada.ask('GET', '/content/user')
+      const now = await figures(client)
+
+      return now[hits]! - before[hits]! === 1
+    }
+
+    // The stream may still tell of the sign-up
+    await poll(oneHit, 'a call that is answered from memory')
+
     const now = await figures(client)
 
-    assert.equal(
-      now['moult_cache_lookups_total{result="hit"}']! - before['moult_cache_lookups_total{result="hit"}']!,
-      1
-    )
     assert.ok(now['moult_cache_lookups_total{result="miss"}']! > 0)
     assert.ok(now.moult_cache_users! > 0 && now.moult_cache_bytes! > 0)
     assert.equal(now.moult_change_stream_fresh, 1)
