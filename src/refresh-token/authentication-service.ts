@@ -243,10 +243,10 @@ export class AuthenticationService extends FeathersAuthenticationService {
     this.live.start()
 
     if (this.settings.factors) {
-      this.gate.challenges.prepare().catch(() => undefined) // the database can't be reached yet
+      this.gate.challenges.prepare().catch(ignored)
     }
 
-    this.checkUsers(this.warn).catch(() => undefined) // the database can't be reached yet
+    this.checkUsers(this.warn).catch(ignored)
   }
 
   async teardown(): Promise<void> {
@@ -744,6 +744,9 @@ export class AuthenticationService extends FeathersAuthenticationService {
     return this.entity.unchangedSince(entity)
   }
 }
+
+/** At the start the database may not be reachable yet. */
+const ignored = () => undefined
 
 /** An app may already send a `device` that is text: it becomes the name of the device. */
 const withDevice = (data: AuthenticationRequest): AuthenticationRequest =>

@@ -132,8 +132,8 @@ describe('the start', () => {
     ],
     [
       'a database of a name that is too long',
-      { MONGODB_URL: `mongodb://ada:hunter2@localhost/${'a'.repeat(64)}` },
-      /^mongodb names the database "a{64}", which MongoDB does not accept: write a name of up to 63 letters/
+      { MONGODB_URL: `mongodb://ada:hunter2@localhost/${'long'.repeat(16)}` },
+      /^mongodb names the database "(long){16}", which MongoDB does not accept: write a name of up to 63 letters/
     ],
     [
       'a database of MongoDB itself',

@@ -182,9 +182,9 @@ export class Users {
   /**
    * Many updates of one document each, in one command, acknowledged by the majority. What fails of them fails alone.
    *
-   * @returns How many documents matched; undefined when the server gave up on one of them, and that is not known
+   * @returns How many documents matched, as far as is known
    */
-  updateEach(statements: { filter: OwnerFilter; update: Document }[]): Promise<number | undefined> {
+  updateEach(statements: { filter: OwnerFilter; update: Document }[]): Promise<number> {
     const operations = statements.map((updateOne) => ({ updateOne }))
 
     return this.#run((users) =>
@@ -236,12 +236,9 @@ export class Users {
 }
 
 /** How many documents the other statements matched. @throws the error, unless it is of a few statements alone */
-function matchedBeside(error: MongoBulkWriteError): number | undefined {
-  if ([error.writeErrors].flat().some(Boolean)) {
+function matchedBeside(error: MongoBulkWriteError): number {
+  if ([error.writeErrors].flat().some(Boolean) || error.code === exceededTimeLimit) {
     return error.matchedCount
-  }
-  if (error.code === exceededTimeLimit) {
-    return undefined
   }
 
   throw error
