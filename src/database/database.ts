@@ -5,7 +5,7 @@ import { ConfigurationError } from '../refresh-token/index.js'
 import { isUnreachable, unavailable } from '../refresh-token/internal.js'
 import type { NeededIndex } from './indexes.js'
 import { Reachability } from './reachability.js'
-import { hostsOf, isLoginRefused, isSrvNotFound, whyUnreachable } from './unreachable.js'
+import { hostsOf, isLoginRefused, isSrvNotFound, isUnauthorized, whyUnreachable } from './unreachable.js'
 
 // A call waits for a silent socket, and then once more for a server to retry on: 9 s in all
 export const clientOptions = {
@@ -114,7 +114,7 @@ export class Database {
   /**
    * Makes the indexes. While the database can't be reached it tries again each second, and the app answers 503.
    *
-   * @throws ConfigurationError when the server is too old or refuses the login; the driver's errors when it refuses else
+   * @throws ConfigurationError when the server is too old, refuses the login, or the user lacks a role; the driver's other errors
    */
   async prepare(): Promise<void> {
     try {
@@ -134,6 +134,14 @@ export class Database {
       if (isLoginRefused(error)) {
         throw new ConfigurationError(
           `mongodb names a database that can not be used (${why}): write the user, the password and the authSource of one that can`
+        )
+      }
+      if (isUnauthorized(error)) {
+        const { databaseName } = this.#db
+
+        throw new ConfigurationError(
+          `mongodb names a user who may not use the database "${databaseName}" at ${hostsOf(this.#client)}, or no user: ` +
+            `write one who has the role readWrite on ${databaseName}`
         )
       }
       if (!isUnreachable(error) && !isSrvNotFound(error)) {

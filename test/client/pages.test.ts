@@ -123,7 +123,9 @@ describe('a page', { skip: withoutChromium }, () => {
       return (isOffline: boolean) =>
         page.evaluate(async (isOffline) => {
           const { port1, port2 } = new MessageChannel()
-          const told = new Promise((resolve) => (port1.onmessage = resolve))
+          const told = new Promise((resolve) => port1.addEventListener('message', resolve, { once: true }))
+
+          port1.start()
 
           navigator.serviceWorker.controller.postMessage(isOffline, [port2])
           await told

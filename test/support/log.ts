@@ -36,7 +36,7 @@ export function noteSecrets(body: unknown): void {
 }
 
 const secretFields = ['password', 'currentPassword', 'accessToken', 'refreshToken', 'idempotencyKey', 'token']
-const ownWords = ['refresh-token', 'a@example.com', 'undefined'] // sent in place of a token or a password by tests of hostile input
+const ownWords = ['refresh-token', 'email-code', 'recovery-code', 'a@example.com', 'undefined'] // sent in place of a token or a password by tests of hostile input
 const shortest = 8 // characters: what is shorter stands in a log by chance
 
 function secretsIn(body: unknown): string[] {
