@@ -6,7 +6,7 @@ import { isUnreachable, unavailable } from '../refresh-token/internal.js'
 import type { NeededIndex } from './indexes.js'
 import { Reachability } from './reachability.js'
 import { mistakeOf } from './mistakes.js'
-import { hostsOf, isLoginRefused, isSrvNotFound, whyUnreachable } from './unreachable.js'
+import { hostsOf, isLoginRefused, isSrvNotFound, isUnauthorized, whyUnreachable } from './unreachable.js'
 
 // A call waits for a silent socket, and then once more for a server to retry on: 9 s in all
 export const clientOptions = {
@@ -115,8 +115,8 @@ export class Database {
   /**
    * Creates the indexes. While the database can't be reached, it retries every second and the app answers 503.
    *
-   * @throws ConfigurationError if the server is too old or refuses the login, or the connection string asks for what
-   *   isn't there; other refusals as errors of the driver
+   * @throws ConfigurationError if the server is too old or refuses the login, if the user lacks a role, or if the
+   *   connection string asks for what isn't there; other refusals as errors of the driver
    */
   async prepare(): Promise<void> {
     try {
@@ -141,6 +141,14 @@ export class Database {
       if (isLoginRefused(error)) {
         throw new ConfigurationError(
           `mongodb names a database that can not be used (${why}): write the user, the password and the authSource of one that can`
+        )
+      }
+      if (isUnauthorized(error)) {
+        const { databaseName } = this.#db
+
+        throw new ConfigurationError(
+          `mongodb names a user who may not use the database "${databaseName}" at ${hostsOf(this.#client)}, or no user: ` +
+            `write one who has the role readWrite on ${databaseName}`
         )
       }
       if (!isUnreachable(error) && !isSrvNotFound(error)) {

@@ -6,6 +6,7 @@ import {
 } from 'mongodb'
 
 const refusedLogin = new Set<unknown>([18, 8000]) // MongoDB's error codes; the second is that of Atlas
+const unauthorized = new Set<unknown>([13, 8000])
 const notFound = new Set<unknown>(['ENOTFOUND', 'EAI_AGAIN', 'ENODATA', 'ESERVFAIL'])
 const noRoute = new Set<unknown>(['EHOSTUNREACH', 'ENETUNREACH'])
 const tls = /^(ERR_(TLS|SSL)|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY))/
@@ -16,6 +17,10 @@ export const hostsOf = ({ options }: MongoClient): string => options.srvHost ?? 
 /** Whether an error means that the server refused the user or the password. */
 export const isLoginRefused = (error: unknown): boolean =>
   refusedLogin.has((error as { code?: unknown }).code)
+
+/** Whether an error means that the user of the connection lacks a role, or that the connection has no user. */
+export const isUnauthorized = (error: unknown): boolean =>
+  unauthorized.has((error as { code?: unknown }).code)
 
 /** Whether an error means that the DNS entries of a `mongodb+srv` URL were not found. The driver throws it as it is. */
 export const isSrvNotFound = (error: unknown): boolean =>

@@ -290,7 +290,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
       return authResult
     }
 
-    const login = this.gate.loginOf(authResult, this.getStrategy(request.strategy!))
+    const login = this.gate.loginOf(authResult, this.getStrategy(request.strategy!) as { amr?: string[] })
     const session = params.secret === undefined ? await this.sessionOf(authResult, login) : undefined
     const [payload, options] = await Promise.all([
       this.getPayload(authResult, params),
@@ -340,7 +340,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
 
     const session = await this.sessions
       .stepUp(current.userId, current.sessionId, {
-        ...this.gate.loginOf(authResult, this.getStrategy(request.strategy!)),
+        ...this.gate.loginOf(authResult, this.getStrategy(request.strategy!) as { amr?: string[] }),
         unchanged: this.unchangedSince(authResult[this.configuration.entity!])
       })
       .catch((error: unknown) => {

@@ -92,14 +92,11 @@ export class FactorGate {
   }
 
   /** What a strategy has verified, as it says itself in `authentication.amr`, or for all its logins in `amr`. */
-  loginOf(authResult: AuthenticationResult, strategy: object | undefined): Login {
+  loginOf(authResult: AuthenticationResult, strategy: { amr?: string[] } | undefined): Login {
     const given: GivenFactor | undefined = (authResult as { [givenFactor]?: GivenFactor })[givenFactor]
     const isLocal = strategy !== undefined && 'comparePassword' in strategy
     const own: string[] =
-      given?.amr ??
-      authResult.authentication?.amr ??
-      (strategy as { amr?: string[] } | undefined)?.amr ??
-      (isLocal ? ['pwd'] : [])
+      given?.amr ?? authResult.authentication?.amr ?? strategy?.amr ?? (isLocal ? ['pwd'] : [])
     // At a step-up the app's own kind of factor has to be known for one, too
     const isKnown = given === undefined || own.some((method) => methodsOfFactors.includes(method))
     const amr = given?.first

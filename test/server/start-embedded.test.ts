@@ -144,6 +144,34 @@ describe('the start without MONGODB_URL in production', () => {
     await Promise.all([stranger.close(), owner.close()])
   })
 
+  it('ends the start of another service with a sentence, where its user may not use it', async () => {
+    await place.start(production)
+
+    const { url } = JSON.parse(await readFile(join(place.data, 'mongod.json'), 'utf8'))
+    const { port } = new URL(url)
+    const elsewhere = new URL(url)
+    const nobody = new URL(url)
+
+    elsewhere.pathname = '/elsewhere'
+    nobody.username = nobody.password = ''
+
+    for (const [other, name] of [
+      [elsewhere, 'elsewhere'],
+      [nobody, 'moult']
+    ] as const) {
+      const { code, stderr } = await runScript('index.ts', {
+        env: place.environment({ ...production, MONGODB_URL: other.href })
+      })
+
+      assert.equal(code, 1)
+      assert.equal(
+        stderr,
+        `mongodb names a user who may not use the database "${name}" at 127.0.0.1:${port}, or no user: ` +
+          `write one who has the role readWrite on ${name}`
+      )
+    }
+  })
+
   it('keeps the password, is shared with the command line, and finds what was kept without one', async () => {
     const development = await place.start({ MONGODB_URL: undefined })
     const { email } = await development.client.signUp()

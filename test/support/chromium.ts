@@ -14,12 +14,18 @@ export const withoutChromium: string | false =
     ? 'there is no Chromium: install it (apt-get install chromium), or set CHROMIUM to its path'
     : false
 
-/** Chromium, without what it would ask of the network by itself. @throws Error where there is none */
-export const startChromium = (): Promise<Browser> => {
+/**
+ * Chromium, without what it would ask of the network by itself.
+ *
+ * @param options `keepPages` turns on the back/forward cache, which Playwright turns off
+ * @throws Error where there is none
+ */
+export const startChromium = ({ keepPages = false } = {}): Promise<Browser> => {
   assert.ok(executablePath, 'Chromium is missing: install it (apt-get install chromium)')
 
   return chromium.launch({
     executablePath,
+    ...(keepPages && { ignoreDefaultArgs: ['--disable-back-forward-cache'] }),
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -31,6 +37,17 @@ export const startChromium = (): Promise<Browser> => {
     ]
   })
 }
+
+// A service worker that answers everything but pages by itself, once a page tells it to
+const worker = `let isOffline = false
+  addEventListener('message', ({ data, ports }) => { isOffline = data; ports[0].postMessage('done') })
+  addEventListener('install', () => skipWaiting())
+  addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+  addEventListener('fetch', (event) => {
+    if (isOffline && event.request.mode !== 'navigate') {
+      event.respondWith(Response.json({ error: 'offline' }))
+    }
+  })`
 
 /** Has the service serve a page, at `/tab.html`, that runs `tab-page.ts`. */
 export const tabPage = async (): Promise<(app: Application) => void> => pageOf('tab', await bundled('tab'))
@@ -57,7 +74,8 @@ function pageOf(name: string, script: string): (app: Application) => void {
       'text/html',
       `<!doctype html><title>Page</title><input autocomplete="username webauthn"><script type="module" src="/${name}.js"></script>`
     ],
-    [`/${name}.js`]: ['text/javascript', script]
+    [`/${name}.js`]: ['text/javascript', script],
+    '/worker.js': ['text/javascript', worker]
   }
 
   return (app) =>

@@ -51,6 +51,8 @@ export interface Design {
   strategies?: (kit: Kit) => Record<string, AuthenticationStrategy>
   /** The class of the authentication service. */
   service?: (kit: Kit) => any
+  /** Where it listens; anywhere if left out. */
+  port?: (kit: Kit) => number
   /** Called before the app listens. */
   configure?: (app: any, kit: Kit) => void
   /** Its resolvers hide no password. */
@@ -170,7 +172,9 @@ async function startSide(design: Design, kit: Kit, mongo: MongoClient) {
   const db = mongo.db(name)
   const users = db.collection('users')
   const app = makeApp(design, kit, users)
-  const server: Server = design.isWithoutSetup ? createServer(app.callback()).listen(0) : await app.listen(0)
+  const server: Server = design.isWithoutSetup
+    ? createServer(app.callback()).listen(0)
+    : await app.listen(design.port?.(kit) ?? 0)
 
   await (server.listening || once(server, 'listening'))
 

@@ -2,7 +2,7 @@ import { MongoClient, MongoServerError, MongoServerSelectionError, type Db, type
 import { reason } from '../../dev/development-error.js'
 import { clientOptions, leastVersion, nameIn } from '../../database/database.js'
 import type { NeededIndex } from '../../database/indexes.js'
-import { hostsOf, whyUnreachable } from '../../database/unreachable.js'
+import { hostsOf, isUnauthorized, whyUnreachable } from '../../database/unreachable.js'
 import { checkIndexes, neededIndexes } from './indexes.js'
 import { checkChangeStream, checkWrites, makeReplicaSet } from './writes.js'
 import { ok, warning, wrong, type Finding } from './finding.js'
@@ -10,7 +10,6 @@ import { during } from '../progress.js'
 
 const clockWarns = 1000 // ms of difference from the database's clock
 const clockWrong = 5000 // ms: docs/scaling.md allows a few seconds
-const unauthorized = new Set<unknown>([13, 8000]) // the second is Atlas's
 
 /**
  * Checks that a database is as the service needs it, with the same client options. Writes to a collection of its own
@@ -66,7 +65,7 @@ async function checking(
     return wrong(
       check,
       withoutUser(reason(error)),
-      unauthorized.has((error as { code?: unknown }).code)
+      isUnauthorized(error)
         ? `give the database user the role readWrite on ${databaseName}`
         : 'look into the log of MongoDB, and check again'
     )

@@ -85,7 +85,8 @@ function userOf({
   try {
     const userId = data?.stepUp
       ? service.steppingUp(params)
-      : service.gate.parseChallenge(String((service.getStrategy(strategy) as FactorStrategy).gateOf(data!))).sub
+      : service.gate.parseChallenge(String((service.getStrategy(strategy) as FactorStrategy).gateOf(data!)))
+          .sub
 
     return userId === undefined ? undefined : { userId }
   } catch {
