@@ -65,6 +65,16 @@ describe('a cached user', () => {
   const open = (userId: string) =>
     store.open(userId, { id: newSessionId(now), strategy: 'local', device: {} })
 
+  /** The stream delivers in order: a later change of another user comes after all that happened until now. */
+  async function caughtUp(): Promise<void> {
+    const followed = new Promise<void>((resolve) =>
+      live.changes.on('changed', ({ userId }) => userId === 'somebody else' && resolve())
+    )
+
+    await collection.updateOne({ _id: 'somebody else' }, { $inc: { changes: 1 } })
+    await followed
+  }
+
   /** A new user with two sessions, in memory. */
   async function newUser() {
     const userId = randomUUID()
@@ -74,6 +84,7 @@ describe('a cached user', () => {
     const sessions = [await open(userId), await open(userId)] as const
 
     live.follow(userId, sessions[0])
+    await caughtUp()
     await until('the user stays in memory', async () => {
       await live.findUser(userId)
       await new Promise(setImmediate)
@@ -142,13 +153,7 @@ describe('a cached user', () => {
       aud: 'moult',
       kid: 'k'
     })
-    // The stream delivers in order: a later change of another user comes after whatever this refresh caused
-    const followed = new Promise<void>((resolve) =>
-      live.changes.on('changed', (change) => change.userId === 'somebody else' && resolve())
-    )
-
-    await collection.updateOne({ _id: 'somebody else' }, { $set: { name: 'Else' } })
-    await followed
+    await caughtUp()
     assert.notEqual(live.cache.get(userId), undefined)
   })
 })
