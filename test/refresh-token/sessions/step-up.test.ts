@@ -4,7 +4,7 @@ import { movePreviousTokens } from '../../../src/refresh-token/index.js'
 import { startApp, type TestApp } from '../../support/app.js'
 import { factorClient, newGuarded, withFactors } from '../../support/factors.js'
 import { newPerson, stored } from '../../support/people.js'
-import { atOnce, outcome, tally } from '../../support/rest.js'
+import { atOnce, outcome, password, tally } from '../../support/rest.js'
 
 const refused = (reason?: string) => (error: { code?: number; data?: { reason?: string } }) => {
   assert.equal(error.code, 401)
@@ -57,6 +57,29 @@ describe('credentials that are given again for a session', () => {
     t.clock.now = new Date(session.expiresAt).getTime()
     await assert.rejects(store().stepUp(id, session.id, {}), refused('expired'))
     t.clock.now = now
+  })
+
+  it('come too late for a session that ends while they are verified', async () => {
+    const { id, email, accessToken, session } = await newPerson(t)
+    let isDue = true
+
+    t.app.service('users').hooks({
+      after: {
+        get: [
+          async (context) => {
+            if (isDue && String(context.id) === id) {
+              isDue = false
+              await store().end(id, session.id, 'revoked')
+            }
+          }
+        ]
+      }
+    })
+
+    const answer = await factorClient(t.address).stepUp(accessToken, { strategy: 'local', email, password })
+
+    assert.equal(isDue, false)
+    assert.equal(outcome(answer), '401 revoked')
   })
 
   it('are to be given once more when nothing tells why they were not taken', async () => {
