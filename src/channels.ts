@@ -25,6 +25,7 @@ export const channels = (app: Application) => {
     if (connection?.session) {
       leaveOthers(app, connection, namesOf(connection))
       join(app, connection)
+      void catchUp(app, connection).catch(() => undefined) // a user who is gone is disconnected
     }
   })
 
@@ -80,6 +81,18 @@ function leaveOthers(app: Application, connection: RealTimeConnection, names: st
 function join(app: Application, connection: RealTimeConnection): void {
   app.channel(channelOf(String(connection.user._id))).join(connection)
   followRole(app, connection)
+}
+
+/** The user may have lost a role during the sign-in, when no change reached this connection yet. */
+async function catchUp(app: Application, connection: RealTimeConnection): Promise<void> {
+  const userId = String(connection.user._id)
+  const { user } = await app.service('authentication').live.findUser(userId)
+  const { roles } = user() as unknown as User
+
+  if (connection.session && String(connection.user._id) === userId) {
+    connection.user = { ...connection.user, roles }
+    followRole(app, connection)
+  }
 }
 
 /** Only joins or leaves: leaving and joining again would empty a channel while it is published to. */
