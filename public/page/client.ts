@@ -7,6 +7,7 @@ import type {
 } from '@simplewebauthn/browser'
 import { io, type Socket } from 'socket.io-client'
 import { RefreshTokenClient } from '../../src/client/index.js'
+import type { AuditEvent as StoredEvent, EventType } from '../../src/services/events/trail/event.js'
 
 export interface Device {
   id?: string
@@ -40,40 +41,11 @@ export interface User {
   pendingEmail?: string
 }
 
-export type EventType =
-  | 'signed-in'
-  | 'new-device'
-  | 'sign-in-refused'
-  | 'token-reused'
-  | 'session-ended'
-  | 'password-changed'
-  | 'email-changed'
-  | 'email-verified'
-  | 'email-kept'
-  | 'stepped-up'
-  | 'factor-added'
-  | 'factor-removed'
-  | 'recovery-codes-renewed'
-  | 'recovery-code-used'
-  | 'passkey-counter-stalled'
-  | 'roles-changed'
-  | 'user-disabled'
-  | 'user-enabled'
-  | 'user-deleted'
+export type { EventType }
 
-/** An event of an account. */
-export interface AuditEvent {
+/** An event of an account, as JSON. */
+export interface AuditEvent extends Omit<StoredEvent, '_id' | 'createdAt'> {
   _id: string
-  type: EventType
-  userId?: string
-  sessionId?: string
-  strategy?: string
-  /** The kind of a factor. */
-  factor?: string
-  reason?: string
-  roles?: Role[]
-  by?: string
-  device: Device
   createdAt: string
 }
 
