@@ -66,7 +66,7 @@ export function factors(app: Client, browser: Passkeys) {
     setText(
       isOn
         ? 'On: a password alone signs nobody in any more.'
-        : 'Off: whoever knows your password can sign in. Add an app for codes or a passkey, and it takes that as well.',
+        : 'Off: whoever knows your password can sign in. Add a second step, and it takes that as well.',
       'security-text'
     )
     arrange(
