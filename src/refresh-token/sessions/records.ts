@@ -83,11 +83,7 @@ export class SessionRecords {
       { returnDocument: 'after', projection: this.users.withSession(match.id ? { id: match.id } : match) }
     )
 
-    if (!found) {
-      return undefined
-    }
-
-    return { user: this.users.withoutSessions(found), session: this.users.sessionsOf(found)[0]! }
+    return found ? this.#owned(found) : undefined
   }
 
   /**
@@ -104,14 +100,12 @@ export class SessionRecords {
     const { field } = this.users
     const { id } = match
     const found = await this.users.update(
-      { ...this.users.is(userId), ...condition, [field]: { $elemMatch: match } },
+      this.#matches(userId, match, condition),
       [{ $set: { [field]: withElement(`$${field}`, id, nested(set)), ...fields } }],
       { returnDocument: 'after', projection: this.users.withSession({ id }) }
     )
 
-    return found
-      ? { user: this.users.withoutSessions(found), session: this.users.sessionsOf(found)[0]! }
-      : undefined
+    return found ? this.#owned(found) : undefined
   }
 
   /**
@@ -142,6 +136,11 @@ export class SessionRecords {
         return { user, session: updated(session, single.update) }
       }
     })
+  }
+
+  /** @param found The document, of whose sessions one was read */
+  #owned(found: SessionOwner): OwnedSession {
+    return { user: this.users.withoutSessions(found), session: this.users.sessionsOf(found)[0]! }
   }
 
   #matches(userId: string, match: Document, condition?: OwnerFilter): OwnerFilter {
