@@ -1,7 +1,7 @@
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import type { Collection } from 'mongodb'
 import { Refused } from '../refresh-token/index.js'
-import { durable } from '../refresh-token/internal.js'
+import { doneOnce, durable } from '../refresh-token/internal.js'
 import type { AccountUser, AccountUsers } from './account-users.js'
 import { hashOf, maxTries } from './link-token.js'
 import { lives } from './lives.js'
@@ -47,7 +47,7 @@ export class SignInCodes {
   readonly #composer: Composer
   readonly #limits: MailLimits
   readonly #limitGuesses: LimitGuesses
-  #collection: Promise<Collection<StoredCode>> | undefined
+  readonly #open = doneOnce(() => this.#make())
 
   constructor({ users, outbox, composer, limits, limitGuesses }: SignInCodesOptions) {
     this.#users = users
@@ -191,16 +191,7 @@ export class SignInCodes {
     return proved
   }
 
-  /** Opens the collection and creates its index. If that fails, the next call tries again. */
-  #open(): Promise<Collection<StoredCode>> {
-    this.#collection ??= this.#make()
-
-    return this.#collection.catch((error: unknown) => {
-      this.#collection = undefined
-      throw error
-    })
-  }
-
+  /** Opens the collection and creates its index. */
   async #make(): Promise<Collection<StoredCode>> {
     const users = (await this.#users.collection()) as unknown as Collection
     const codes = users.db.collection<StoredCode>(collectionName)

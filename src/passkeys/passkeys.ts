@@ -2,7 +2,7 @@ import { BadRequest } from '@feathersjs/errors'
 import type { Collection } from 'mongodb'
 import type { Params } from '@feathersjs/feathers'
 import { Refused, type AuthenticationService, type GivenFactor } from '../refresh-token/index.js'
-import type { Keyring } from '../refresh-token/internal.js'
+import { doneOnce, type Keyring } from '../refresh-token/internal.js'
 import type { Caller, FactorChange, Factors } from '../factors/index.js'
 import {
   Challenges,
@@ -94,7 +94,7 @@ export class Passkeys {
   readonly #factors: () => Factors
   readonly #now: () => number
   readonly #report: PasskeysOptions['report']
-  #collection: Promise<Collection<UsedChallenge>> | undefined
+  readonly #open = doneOnce(() => this.#make())
 
   constructor({ authentication, settings, factors, keyring, report, now }: PasskeysOptions) {
     this.#settings = settings
@@ -297,16 +297,7 @@ export class Passkeys {
     }
   }
 
-  /** Opens the collection of used challenges and makes its index; if that fails, the next call tries again. */
-  #open(): Promise<Collection<UsedChallenge>> {
-    this.#collection ??= this.#make()
-
-    return this.#collection.catch((error: unknown) => {
-      this.#collection = undefined
-      throw error
-    })
-  }
-
+  /** Opens the collection of used challenges and makes its index. */
   async #make(): Promise<Collection<UsedChallenge>> {
     const users = await this.users.collection()
     const used = users.db.collection<UsedChallenge>(usedChallenges)

@@ -83,3 +83,17 @@ export async function reach<T>(operation: () => Promise<T>): Promise<T> {
     throw isUnreachable(error) ? unavailable() : error
   }
 }
+
+/** Work that is done at the first call. If it fails, the next call tries again. */
+export function doneOnce<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
+
+  return () => {
+    done ??= work().catch((error: unknown) => {
+      done = undefined
+      throw error
+    })
+
+    return done
+  }
+}

@@ -4,7 +4,7 @@
  */
 export { requireMoult } from './authentication-service.js'
 export { isKnownOrigin } from './cookie/origin.js'
-export { durable, isNotPrimary, isUnreachable, reach, unavailable } from './database-errors.js'
+export { doneOnce, durable, isNotPrimary, isUnreachable, reach, unavailable } from './database-errors.js'
 export { readDocument, type EntityParams } from './entity/entity-service.js'
 export { givenFactor } from './factor-gate.js'
 export { readKeyFile, type KeyFileContent } from './keys/key-file.js'

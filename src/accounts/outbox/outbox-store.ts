@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ObjectId, type Collection } from 'mongodb'
-import { durable } from '../../refresh-token/internal.js'
+import { doneOnce, durable } from '../../refresh-token/internal.js'
 import type { Job, StoredJob } from './job.js'
 
 /** The state of the outbox. */
@@ -21,7 +21,7 @@ const waits = { dueAt: { $exists: true } }
 export class OutboxStore {
   readonly #users: () => Promise<Collection>
   readonly #now: () => number
-  #collection: Promise<Collection<StoredJob>> | undefined
+  readonly #open = doneOnce(() => this.#make())
 
   /**
    * @param users The collection of the users; the outbox is in the same database
@@ -104,16 +104,7 @@ export class OutboxStore {
     return { waiting, oldest: oldest ? Math.max(0, this.#now() - oldest.createdAt.getTime()) : 0 }
   }
 
-  /** Opens the collection and creates its indexes. If that fails, the next call tries again. */
-  #open(): Promise<Collection<StoredJob>> {
-    this.#collection ??= this.#make()
-
-    return this.#collection.catch((error: unknown) => {
-      this.#collection = undefined
-      throw error
-    })
-  }
-
+  /** Opens the collection and creates its indexes. */
   async #make(): Promise<Collection<StoredJob>> {
     const jobs = (await this.#users()).db.collection<StoredJob>(collectionName)
 

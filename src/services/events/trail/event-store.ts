@@ -1,5 +1,6 @@
 import type { Collection, Filter } from 'mongodb'
 import { isDuplicate, type NeededIndex } from '../../../database/indexes.js'
+import { doneOnce } from '../../../refresh-token/internal.js'
 import type { Device } from '../../../refresh-token/index.js'
 import { deviceKey } from './device-key.js'
 import type { AuditEvent, StoredEvent } from './event.js'
@@ -26,7 +27,6 @@ const byAge = 'createdAt_1'
 export class EventStore {
   readonly #collection: Collection<StoredEvent>
   readonly #keep: number // ms
-  #prepared: Promise<void> | undefined
 
   constructor(collection: Collection<StoredEvent>, keep: number) {
     this.#collection = collection
@@ -97,14 +97,7 @@ export class EventStore {
   }
 
   /** Makes the indexes. If that fails, the next write tries again. */
-  async prepare(): Promise<void> {
-    this.#prepared ??= this.#makeIndexes()
-
-    await this.#prepared.catch((error: unknown) => {
-      this.#prepared = undefined
-      throw error
-    })
-  }
+  readonly prepare = doneOnce(() => this.#makeIndexes())
 
   async #makeIndexes(): Promise<void> {
     for (const { key, partialFilterExpression } of eventIndexes) {
