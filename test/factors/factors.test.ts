@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startApp, withApp, type TestApp } from '../support/app.js'
-import { authenticator, enrol, factorClient, newGuarded, withFactors } from '../support/factors.js'
+import {
+  authenticator,
+  enrol,
+  factorClient,
+  factorSecret,
+  newGuarded,
+  withFactors
+} from '../support/factors.js'
 import { linkIn, mailTo, startMailbox, type Mailbox } from '../support/mailbox.js'
 import { mailAccounts } from '../support/mail-accounts.js'
 import { socketsOf } from '../support/live.js'
@@ -553,5 +560,19 @@ describe('factors, with mail and an audit trail', () => {
 
     assert.equal(off.code, 1)
     assert.match(off.stderr, /Second factors are not configured/)
+  })
+})
+
+describe('a service with a key for factors, and no strategy that gives one', () => {
+  it('has no service factors', async () => {
+    const settings = { authentication: { factors: { secret: factorSecret } } }
+
+    await withApp({ settings }, async (t) => {
+      const ada = await newPerson(t)
+      const { paths } = (await ada.ask('GET', '/openapi.json')).body
+
+      assert.equal((await ada.ask('GET', '/factors')).status, 404)
+      assert.equal('/factors' in paths, false)
+    })
   })
 })

@@ -7,7 +7,7 @@ import { FactorService, factorsIndex } from '../../factors/internal.js'
 import { oneOnly } from '../../hooks/one-only.js'
 import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
-import { requireRecent } from '../../refresh-token/index.js'
+import { FactorStrategy, requireRecent } from '../../refresh-token/index.js'
 import { challengesIndex } from '../../refresh-token/internal.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { isAdmin } from '../users/roles.js'
@@ -20,7 +20,7 @@ const noQuery = schemaHooks.validateQuery(noQueryValidator)
 const removeOne = oneOnly()
 const recheck = recheckCaller()
 
-/** The service, and `app.get('factors')`; only with a key for factors. */
+/** `app.get('factors')`, with a key for factors; and the service, if one of the strategies gives a factor. */
 export const factors = (app: Application) => {
   const authentication = app.service('authentication')
 
@@ -34,8 +34,15 @@ export const factors = (app: Application) => {
     report: (change) => reportFactorChange(app, change)
   })
 
-  app.get('database').needIndexes([challengesIndex, factorsIndex])
   app.set('factors', factors)
+
+  const { authStrategies } = authentication.configuration
+
+  if (!authentication.getStrategies(...authStrategies).some((one) => one instanceof FactorStrategy)) {
+    return
+  }
+
+  app.get('database').needIndexes([challengesIndex, factorsIndex])
   app.use('factors', new FactorService(factors), {
     methods: ['find', 'create', 'patch', 'remove'],
     docs: factorDocs
