@@ -2,14 +2,16 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-interface Summary {
-  branches: { pct: number; total: number; covered: number }
+interface FileCoverage {
+  branchMap: Record<string, { line: number }>
+  /** How often each branch was taken. */
+  b: Record<string, number[]>
 }
 
 /**
  * Prints a table of what the tests covered of src/, by the V8 profiles in a folder.
  *
- * @returns a sentence for each file of src/refresh-token/ of which they did not take every branch
+ * @returns the place of each branch in src/refresh-token/ that they did not take
  */
 export async function reportCoverage(root: string, profiles: string, reports: string): Promise<string[]> {
   if (readdirSync(profiles).length === 0) return []
@@ -17,23 +19,25 @@ export async function reportCoverage(root: string, profiles: string, reports: st
   await c8(root, [
     'report',
     ...['--temp-directory', profiles, '--reports-dir', reports],
-    ...['--reporter', 'text', '--reporter', 'json-summary'],
+    ...['--reporter', 'text', '--reporter', 'json'],
     ...['--all', '--src', 'lib', '--include', 'lib/**/*.js'],
     ...excluded.flatMap((file) => ['--exclude', join('lib', file)])
   ])
-  const summary = JSON.parse(readFileSync(join(reports, 'coverage-summary.json'), 'utf8')) as Record<
+  const coverage = JSON.parse(readFileSync(join(reports, 'coverage-final.json'), 'utf8')) as Record<
     string,
-    Summary
+    FileCoverage
   >
   return builtFiles(root)
     .filter((file) => file.startsWith(join('refresh-token', '/')) && !excluded.includes(file))
     .map((file) => join('src', file.replace(/\.js$/, '.ts')))
-    .map((file) => ({ file, branches: summary[join(root, file)]?.branches }))
-    .filter(({ branches }) => !branches || branches.covered < branches.total)
-    .map(
-      ({ file, branches }) =>
-        `${file} takes ${branches?.covered ?? 0} of ${branches?.total ?? 'all'} branches`
-    )
+    .flatMap((file) => gapsOf(file, coverage[join(root, file)]))
+}
+
+function gapsOf(file: string, coverage: FileCoverage | undefined): string[] {
+  if (!coverage) return [`${file} is never loaded`]
+  return Object.entries(coverage.branchMap)
+    .filter(([id]) => coverage.b[id].includes(0))
+    .map(([, { line }]) => `${file}:${line}`)
 }
 
 const builtFiles = (root: string): string[] =>

@@ -11,6 +11,7 @@ import type { LiveSessions } from './live/live-sessions.js'
 import type { Challenges } from './sessions/challenges.js'
 import { factorKinds, factorsOf, type UsedFactor } from './sessions/gate.js'
 import type { Credentials } from './sessions/opening.js'
+import { judge } from './sessions/rotation.js'
 import type { Device } from './sessions/session.js'
 import type { SessionOwner } from './sessions/users.js'
 import type { Settings } from './settings/settings.js'
@@ -224,9 +225,9 @@ export class FactorGate {
     try {
       const { sub, sid, jti, prev } = this.#options.parseRefreshToken(refreshToken)
       const { session } = await this.#options.live.find(sub, sid)
-      const isNewest = [prev, jti].includes(session.used) || session.token?.jti === jti
+      const verdict = judge(session, { jti, prev }, { leeway: Infinity, now: this.#options.now() })
 
-      return sub === userId && isNewest ? sid : undefined
+      return sub === userId && verdict !== 'reuse' ? sid : undefined
     } catch {
       return undefined
     }
