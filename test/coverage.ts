@@ -36,7 +36,7 @@ export async function reportCoverage(root: string, profiles: string, reports: st
 function gapsOf(file: string, coverage: FileCoverage | undefined): string[] {
   if (!coverage) return [`${file} is never loaded`]
   return Object.entries(coverage.branchMap)
-    .filter(([id]) => coverage.b[id].includes(0))
+    .filter(([id]) => coverage.b[id]!.includes(0))
     .map(([, { line }]) => `${file}:${line}`)
 }
 

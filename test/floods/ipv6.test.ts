@@ -8,6 +8,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import { addressGroup } from '../../src/http/client-address.js'
 import { withApp, type TestApp } from '../support/app.js'
 import { restClient } from '../support/rest.js'
+import { until } from '../support/until.js'
 import { limited } from './limits.js'
 
 /** The addresses of this machine, of which each is its own client to a service that listens on all of them. */
@@ -70,8 +71,11 @@ describe('over real sockets of IPv6', () => {
       for (const address of clients) {
         const open = Array.from({ length: 6 }, () => connect(portOf(t), address).on('error', () => {}))
 
+        const left = () => open.filter(({ destroyed }) => !destroyed).length
+
+        await until(`three of ${address} are ended`, () => left() <= 3)
         await later(200)
-        assert.equal(open.filter(({ destroyed }) => !destroyed).length, 3, address)
+        assert.equal(left(), 3, address)
         open.forEach((socket) => socket.destroy())
         await later(200)
       }

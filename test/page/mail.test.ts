@@ -223,6 +223,7 @@ describe('a sign-in by mail on the page', { skip: withoutChromium }, () => {
 
     await isOutside()
     await page.getByRole('link', { name: 'Sign in with a code by mail' }).click()
+    await button('Mail me a code').waitFor() // until then there is another field of this name
     await field('Email').fill(person.email)
     await look('mail-code')
     await button('Mail me a code').click()
@@ -250,6 +251,7 @@ describe('a sign-in by mail on the page', { skip: withoutChromium }, () => {
 
     await isOutside()
     await page.getByRole('link', { name: 'Sign in with a code by mail' }).click()
+    await button('Mail me a code').waitFor() // until then there is another field of this name
     await field('Email').fill(email)
     await button('Mail me a code').click()
     await field('Code from the mail').fill(await codeTo(email))

@@ -167,9 +167,10 @@ describe('refreshes that come while another is under way', () => {
     })
   })
 
-  it('are answered and stored like one that comes alone', () =>
-    withProcesses([{}], async ({ store }) => {
-      const chains = await newChains(3)
+  it('are answered and stored like one that comes alone', async () => {
+    const chains = await newChains(3)
+
+    await withProcesses([{ remembered: await memoryOf(chains) }], async ({ store }) => {
       const owned = await Promise.all(chains.map(({ token }) => store.use(token(1), 'a key')))
       const [alone, ...together] = await Promise.all(chains.map(storedSession))
 
@@ -183,7 +184,8 @@ describe('refreshes that come while another is under way', () => {
         assert.deepEqual([alone!.keys.length, session!.keys.length], [1, 2])
         assert.equal(Buffer.from(session!.keys.at(-1), 'base64url').length, 32)
       }
-    }))
+    })
+  })
 
   it('keep the last four keys all the same', () =>
     withProcesses([{}], async ({ store }) => {
