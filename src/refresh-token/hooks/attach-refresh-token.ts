@@ -54,6 +54,12 @@ async function openSession(
   const strategy = first?.strategy ?? data.strategy
   const device = deviceOf(first?.device ?? data.device, params)
   const consequences = consequencesOf(params)
+  const { challenges } = service.gate
+
+  if (first) {
+    await challenges.use(first)
+  }
+
   const session = await service.sessions
     .open(userId, {
       ...credentials,
@@ -65,7 +71,12 @@ async function openSession(
       ...(consequences && { later: (answered) => consequences.push({ answered }) }),
       ...(!service.getsRefreshToken(strategy) && { expiresAt: new Date(payload.exp * 1000) })
     })
-    .catch((error: unknown) => {
+    .catch(async (error: unknown) => {
+      // It has opened nothing: a code that another login was faster with is a wrong one, and the next may be right
+      if (first) {
+        await challenges.release(first)
+      }
+
       throw error instanceof GateClosed
         ? service.gate.refusal(error.user, {
             sub: userId,
