@@ -15,7 +15,14 @@ export type { Challenge } from './tokens/challenge.js'
 export { ConfigurationError, FactorNeeded, Refused, StepUpNeeded, type RefusalReason } from './errors.js'
 export type { SessionStore } from './sessions/store.js'
 export type { EndedEvent, RefreshedEvent, SessionEvent, SessionEvents } from './sessions/events.js'
-export { present, type Device, type EndReason, type Session, type SessionRecord } from './sessions/session.js'
+export {
+  present,
+  type Device,
+  type EndReason,
+  type ListedSession,
+  type Session,
+  type SessionRecord
+} from './sessions/session.js'
 export type { Settings } from './settings/settings.js'
 export { movePreviousTokens, type PreviousToken } from './sessions/previous-tokens.js'
 export type { StreamState, UserChange, UserChanges } from './live/change-stream.js'

@@ -30,6 +30,13 @@ export const withoutFactor = { 'factors.kind': { $exists: false } } satisfies Ow
 export const factorsOf = ({ factors }: SessionOwner): StoredFactor[] =>
   Array.isArray(factors) ? (factors as StoredFactor[]).filter(({ kind }) => kind !== undefined) : []
 
+// RFC 8176: a one-time code, a key, or both and more
+const methodsOfFactors = ['otp', 'pop', 'mfa']
+
+/** Whether one of these methods of RFC 8176 is a factor. */
+export const hasGivenFactor = (amr: string[]): boolean =>
+  methodsOfFactors.some((method) => amr.includes(method))
+
 /** The strategies by which a user can give a factor: `totp`, `recovery-code`, `passkey` and whatever kinds an app has. */
 export function factorKinds(user: SessionOwner): string[] {
   const kinds = new Set(factorsOf(user).map(({ kind }) => kind))

@@ -59,6 +59,13 @@ export interface Session {
   createdAt: Date
   refreshedAt: Date
   expiresAt: Date
+  /** Whether no factor was given in it, though its user has one. Only in lists. */
+  withoutFactor?: true
+}
+
+/** A session in the list of its user's. */
+export interface ListedSession extends SessionRecord {
+  withoutFactor?: true
 }
 
 declare module '@feathersjs/feathers' {
@@ -123,9 +130,18 @@ export function live(id: string, now: number): { id: string; expiresAt: { $gt: D
 }
 
 /** A session, as its owner may see it. */
-export function present(session: SessionRecord, currentId?: string): Session {
-  const { id, device, strategy, createdAt, refreshedAt, expiresAt } = session
+export function present(session: ListedSession, currentId?: string): Session {
+  const { id, device, strategy, createdAt, refreshedAt, expiresAt, withoutFactor } = session
 
   // A copy: the record may be kept in memory
-  return copyOf({ id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt })
+  return copyOf({
+    id,
+    current: id === currentId,
+    device,
+    strategy,
+    createdAt,
+    refreshedAt,
+    expiresAt,
+    ...(withoutFactor && { withoutFactor })
+  })
 }

@@ -4,11 +4,12 @@ import { Refused } from '../errors.js'
 import type { Settings } from '../settings/settings.js'
 import type { RefreshToken } from '../tokens/refresh-token.js'
 import type { SessionChange, SessionEvents } from './events.js'
+import { factorsOf, hasGivenFactor } from './gate.js'
 import { openSession, type Credentials, type NewSession } from './opening.js'
 import { SessionRecords, requireUser, type OwnedSession, type SessionRecordsOptions } from './records.js'
 import { useRefreshToken } from './rotation.js'
 import { stepUp } from './step-up.js'
-import { isExpired, live, type EndReason, type SessionRecord } from './session.js'
+import { isExpired, live, type EndReason, type ListedSession, type SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner, Users } from './users.js'
 
 export interface SessionStoreOptions {
@@ -112,10 +113,20 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   }
 
   /** A user's live sessions, newest first; none for a user that does not exist. */
-  async list(userId: string): Promise<SessionRecord[]> {
-    const user = await this.#users.find(this.#users.is(userId), { projection: { [this.#users.field]: 1 } })
+  async list(userId: string): Promise<ListedSession[]> {
+    const { field } = this.#users
+    const user = await this.#users.find(this.#users.is(userId), {
+      projection: { [field]: 1, 'factors.kind': 1 }
+    })
 
-    return this.#live(user ? this.#users.sessionsOf(user) : [])
+    if (!user) {
+      return []
+    }
+
+    const sessions = this.#live(this.#users.sessionsOf(user))
+    const isMarked = ({ amr = [] }: SessionRecord) => factorsOf(user).length > 0 && !hasGivenFactor(amr)
+
+    return sessions.map((session) => (isMarked(session) ? { ...session, withoutFactor: true } : session))
   }
 
   /** Names the device of a live session; null when there is none. */
