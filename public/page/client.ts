@@ -25,6 +25,8 @@ export interface Session {
   createdAt: string
   refreshedAt: string
   expiresAt: string
+  /** In lists: whether no factor was given in it, though its user has one. */
+  withoutFactor?: boolean
 }
 
 export type Role = 'user' | 'moderator' | 'admin'
