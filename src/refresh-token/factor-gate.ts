@@ -198,6 +198,27 @@ export class FactorGate {
     return { user, first, ...(client !== undefined && { client }) }
   }
 
+  /**
+   * Opens the session of a login, and uses the challenge that it answers, if any. Where none opens, it stays good: a code
+   * that another login was faster with is a wrong one, and the next may be right.
+   *
+   * @throws Refused `expired` for a challenge that was used
+   */
+  async answering<T>(first: Challenge | undefined, open: () => Promise<T>): Promise<T> {
+    if (!first) {
+      return open()
+    }
+
+    await this.challenges.use(first)
+
+    try {
+      return await open()
+    } catch (error) {
+      await this.challenges.release(first)
+      throw error
+    }
+  }
+
   /** The user and the login of a challenge. It counts no try. @throws Refused `invalid`, `expired`, `disabled` */
   async askedBy(challenge: string): Promise<{ user: SessionOwner; first: Challenge }> {
     const first = this.parseChallenge(challenge)

@@ -63,11 +63,6 @@ export interface Session {
   withoutFactor?: true
 }
 
-/** A session in the list of its user's. */
-export interface ListedSession extends SessionRecord {
-  withoutFactor?: true
-}
-
 declare module '@feathersjs/feathers' {
   interface Params {
     /** The session of the access token that authenticates the call. */
@@ -130,18 +125,10 @@ export function live(id: string, now: number): { id: string; expiresAt: { $gt: D
 }
 
 /** A session, as its owner may see it. */
-export function present(session: ListedSession, currentId?: string): Session {
+export function present(session: SessionRecord & { withoutFactor?: true }, currentId?: string): Session {
   const { id, device, strategy, createdAt, refreshedAt, expiresAt, withoutFactor } = session
+  const shown = { id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt }
 
   // A copy: the record may be kept in memory
-  return copyOf({
-    id,
-    current: id === currentId,
-    device,
-    strategy,
-    createdAt,
-    refreshedAt,
-    expiresAt,
-    ...(withoutFactor && { withoutFactor })
-  })
+  return copyOf({ ...shown, ...(withoutFactor && { withoutFactor }) })
 }
