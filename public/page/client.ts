@@ -155,6 +155,7 @@ export type Client = Application<{
 export interface Login {
   user: User
   authentication: {
+    strategy: string
     payload: { exp: number; iat: number; jti: string }
     /** Whether the user has to choose a new password. */
     newPasswordNeeded?: true

@@ -123,7 +123,7 @@ function enter(login: Login): void {
     entrance.close()
     links.signedIn(true)
 
-    if (login.authentication.newPasswordNeeded) {
+    if (choice.isNeeded(login)) {
       choice.open(login.user, typed)
       show('choice')
       part('choice').querySelector('h1')!.focus()
