@@ -3,6 +3,7 @@ import { PasskeyStrategy } from './passkeys/internal.js'
 import { RecoveryCodeStrategy, TotpStrategy } from './factors/index.js'
 import { reportAttempts } from './services/authentication/attempts.js'
 import type { Application, HookContext } from './declarations.js'
+import { askForNewPassword } from './services/authentication/ask-for-new-password.js'
 import { limitSignIns } from './services/authentication/limit-sign-ins.js'
 import { KnownClients } from './services/authentication/known-clients.js'
 import { limitFactors } from './services/authentication/limit-factors.js'
@@ -70,6 +71,7 @@ export const authentication = (app: Application) => {
     }
   })
   app.service('authentication').hooks(sessionHooks())
+  app.service('authentication').hooks({ after: { create: [askForNewPassword()] } })
   app.configure(oauth())
 }
 

@@ -25,6 +25,8 @@ export interface Session {
   createdAt: string
   refreshedAt: string
   expiresAt: string
+  /** In lists: whether no factor was given in it, though its user has one. */
+  withoutFactor?: boolean
 }
 
 export type Role = 'user' | 'moderator' | 'admin'
@@ -153,6 +155,7 @@ export type Client = Application<{
 export interface Login {
   user: User
   authentication: {
+    strategy: string
     payload: { exp: number; iat: number; jti: string }
     /** Whether the user has to choose a new password. */
     newPasswordNeeded?: true

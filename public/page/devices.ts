@@ -64,8 +64,9 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
     const row = rows.get(session.id)
 
     if (row) {
-      row.session = session
-      showSession(row.element, session)
+      // Only lists tell it
+      row.session = { withoutFactor: row.session.withoutFactor ?? false, ...session }
+      showSession(row.element, row.session)
     }
   }
 
@@ -125,7 +126,9 @@ export function deviceList(app: Client, { signOut }: { signOut: () => Promise<vo
 
       list.hidden = false
       rows.forEach(({ element }, id) => ids.has(id) || (element.remove(), rows.delete(id)))
-      live.forEach((session) => (rows.has(session.id) ? update(session) : add(session)))
+      live.forEach((session) =>
+        rows.has(session.id) ? update({ withoutFactor: false, ...session }) : add(session)
+      )
       list.setAttribute('aria-busy', 'false')
       count()
     },
@@ -179,7 +182,7 @@ export function renaming(element: HTMLElement, rename: ((name: string) => Promis
 }
 
 export function showSession(element: HTMLElement, session: Session): void {
-  const { device, current } = session
+  const { device, current, withoutFactor = false } = session
   const name = nameOf(device)
 
   setText(name, 'name', element)
@@ -188,6 +191,7 @@ export function showSession(element: HTMLElement, session: Session): void {
   setDetail(device.ip && `IP ${device.ip}`, 'ip', element)
   part('icon', element).setAttribute('href', `#${iconOf(device)}`)
   setVisible(current, 'current', element)
+  setVisible(withoutFactor, 'without-factor', element)
   element.classList.toggle('here', current)
 
   part('rename', element).setAttribute('aria-label', `Rename ${name}`)

@@ -56,7 +56,12 @@ function signedIn({ strategy = 'local' }: AuditEvent): string {
   return strategy === 'local' ? 'Signed in' : `Signed in with ${strategies[strategy] ?? strategy}`
 }
 
-const strategies: Record<string, string> = { passkey: 'a passkey', 'email-code': 'a code by mail' }
+const strategies: Record<string, string> = {
+  totp: 'a code of an app',
+  'recovery-code': 'a recovery code',
+  passkey: 'a passkey',
+  'email-code': 'a code by mail'
+}
 const factors: Record<string, string> = { totp: 'Authenticator app', passkey: 'Passkey' }
 const factorOf = ({ factor = '' }: AuditEvent): string => factors[factor] ?? 'Second step'
 

@@ -1,4 +1,4 @@
-import type { Client, Factor } from './client.js'
+import type { Client, Factor, User } from './client.js'
 import { renaming } from './devices.js'
 import { arrange, copyOf, onClick, part, setText, setVisible } from './dom.js'
 import { handleForm, resetForm } from './forms.js'
@@ -17,8 +17,17 @@ const calledBy = ({ kind, name }: Pick<Factor, 'kind' | 'name'>): string =>
 
 const nameOf = ({ kind, name }: Pick<Factor, 'kind' | 'name'>): string => name ?? kinds[kind] ?? kind
 
-/** The further factors of the user: apps for codes, passkeys, and the recovery codes that come with them. */
-export function factors(app: Client, browser: Passkeys) {
+/**
+ * The further factors of the user: apps for codes, passkeys, and the recovery codes that come with them.
+ *
+ * @param user Who is signed in
+ * @param changed Called when they have changed
+ */
+export function factors(
+  app: Client,
+  browser: Passkeys,
+  { user, changed }: { user: () => User | undefined; changed: () => void }
+) {
   const service = app.service('factors')
   const list = part('factors')
   const dialog = part<HTMLDialogElement>('app-dialog')
@@ -159,12 +168,16 @@ export function factors(app: Client, browser: Passkeys) {
 
   async function added(sentence: string, others: number, codes: string[] | undefined): Promise<void> {
     if (codes) {
-      await showRecoveryCodes(codes, await fateOf(others))
+      await showRecoveryCodes(codes, owner(), await fateOf(others))
     }
 
     notify(sentence)
-    await load()
+    changed()
+    // Adding it was a step-up, of which the next access token tells
+    await Promise.all([load(), app.authentication.renew().catch(notifyError)])
   }
+
+  const owner = (): string => `${user()!.email} · ${location.host}`
 
   const countOthers = async (): Promise<number> => (await app.service('sessions').find()).length - 1
 
@@ -189,7 +202,7 @@ export function factors(app: Client, browser: Passkeys) {
     if (sure) {
       const { recoveryCodes } = await service.create({ kind: 'recovery-codes' })
 
-      await showRecoveryCodes(recoveryCodes)
+      await showRecoveryCodes(recoveryCodes, owner())
       await load()
     }
   }
@@ -210,6 +223,7 @@ export function factors(app: Client, browser: Passkeys) {
         await (factor.kind === 'passkey' ? app.service('passkeys') : service).remove(factor.id)
         document.getElementById('security-title')!.focus()
         notify(`You have removed ${name}.`)
+        changed()
         await load()
       } catch (error) {
         notifyError(error as ServiceError)

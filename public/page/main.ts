@@ -27,7 +27,7 @@ const life = tokenLife(() => app.authentication.expiresAt)
 const self = account(app)
 const trail = activity(app)
 const admin = people(app)
-const security = factors(app, browser)
+const security = factors(app, browser, { user: () => user, changed: reloadDevices })
 const links = mailLinks(app, browser, { done: leaveLink })
 const choice = newPassword(app, { done: leaveChoice })
 
@@ -35,7 +35,7 @@ let user: User | undefined // the signed-in user
 let line: ReturnType<typeof setTimeout>
 let isToldOfStorage = false
 
-stepUp(app, browser, () => user)
+stepUp(app, browser, { user: () => user, given: reloadDevices })
 onClick(part('sign-out'), signOut)
 onClick(part('sign-out-instead'), signOut)
 onClick(part('renew'), renew)
@@ -54,6 +54,9 @@ socket.on('disconnect', lost)
 socket.on('connect_error', lost)
 addEventListener('offline', lost)
 addEventListener('online', () => socket.connected && setLine(''))
+
+// Factors that were added or removed elsewhere
+document.addEventListener('visibilitychange', () => document.hidden || reloadSecurity())
 
 void begin()
 
@@ -120,7 +123,7 @@ function enter(login: Login): void {
     entrance.close()
     links.signedIn(true)
 
-    if (login.authentication.newPasswordNeeded) {
+    if (choice.isNeeded(login)) {
       choice.open(login.user, typed)
       show('choice')
       part('choice').querySelector('h1')!.focus()
@@ -142,6 +145,21 @@ function leaveChoice(changed: User): void {
 function loadLists(): void {
   trail.load(user!)
   void Promise.all([devices.load(), admin.show(user!), security.load()]).catch(notifyError)
+}
+
+/** No event tells in which sessions a factor was given. */
+function reloadDevices(): void {
+  if (user) {
+    devices.load().catch(notifyError)
+  }
+}
+
+function reloadSecurity(): void {
+  reloadDevices()
+
+  if (user) {
+    security.load().catch(notifyError)
+  }
 }
 
 /** Shows a change of the user's own account: its name or its roles. */

@@ -1,7 +1,9 @@
-import type { Client, User } from './client.js'
+import type { Client, Login, User } from './client.js'
 import { part } from './dom.js'
 import { handleForm, resetForm } from './forms.js'
 import { explain } from './words.js'
+
+const key = 'moult-new-password' // holds the id of the user who has to choose one
 
 /**
  * The form to choose a new password, where the service asks for one at a sign-in.
@@ -17,7 +19,10 @@ export function newPassword(app: Client, { done }: { done: (user: User) => void 
   handleForm(
     form,
     async ({ currentPassword, password }) => {
-      done(await app.service('users').patch(user._id, { currentPassword, password }))
+      const changed = await app.service('users').patch(user._id, { currentPassword, password })
+
+      forget()
+      done(changed)
     },
     (error) => {
       field.hidden &&= error.code !== 403
@@ -26,6 +31,20 @@ export function newPassword(app: Client, { done }: { done: (user: User) => void 
   )
 
   return {
+    /** Whether the user has to choose one. A sign-in tells; after a reload of the page, what it told counts. */
+    isNeeded({ user: { _id }, authentication: { strategy, newPasswordNeeded } }: Login): boolean {
+      try {
+        if (newPasswordNeeded) {
+          localStorage.setItem(key, _id)
+        } else if (strategy !== 'refresh-token') {
+          localStorage.removeItem(key)
+        }
+
+        return localStorage.getItem(key) === _id
+      } catch {
+        return newPasswordNeeded ?? false // the browser stores nothing
+      }
+    },
     /** @param typed The current password, if it was typed here */
     open(of: User, typed: string | undefined): void {
       user = of
@@ -35,5 +54,13 @@ export function newPassword(app: Client, { done }: { done: (user: User) => void 
       document.title = `${form.querySelector('h1')!.textContent} · Moult`
     },
     clear: () => resetForm(form)
+  }
+}
+
+function forget(): void {
+  try {
+    localStorage.removeItem(key)
+  } catch {
+    // Nothing is stored
   }
 }

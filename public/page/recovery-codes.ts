@@ -5,9 +5,10 @@ const dialog = () => part<HTMLDialogElement>('codes-dialog')
 /**
  * Shows new recovery codes, until the user says that they are kept. They can't be shown again.
  *
+ * @param owner Whose they are, for who finds the print in a drawer
  * @param others What becomes of other devices, in a sentence
  */
-export function showRecoveryCodes(codes: string[], others = ''): Promise<void> {
+export function showRecoveryCodes(codes: string[], owner: string, others = ''): Promise<void> {
   const kept = part<HTMLInputElement>('codes-kept')
   const items = codes.map((code) => {
     const item = document.createElement('li')
@@ -17,6 +18,7 @@ export function showRecoveryCodes(codes: string[], others = ''): Promise<void> {
   })
 
   part('codes').replaceChildren(...items)
+  setText(owner, 'codes-owner')
   setText(others, 'codes-others')
   setText('Copy', 'copy-codes')
   setVisible('clipboard' in navigator, 'copy-codes')

@@ -9,8 +9,13 @@ import type { ServiceError } from './words.js'
  * Has calls that take a recent sign-in ask for what proves the user, and repeats them. They fail if the user cancels.
  *
  * @param user Who is signed in
+ * @param given Called when the user has proved it
  */
-export function stepUp(app: Client, browser: Passkeys, user: () => User | undefined): void {
+export function stepUp(
+  app: Client,
+  browser: Passkeys,
+  { user, given }: { user: () => User | undefined; given: () => void }
+): void {
   const dialog = part<HTMLDialogElement>('step-up')
   const step = proof(give)
   let asking: Promise<boolean> | undefined
@@ -62,6 +67,7 @@ export function stepUp(app: Client, browser: Passkeys, user: () => User | undefi
           : { code: code.trim() }
 
     await app.authenticate({ strategy: way, ...data, stepUp: true })
+    given()
     dialog.close('given')
   }
 }

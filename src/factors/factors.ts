@@ -132,7 +132,12 @@ export class Factors {
       createdAt: new Date(now)
     }
 
-    return this.add(caller, factor, { 'pendingFactor.id': id }, { pendingFactor: '' })
+    return this.add(
+      caller,
+      factor,
+      { 'pendingFactor.id': id },
+      { unset: { pendingFactor: '' }, amr: ['otp'] }
+    )
   }
 
   /**
@@ -141,9 +146,15 @@ export class Factors {
    *
    * @param condition Of the user document
    * @param unset Fields that go
+   * @param amr The methods of RFC 8176 that it was verified by: with them, adding it is a step-up of the session
    * @throws NotFound where the condition does not hold
    */
-  async add(caller: Caller, factor: StoredFactor, condition: Document, unset: Document = {}): Promise<Added> {
+  async add(
+    caller: Caller,
+    factor: StoredFactor,
+    condition: Document,
+    { unset = {}, amr }: { unset?: Document; amr?: string[] } = {}
+  ): Promise<Added> {
     const { id, kind } = factor
 
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -163,6 +174,7 @@ export class Factors {
 
       if (isAdded) {
         this.#report(caller, 'factor-added', kind)
+        await this.#raise(caller, amr)
         return { id, kind, ...(codes && { recoveryCodes: codes }) }
       }
 
@@ -331,6 +343,15 @@ export class Factors {
         `${configKey}.factors.secret lacks the key ${kid}, which stored factors are encrypted with: ` +
           'put it back, behind the newest'
       )
+    }
+  }
+
+  /** Notes in the session that a factor was given. Whether or not that succeeds, the factor is added. */
+  async #raise({ userId, sessionId }: Caller, amr: string[] | undefined): Promise<void> {
+    if (amr) {
+      await this.#authentication.sessions
+        .stepUp(userId, sessionId, { amr, hasFactor: true })
+        .catch(() => undefined)
     }
   }
 

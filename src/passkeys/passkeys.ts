@@ -177,7 +177,7 @@ export class Passkeys {
     requireRoomFor(passkey, await this.users.get(caller.userId))
 
     const { recoveryCodes } = await this.#factors()
-      .add(caller, passkey, hasRoomFor(passkey))
+      .add(caller, passkey, hasRoomFor(passkey), { amr: methodsOf(passkey.userVerified) })
       .catch(refusedIfKnown)
 
     return { ...shown(passkey), ...(recoveryCodes && { recoveryCodes }) }
@@ -275,8 +275,7 @@ export class Passkeys {
 
     return {
       purpose,
-      // RFC 8176 §2
-      amr: ['pop', ...(isVerified ? ['user', 'mfa'] : [])],
+      amr: methodsOf(isVerified),
       used: {
         factor: { id: passkey.id },
         set: {
@@ -306,6 +305,12 @@ export class Passkeys {
     return used
   }
 }
+
+/** RFC 8176 §2 */
+const methodsOf = (isVerified: boolean | undefined): string[] => [
+  'pop',
+  ...(isVerified ? ['user', 'mfa'] : [])
+]
 
 /** A 401 would tell a client that its session is over. */
 function asRegistration(error: unknown): never {

@@ -9,7 +9,7 @@ import type { Document } from 'mongodb'
 import { FactorNeeded, Refused, StepUpNeeded } from './errors.js'
 import type { LiveSessions } from './live/live-sessions.js'
 import type { Challenges } from './sessions/challenges.js'
-import { factorKinds, factorsOf, type UsedFactor } from './sessions/gate.js'
+import { factorKinds, factorsOf, hasGivenFactor, type UsedFactor } from './sessions/gate.js'
 import type { Credentials } from './sessions/opening.js'
 import { judge } from './sessions/rotation.js'
 import type { Device } from './sessions/session.js'
@@ -58,9 +58,6 @@ export interface AskedFactor {
 
 export const recent = 10 * 60 // s: as recent as a step-up is meant to be, where no call says so
 
-// RFC 8176: a one-time code, a key, or both and more
-const methodsOfFactors = ['otp', 'pop', 'mfa']
-
 /** In the params of a strategy's call: whose session a step-up is to raise. */
 export const steppingUp: unique symbol = Symbol('stepping up')
 
@@ -99,7 +96,7 @@ export class FactorGate {
     const own: string[] =
       given?.amr ?? authResult.authentication?.amr ?? strategy?.amr ?? (isLocal ? ['pwd'] : [])
     // At a step-up the app's own kind of factor has to be known for one, too
-    const isKnown = given === undefined || own.some((method) => methodsOfFactors.includes(method))
+    const isKnown = given === undefined || hasGivenFactor(own)
     const amr = given?.first
       ? [...new Set([...given.first.amr, ...own, 'mfa'])]
       : isKnown
@@ -148,7 +145,7 @@ export class FactorGate {
     const kinds =
       sub === undefined ? [] : factorKinds((await this.#options.live.findUser(String(sub))).user())
     const isRecent = typeof time === 'number' && this.#options.now() / 1000 - time <= within
-    const hasGiven = Array.isArray(amr) && methodsOfFactors.some((method) => amr.includes(method))
+    const hasGiven = Array.isArray(amr) && hasGivenFactor(amr)
 
     if (!isRecent || ((isFactorNeeded || kinds.length > 0) && !hasGiven)) {
       throw new StepUpNeeded(within, kinds)
@@ -200,6 +197,27 @@ export class FactorGate {
     const client = await this.#clientOf(first.sub, request[this.#options.settings.field])
 
     return { user, first, ...(client !== undefined && { client }) }
+  }
+
+  /**
+   * Opens the session of a login, and uses the challenge that it answers, if any. Where none opens, it stays good: a code
+   * that another login was faster with is a wrong one, and the next may be right.
+   *
+   * @throws Refused `expired` for a challenge that was used
+   */
+  async answering<T>(first: Challenge | undefined, open: () => Promise<T>): Promise<T> {
+    if (!first) {
+      return open()
+    }
+
+    await this.challenges.use(first)
+
+    try {
+      return await open()
+    } catch (error) {
+      await this.challenges.release(first)
+      throw error
+    }
   }
 
   /** The user and the login of a challenge. It counts no try. @throws Refused `invalid`, `expired`, `disabled` */

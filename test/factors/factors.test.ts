@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { Session } from '../../src/refresh-token/index.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import {
   authenticator,
@@ -158,6 +159,64 @@ describe('the service factors', () => {
         assert.deepEqual(body.authentication.payload.amr, ['pwd'])
       }
     ))
+
+  it('marks the sessions that were kept, until a factor is given in them', () =>
+    withApp(
+      {
+        settings: withFactors({
+          authentication: {
+            authStrategies: ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code'],
+            factors: { secret: 'not a secret: factors of the tests', otherSessions: 'keep' }
+          }
+        })
+      },
+      async (kept) => {
+        const ada = await newPerson(kept)
+        const other = await ada.signIn()
+        const marks = async () => {
+          const { body } = await ada.ask('GET', '/sessions', { token: other.accessToken })
+
+          return [ada, other].map(
+            ({ session }) => body.find(({ id }: Session) => id === session.id).withoutFactor
+          )
+        }
+
+        assert.deepEqual(await marks(), [undefined, undefined])
+
+        const { app } = await enrol(kept, ada)
+
+        assert.deepEqual(await marks(), [undefined, true])
+        assert.equal(
+          (await ada.ask('GET', `/sessions/${other.session.id}`, { token: other.accessToken })).body
+            .withoutFactor,
+          true
+        )
+
+        await factorClient(kept.address).stepUp(other.accessToken, { strategy: 'totp', code: app.next() })
+        assert.deepEqual(await marks(), [undefined, undefined])
+      }
+    ))
+
+  it('are a step-up when they are added, which a refresh tells', async () => {
+    const ada = await newPerson(t)
+
+    t.clock.advance(minute)
+
+    const { app } = await enrol(t, ada)
+    const renewCodes = (token: string) =>
+      ada.ask('POST', '/factors', { body: { kind: 'recovery-codes' }, token })
+    const { body } = await on.client.refresh(ada.refreshToken)
+
+    assert.equal(outcome(await renewCodes(ada.accessToken)), '401 step-up', 'a token of before is old')
+    assert.deepEqual(body.authentication.payload.amr, ['otp'])
+    assert.equal(body.authentication.payload.auth_time, Math.floor(t.clock.now / 1000))
+    assert.equal((await renewCodes(body.accessToken)).status, 201)
+    // The code itself stays good for nothing else
+    assert.equal(
+      outcome(await on.stepUp(body.accessToken, { strategy: 'totp', code: app.code() })),
+      '401 invalid'
+    )
+  })
 
   it('makes new recovery codes, which void the old ones', async () => {
     const { person, app, recoveryCodes } = await newGuarded(t)

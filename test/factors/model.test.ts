@@ -287,6 +287,8 @@ describe('sign-ins, factors, step-ups, refreshes and changes of the account in a
 
     model.app = authenticator(t, secret)
     model.usedStep = Math.floor(now() / period)
+    // The next access token tells of it
+    session.given = { at: inSeconds(now()), factor: true }
     model.recoveryCodes = (await factors.confirm(caller, id, model.app.code())).recoveryCodes!
     model.endAll(session)
   }

@@ -41,6 +41,8 @@ describe('factors on two processes', () => {
     const app = authenticator(real, begun.secret)
     const confirmed = await client.ask('PATCH', `/factors/${begun.id}`, { token, body: { code: app.code() } })
 
+    const { recoveryCodes } = confirmed.body
+
     assert.equal(confirmed.status, 200)
 
     const challenges = await atOnce(50, (index) => clients[index % 2]!.challenge(email))
@@ -54,10 +56,17 @@ describe('factors on two processes', () => {
     )
     const [winner] = answers.filter(({ status }) => status === 201)
 
-    assert.equal(tally(answers)['201'], 1)
+    assert.deepEqual(tally(answers), { '201': 1, '401 invalid': 49 })
 
     const sessions = (await client.ask('GET', '/sessions', { token: winner!.body.accessToken })).body
 
     assert.equal(sessions.length, 2)
+
+    // To the others it was a wrong code: their challenges stay good
+    const others = challenges.filter((_, index) => answers[index] !== winner)
+
+    for (const code of recoveryCodes) {
+      assert.equal((await clients[0]!.recover(others.pop()!, code)).status, 201)
+    }
   })
 })

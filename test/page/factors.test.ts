@@ -5,7 +5,7 @@ import { accountPage } from '../support/account-page.js'
 import { accountSite } from '../support/account-site.js'
 import { withApp } from '../support/app.js'
 import { withoutChromium } from '../support/chromium.js'
-import { authenticator, factorClient, newGuarded, withFactors } from '../support/factors.js'
+import { authenticator, enrol, factorClient, newGuarded, withFactors } from '../support/factors.js'
 import { newPerson, stored } from '../support/people.js'
 import { until } from '../support/until.js'
 import { password } from '../support/rest.js'
@@ -106,9 +106,9 @@ describe('two-step sign-in on the page', { skip: withoutChromium }, () => {
     })
 
     await withApp({ settings }, async (keeping) => {
-      const { email } = await newPerson(keeping)
+      const { email } = await newPerson(keeping, 'user', { device: { name: 'Old laptop' } })
       const visitor = await site.guests.open({ baseURL: keeping.address })
-      const { signIn, isHome, button, dialog, field, reads } = accountPage(visitor.page)
+      const { signIn, isHome, button, dialog, field, reads, keepCodes, devices } = accountPage(visitor.page)
 
       await signIn(email)
       await isHome()
@@ -119,8 +119,41 @@ describe('two-step sign-in on the page', { skip: withoutChromium }, () => {
       await field('The code that the app shows').fill(authenticator(keeping, secret).code())
       await button('Add the app').click()
       await reads('1 other device that signed in without it stays signed in.')
+      await keepCodes()
+
+      // It was a step-up, too
+      await button('Make new ones').click()
+      await dialog.getByRole('button', { name: 'Make new ones' }).click()
+      await keepCodes()
+
+      const marked = devices.filter({
+        has: visitor.page.locator('.tag:visible', { hasText: 'Without the second step' })
+      })
+
+      await marked.waitFor()
+      assert.match(await marked.innerText(), /^Old laptop/)
+      await visitor.look('factors-kept')
       await site.guests.closeAll()
     })
+  })
+
+  it('shows what was added elsewhere once the page is visible again', async () => {
+    const person = await newPerson(site.t)
+    const { page, security, signIn, isHome, isOutside, field, button } = await open()
+    const { app, recoveryCodes } = await enrol(site.t, person)
+
+    await isOutside()
+    await signIn(person.email)
+    await field('Code from your app').fill(app.next())
+    await button('Continue').click()
+    await isHome()
+    await security.getByText('10 of 10 left').waitFor()
+
+    const elsewhere = factorClient(site.t.address)
+
+    await elsewhere.recover(await elsewhere.challenge(person.email), recoveryCodes[0]!)
+    await page.evaluate(() => (globalThis as any).document.dispatchEvent(new Event('visibilitychange')))
+    await security.getByText('9 of 10 left').waitFor()
   })
 
   it('takes a code after the password', async () => {
@@ -288,6 +321,7 @@ describe('two-step sign-in on the page', { skip: withoutChromium }, () => {
 
     await page.emulateMedia({ media: 'print' })
     assert.ok(await dialog.getByText(codes[9]!).isVisible())
+    assert.ok(await dialog.getByText(`For ${email} · ${new URL(site.t.address).host}`).isVisible())
     assert.equal(await page.locator('main').isVisible(), false)
     assert.equal(await button('Print').isVisible(), false)
     await page.emulateMedia({ media: 'screen' })
@@ -434,6 +468,8 @@ describe('the page of a service without factors', { skip: withoutChromium }, () 
     assert.equal(await focused(page), 'Choose a new password')
     assert.equal(await field('Current password').isVisible(), false)
     await look('phone-new-password')
+    await page.reload()
+    await heading('Choose a new password').waitFor()
     await page.getByRole('link', { name: 'Sign out instead' }).click()
     await isOutside()
 
@@ -446,5 +482,7 @@ describe('the page of a service without factors', { skip: withoutChromium }, () 
     await reads('Your new password is set. All other devices are signed out.')
     await isHome()
     assert.match((await stored(site.t, email)).password, /^\$argon2id/)
+    await page.reload()
+    await isHome()
   })
 })

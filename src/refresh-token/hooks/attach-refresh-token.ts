@@ -7,6 +7,7 @@ import { cookieAsked, type CookieContext } from '../cookie/refresh-token-cookie.
 import { RefreshTokenStrategy } from '../strategies/refresh-token.js'
 import { deviceOf, named } from '../sessions/device.js'
 import { GateClosed } from '../sessions/gate.js'
+import type { NewSession } from '../sessions/opening.js'
 import { present, type SessionRecord } from '../sessions/session.js'
 import { undoLogin } from './undo-login.js'
 
@@ -54,17 +55,18 @@ async function openSession(
   const strategy = first?.strategy ?? data.strategy
   const device = deviceOf(first?.device ?? data.device, params)
   const consequences = consequencesOf(params)
-  const session = await service.sessions
-    .open(userId, {
-      ...credentials,
-      id: payload.sid,
-      strategy,
-      device,
-      unchanged: service.unchangedSince(result[service.configuration.entity!]),
-      // A login that a later hook refuses displaces nothing
-      ...(consequences && { later: (answered) => consequences.push({ answered }) }),
-      ...(!service.getsRefreshToken(strategy) && { expiresAt: new Date(payload.exp * 1000) })
-    })
+  const opened: NewSession = {
+    ...credentials,
+    id: payload.sid,
+    strategy,
+    device,
+    unchanged: service.unchangedSince(result[service.configuration.entity!]),
+    // A login that a later hook refuses displaces nothing
+    ...(consequences && { later: (answered) => consequences.push({ answered }) }),
+    ...(!service.getsRefreshToken(strategy) && { expiresAt: new Date(payload.exp * 1000) })
+  }
+  const session = await service.gate
+    .answering(first, () => service.sessions.open(userId, opened))
     .catch((error: unknown) => {
       throw error instanceof GateClosed
         ? service.gate.refusal(error.user, {

@@ -71,6 +71,11 @@ export class Challenges {
     requireOne(matchedCount)
   }
 
+  /** Takes the use of a challenge back, which opened no session. */
+  async release({ jti: _id }: Challenge): Promise<void> {
+    await this.#run((challenges) => challenges.updateOne({ _id }, { $unset: { usedAt: '' } }, durable))
+  }
+
   #run<T>(operation: (challenges: Collection<StoredChallenge>) => Promise<T>): Promise<T> {
     return reach(async () => {
       const users = await this.#users()

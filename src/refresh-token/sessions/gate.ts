@@ -1,5 +1,6 @@
 import type { Document } from 'mongodb'
 import { FactorNeeded } from '../errors.js'
+import type { SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner } from './users.js'
 
 /** The fields of the user document that belong to factors. Nobody is shown them. */
@@ -29,6 +30,23 @@ export const withoutFactor = { 'factors.kind': { $exists: false } } satisfies Ow
 /** The factors of a user. */
 export const factorsOf = ({ factors }: SessionOwner): StoredFactor[] =>
   Array.isArray(factors) ? (factors as StoredFactor[]).filter(({ kind }) => kind !== undefined) : []
+
+// RFC 8176: a one-time code, a key, or both and more
+const methodsOfFactors = ['otp', 'pop', 'mfa']
+
+/** Whether one of these methods of RFC 8176 is a factor. */
+export const hasGivenFactor = (amr: string[]): boolean =>
+  methodsOfFactors.some((method) => amr.includes(method))
+
+/** A session in the list of its user's. */
+export type ListedSession = SessionRecord & { withoutFactor?: true }
+
+/** The sessions of a user, of which those are marked in which a factor is missing. */
+export function marked(user: SessionOwner, sessions: SessionRecord[]): ListedSession[] {
+  const isMarked = ({ amr = [] }: SessionRecord) => factorsOf(user).length > 0 && !hasGivenFactor(amr)
+
+  return sessions.map((session) => (isMarked(session) ? { ...session, withoutFactor: true } : session))
+}
 
 /** The strategies by which a user can give a factor: `totp`, `recovery-code`, `passkey` and whatever kinds an app has. */
 export function factorKinds(user: SessionOwner): string[] {

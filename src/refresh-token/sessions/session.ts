@@ -59,6 +59,8 @@ export interface Session {
   createdAt: Date
   refreshedAt: Date
   expiresAt: Date
+  /** Whether no factor was given in it, though its user has one. Only in lists. */
+  withoutFactor?: true
 }
 
 declare module '@feathersjs/feathers' {
@@ -123,9 +125,10 @@ export function live(id: string, now: number): { id: string; expiresAt: { $gt: D
 }
 
 /** A session, as its owner may see it. */
-export function present(session: SessionRecord, currentId?: string): Session {
-  const { id, device, strategy, createdAt, refreshedAt, expiresAt } = session
+export function present(session: SessionRecord & { withoutFactor?: true }, currentId?: string): Session {
+  const { id, device, strategy, createdAt, refreshedAt, expiresAt, withoutFactor } = session
+  const shown = { id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt }
 
   // A copy: the record may be kept in memory
-  return copyOf({ id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt })
+  return copyOf({ ...shown, ...(withoutFactor && { withoutFactor }) })
 }

@@ -4,12 +4,13 @@ import { Refused } from '../errors.js'
 import type { Settings } from '../settings/settings.js'
 import type { RefreshToken } from '../tokens/refresh-token.js'
 import type { SessionChange, SessionEvents } from './events.js'
+import { marked, type ListedSession } from './gate.js'
 import { openSession, type Credentials, type NewSession } from './opening.js'
 import { SessionRecords, requireUser, type OwnedSession, type SessionRecordsOptions } from './records.js'
 import { useRefreshToken } from './rotation.js'
 import { stepUp } from './step-up.js'
 import { isExpired, live, type EndReason, type SessionRecord } from './session.js'
-import type { OwnerFilter, SessionOwner, Users } from './users.js'
+import { liveOf, type OwnerFilter, type SessionOwner, type Users } from './users.js'
 
 export interface SessionStoreOptions {
   users: Users
@@ -112,10 +113,11 @@ export class SessionStore extends EventEmitter<SessionEvents> {
   }
 
   /** A user's live sessions, newest first; none for a user that does not exist. */
-  async list(userId: string): Promise<SessionRecord[]> {
-    const user = await this.#users.find(this.#users.is(userId), { projection: { [this.#users.field]: 1 } })
+  async list(userId: string): Promise<ListedSession[]> {
+    const projection = { [this.#users.field]: 1, 'factors.kind': 1 }
+    const user = await this.#users.find(this.#users.is(userId), { projection })
 
-    return this.#live(user ? this.#users.sessionsOf(user) : [])
+    return user ? marked(user, liveOf(this.#users.sessionsOf(user), this.#now())) : []
   }
 
   /** Names the device of a live session; null when there is none. */
@@ -186,7 +188,7 @@ export class SessionStore extends EventEmitter<SessionEvents> {
     reason: EndReason,
     by?: string
   ): SessionRecord[] {
-    const ended = this.#live(sessions)
+    const ended = liveOf(sessions, this.#now())
 
     this.#changed({ userId, ended: ended.map((session) => ({ session, reason })), by })
     return ended
@@ -204,15 +206,4 @@ export class SessionStore extends EventEmitter<SessionEvents> {
       this.emit('opened', { userId, session: opened })
     }
   }
-
-  /** The live ones, newest first. */
-  #live(sessions: SessionRecord[] = []): SessionRecord[] {
-    const now = this.#now()
-
-    return sessions.filter((session) => !isExpired(session, now)).sort(byAge)
-  }
-}
-
-function byAge(a: SessionRecord, b: SessionRecord): number {
-  return b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1)
 }

@@ -10,7 +10,7 @@ import type {
 } from 'mongodb'
 import { durable, reach } from '../database-errors.js'
 import { Groups } from './groups.js'
-import type { SessionRecord } from './session.js'
+import { isExpired, type SessionRecord } from './session.js'
 
 /** A user document that holds sessions, in the field of the settings. */
 export interface SessionOwner extends Document {
@@ -242,4 +242,12 @@ function matchedBeside(error: MongoBulkWriteError): number {
   }
 
   throw error
+}
+
+/** The live ones, newest first. */
+export const liveOf = (sessions: SessionRecord[] = [], now: number): SessionRecord[] =>
+  sessions.filter((session) => !isExpired(session, now)).sort(byAge)
+
+function byAge(a: SessionRecord, b: SessionRecord): number {
+  return b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1)
 }

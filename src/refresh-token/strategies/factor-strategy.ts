@@ -83,10 +83,6 @@ export abstract class FactorStrategy extends AuthenticationBaseStrategy {
     const asked = await this.asked(checked, params)
     const given = await this.verify(asked, checked, params)
 
-    if (asked.first) {
-      await authentication.gate.challenges.use(asked.first)
-    }
-
     return {
       authentication: { strategy: this.name },
       [authentication.configuration.entity!]: await authentication.presentEntity(asked.user, params),

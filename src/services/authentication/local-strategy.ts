@@ -66,10 +66,13 @@ export class Argon2Strategy extends LocalStrategy {
     }
     requireVerified(this.app as Application, user)
 
+    const newPasswordNeeded =
+      user.newPasswordNeeded || (await this.#countsBeginningOnly(user, hash, password!))
+
     return {
       authentication: {
         strategy: this.name!,
-        ...((user.newPasswordNeeded || matchesBeginning(hash, password!)) && { newPasswordNeeded: true })
+        ...(newPasswordNeeded && { newPasswordNeeded: true })
       },
       [entity]: await this.authentication.presentEntity({ ...user, [entityPasswordField]: hash }, params)
     }
@@ -92,6 +95,19 @@ export class Argon2Strategy extends LocalStrategy {
     const users = await this.#users()
 
     return verifyStoredPassword(this.#hasher, { users, id: user._id, field, hash }, password)
+  }
+
+  /** Whether all that counts of a password is its beginning. Noted, since a second step doesn't see the password. */
+  async #countsBeginningOnly({ _id }: Document, hash: string, password: string): Promise<boolean> {
+    if (!matchesBeginning(hash, password)) {
+      return false
+    }
+
+    const users = await this.#users()
+    const { entityPasswordField } = this.configuration
+
+    await users.updateOne({ _id, [entityPasswordField]: hash }, { $set: { newPasswordNeeded: true } })
+    return true
   }
 
   /** Reads the collection itself, since the users service hides passwords. */

@@ -4,7 +4,7 @@ import {
   present,
   type EndReason,
   type Session,
-  type SessionRecord,
+  type ListedSession,
   type SessionStore
 } from '../../refresh-token/index.js'
 import { isAdmin } from '../users/roles.js'
@@ -72,11 +72,11 @@ const idOf = ({ user }: SessionParams): string => String(user!._id)
 
 const shownTo =
   ({ session }: SessionParams) =>
-  (record: SessionRecord): Session =>
+  (record: ListedSession): Session =>
     present(record, session?.id)
 
 /** An unknown id and another user's get the same answer, which doesn't tell whether the session exists. */
-function found(session: SessionRecord | null | undefined, params: SessionParams): Session {
+function found(session: ListedSession | null | undefined, params: SessionParams): Session {
   if (!session) {
     throw new NotFound('There is no such session')
   }

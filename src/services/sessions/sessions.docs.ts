@@ -17,7 +17,12 @@ export const sessionSchema = Type.Object(
     strategy: Type.String({ description: 'How it was signed in' }),
     createdAt: date,
     refreshedAt: date,
-    expiresAt: date
+    expiresAt: date,
+    withoutFactor: Type.Optional(
+      Type.Literal(true, {
+        description: 'In lists: no factor was given in it, though its user has one by now'
+      })
+    )
   } satisfies Record<keyof Session, unknown>,
   { $id: 'Session', additionalProperties: false }
 )

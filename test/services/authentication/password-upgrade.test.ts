@@ -113,6 +113,7 @@ describe('a password hash of another kind or cost', () => {
     const after = await client.signIn(email, { password: 'quite another horse' })
 
     assert.equal(after.body.authentication.newPasswordNeeded, undefined)
+    assert.equal((await stored(t, email)).newPasswordNeeded, undefined)
   })
 
   it('is not changed again once it is upgraded', async () => {

@@ -415,6 +415,30 @@ describe('removing a passkey', () => {
 })
 
 describe('the first factor', () => {
+  it('is a step-up when it is added, which a refresh tells', async () => {
+    for (const [uv, amr] of [
+      [true, ['pop', 'user', 'mfa']],
+      [false, ['pop']]
+    ] as const) {
+      const person = await newPerson(t)
+
+      assert.equal((await accounts.add(person, accounts.device({ uv }))).status, 201)
+
+      const { body } = await accounts.client.refresh(person.refreshToken)
+
+      assert.deepEqual(body.authentication.payload.amr, amr)
+      assert.equal(
+        (
+          await person.ask('POST', '/factors', {
+            body: { kind: 'recovery-codes' },
+            token: body.accessToken
+          })
+        ).status,
+        201
+      )
+    }
+  })
+
   it('ends the other sessions of the user', async () => {
     const person = await newPerson(t)
     const other = await person.signIn()

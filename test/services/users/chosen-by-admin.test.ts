@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../../support/app.js'
+import { enrol, factorClient, withFactors } from '../../support/factors.js'
 import { mailAccounts } from '../../support/mail-accounts.js'
 import { linkIn, mailTo, startMailbox, type Mailbox } from '../../support/mailbox.js'
 import { newPerson, stored, type Person } from '../../support/people.js'
@@ -19,7 +20,7 @@ for (const withMail of [false, true]) {
 
     before(async () => {
       mailbox = await startMailbox()
-      t = await startApp({ settings: withMail ? mailTo(mailbox) : {} })
+      t = await startApp({ settings: withFactors(withMail ? mailTo(mailbox) : {}) })
       admin = await newPerson(t, 'admin')
     })
     after(async () => {
@@ -51,6 +52,32 @@ for (const withMail of [false, true]) {
         body: { password: own, currentPassword: chosen }
       })
       assert.equal((await signIn(own)).authentication.newPasswordNeeded, undefined)
+    })
+
+    it('asks for another after a second step, too, but not at a step-up', async () => {
+      await setByAdmin()
+
+      const { accessToken: token } = await signIn(chosen)
+      const { app } = await enrol(t, ada, token)
+      const on = factorClient(t.address)
+      const { data } = await signIn(chosen)
+      const { body } = await on.totp(data.challenge, app.next())
+
+      assert.equal(body.authentication.newPasswordNeeded, true)
+
+      const raised = await on.stepUp(body.accessToken, { strategy: 'totp', code: app.next() })
+
+      assert.equal(raised.status, 201)
+      assert.equal(raised.body.authentication.newPasswordNeeded, undefined)
+      await restClient(t.address).ask('PATCH', `/users/${ada.id}`, {
+        token: raised.body.accessToken,
+        body: { password: own, currentPassword: chosen }
+      })
+
+      const after = await on.totp((await signIn(own)).data.challenge, app.next())
+
+      assert.equal(after.status, 201)
+      assert.equal(after.body.authentication.newPasswordNeeded, undefined)
     })
 
     it('is noted in the audit trail, by that admin', async () => {
