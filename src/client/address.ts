@@ -20,12 +20,10 @@ export function addressOf({ app, options }: AuthenticationClient): string {
 }
 
 /**
- * The name that the session is stored under. In a storage that is shared by all apps of the origin, a service elsewhere
- * gets an item of its own.
+ * What to add to the names of items in the storage: in one that all apps of the origin share, a service elsewhere has
+ * items of its own.
  */
-export function itemOf(client: AuthenticationClient): string {
-  const item = `${client.options.storageKey}-session`
-
+export function suffixOf(client: AuthenticationClient): string {
   try {
     const { localStorage, location } = platform
     const { storage } = client.storage as { storage?: { storage?: unknown } }
@@ -35,11 +33,11 @@ export function itemOf(client: AuthenticationClient): string {
       [storage, storage?.storage].includes(localStorage) &&
       address !== new URL('/authentication', location!.href).href
     ) {
-      return `${item} ${address}`
+      return ` ${address}`
     }
   } catch {
     // No page, or no storage
   }
 
-  return item
+  return ''
 }

@@ -1,7 +1,7 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import { AuthenticationClient, type AuthenticationClientOptions } from '@feathersjs/authentication-client'
 import type { Application, Params } from '@feathersjs/feathers'
-import { itemOf } from './address.js'
+import { suffixOf } from './address.js'
 import { isRefused } from './answers.js'
 import { call, ready } from './calls.js'
 import { initialState } from './core.js'
@@ -30,7 +30,8 @@ export class RefreshTokenClient extends AuthenticationClient {
     super(app, { refreshTokenField: 'refreshToken', ...options })
 
     const { cookie, storageKey } = options
-    const item = itemOf(this)
+    const suffix = suffixOf(this)
+    const item = `${storageKey}-session${suffix}`
     const clock = timers(options.clock)
     let isFaulty = false
     const keep = (storage: typeof this.storage | false | undefined, item: string) =>
@@ -41,12 +42,13 @@ export class RefreshTokenClient extends AuthenticationClient {
         }
       })
 
+    this.options.storageKey += suffix
+
     const runtime: Runtime = (this.#runtime = {
       client: this,
       clock,
       storage: keep(this.storage, item),
       left: keep(cookie && this.storage, `${item}-left`),
-      ownsToken: item === `${storageKey}-session`,
       tabs: otherTabs(item, clock, (news) => void look(runtime, news)),
       link: app.io && socketLink(app.io, clock, () => void ready(runtime).catch(ignored)),
       // During server-side rendering nothing is renewed in the background: the client only lives for one request
@@ -93,7 +95,6 @@ export class RefreshTokenClient extends AuthenticationClient {
   override handleSocket(): void {}
 
   override setAccessToken(accessToken: string): Promise<unknown> {
-    this.#runtime.ownsToken = true
     return this.#patiently(() => super.setAccessToken(accessToken))
   }
 
@@ -101,8 +102,12 @@ export class RefreshTokenClient extends AuthenticationClient {
     return this.#patiently(() => super.getAccessToken())
   }
 
-  override async removeAccessToken(): Promise<null> {
-    return this.#runtime.ownsToken ? this.#patiently(() => super.removeAccessToken()) : null
+  override removeAccessToken(): Promise<null> {
+    const { storage, options } = this
+
+    return this.#patiently(async () =>
+      (await storage.getItem(options.storageKey)) === this.#runtime.foreign ? null : super.removeAccessToken()
+    )
   }
 
   override wake(): void {

@@ -13,8 +13,8 @@ export interface Runtime extends Requester {
   readonly storage: SessionStorage
   /** The session of a sign-out that the service could not be told of. Stored if its token is in a cookie. */
   readonly left: SessionStorage
-  /** Whether the access token that the stock client would store is this app's: other apps of the origin store theirs. */
-  ownsToken: boolean
+  /** An access token that the service doesn't know. If the storage holds it, it is another app's. */
+  foreign?: unknown
   readonly tabs: Tabs
 
   state: State

@@ -1,6 +1,6 @@
 import type { AuthenticationRequest, AuthenticationResult } from '@feathersjs/authentication'
 import type { Params } from '@feathersjs/feathers'
-import { isRefused, refreshRefusalOf, Unavailable } from './answers.js'
+import { isRefused, refreshRefusalOf, refusalOf, Unavailable } from './answers.js'
 import { confirm, ready } from './calls.js'
 import type { Kept } from './core.js'
 import { ignored, inTime } from './ports/clock.js'
@@ -24,8 +24,6 @@ export function signIn(
       const answer = readAnswer(runtime, await create(runtime, data, params), since)
 
       await runtime.left.write()
-      // A token that the service accepts is this app's; its session replaces it
-      runtime.ownsToken ||= data.strategy === runtime.client.options.jwtStrategy
       await runtime.client.removeAccessToken()
       await dispatch(runtime, 'signedIn', ...answer)
 
@@ -35,6 +33,10 @@ export function signIn(
 
       return answer[0]
     } catch (error) {
+      if (refusalOf(error) === 'invalid') {
+        runtime.foreign = data.accessToken
+      }
+
       await forget(runtime, error)
       throw error
     }

@@ -10,6 +10,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { io } from 'socket.io-client'
 import { RefreshTokenClient, type ClientOptions } from '../../src/client/index.js'
 import { startApp, type TestApp } from '../support/app.js'
+import { runCode, snippet } from '../support/documents.js'
 import { newPerson, stored } from '../support/people.js'
 import { refreshTransports, restRefreshClient, signedIn } from '../support/refresh-clients.js'
 import { password } from '../support/rest.js'
@@ -185,47 +186,89 @@ describe('two apps of one origin', () => {
   })
 })
 
-describe('an app of the origin whose service is elsewhere', () => {
-  const page = globalThis as { localStorage?: unknown; location?: unknown }
-  const shared = Object.assign(new MemoryStorage(), { isLocal: true })
-  let t: TestApp
-
-  before(async () => {
-    t = await startApp()
-    page.localStorage = shared
-    page.location = { href: 'https://example.com/app/index.html' }
-  })
-  after(async () => {
-    delete page.localStorage
-    delete page.location
-    await t.stop()
-  })
-
-  it("leaves the token of another app's stock client alone", async () => {
-    const one = restRefreshClient(t.address, { options: { storage: shared } })
+for (const where of ['elsewhere', 'at its own address'] as const) {
+  describe(`an app of an origin that it shares, whose service is ${where}`, () => {
+    const page = globalThis as { localStorage?: unknown; location?: unknown }
+    const shared = Object.assign(new MemoryStorage(), { isLocal: true })
     const wrong = { strategy: 'local', email: 'nobody@example.com', password: 'wrong' }
+    let t: TestApp
+    let sent: string
 
-    shared.store = { 'feathers-jwt': 'theirs' }
-    await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
-    assert.equal(shared.store['feathers-jwt'], 'theirs')
-    await assert.rejects(one.client.authenticate(wrong), { name: 'NotAuthenticated' })
-    assert.equal(shared.store['feathers-jwt'], 'theirs')
-    await signedIn(t, one)
-    await one.client.logout()
-    await one.client.logout()
-    assert.deepEqual(shared.store, { 'feathers-jwt': 'theirs' })
+    before(async () => {
+      t = await startApp()
+      page.localStorage = shared
+      page.location = { href: where === 'elsewhere' ? 'https://example.com/app/' : `${t.address}/app/` }
+    })
+    after(async () => {
+      delete page.localStorage
+      delete page.location
+      await t.stop()
+    })
+
+    const open = () => {
+      sent = ''
+      return restRefreshClient(t.address, {
+        options: { storage: shared },
+        fetch: (url, options) => {
+          sent += JSON.stringify(options)
+          return fetch(url, options)
+        }
+      })
+    }
+
+    it("leaves the token of another app's stock client alone", async () => {
+      const one = open()
+
+      shared.store = { 'feathers-jwt': 'their-token' }
+      await assert.rejects(one.client.reAuthenticate(), { name: 'NotAuthenticated' })
+      assert.equal(shared.store['feathers-jwt'], 'their-token')
+      await assert.rejects(one.client.authenticate(wrong), { name: 'NotAuthenticated' })
+      assert.equal(shared.store['feathers-jwt'], 'their-token')
+      await signedIn(t, one)
+      await one.client.logout()
+      await one.client.logout()
+      assert.deepEqual(shared.store, { 'feathers-jwt': 'their-token' })
+      assert.equal(
+        sent.includes('their-token'),
+        where !== 'elsewhere',
+        'only a token that may be ours is sent'
+      )
+    })
+
+    it('resumes with the token of its own stock client, and erases it at the sign-out', async () => {
+      const { login } = await signedIn(t, restRefreshClient(t.address))
+      const one = open()
+
+      shared.store = { 'feathers-jwt': login.accessToken }
+
+      if (where === 'elsewhere') {
+        await runCode(snippet('docs/client.md', "localStorage.removeItem('feathers-jwt')"), {
+          app: one.client,
+          localStorage: {
+            getItem: (key: string) => shared.store[key] ?? null,
+            setItem: (key: string, value: string) => (shared.store[key] = value),
+            removeItem: (key: string) => delete shared.store[key]
+          }
+        })
+      }
+
+      assert.equal((await one.client.reAuthenticate()).user._id, login.user._id)
+      await one.client.logout()
+      assert.deepEqual(shared.store, {})
+    })
+
+    it('erases the token of its own stock client at a sign-in that comes first', async () => {
+      const { login } = await signedIn(t, restRefreshClient(t.address))
+      const one = open()
+
+      shared.store = { [one.client.authentication.options.storageKey]: login.accessToken }
+      await assert.rejects(one.client.authenticate({ strategy: 'jwt', accessToken: 'a.b.c' }))
+      await signedIn(t, one)
+      await one.client.logout()
+      assert.deepEqual(shared.store, {})
+    })
   })
-
-  it('resumes with the token of its own stock client, and erases it at the sign-out', async () => {
-    const { login } = await signedIn(t, restRefreshClient(t.address))
-    const one = restRefreshClient(t.address, { options: { storage: shared } })
-
-    shared.store = { 'feathers-jwt': login.accessToken }
-    assert.equal((await one.client.reAuthenticate()).user._id, login.user._id)
-    await one.client.logout()
-    assert.deepEqual(shared.store, {})
-  })
-})
+}
 
 describe('a proxy that adds a slash', () => {
   it('costs no session', async () => {
