@@ -123,7 +123,7 @@ export class AccountUsers {
     // Where Feathers' OAuth strategy keeps the id of a linked account
     const linked = oauthProviders(this.#authentication.configuration.oauth).map((name) => `${name}Id`)
 
-    return ['identities', 'factors', 'recoveryCodes', ...linked, ...this.#waysIn]
+    return ['identities', 'factors', 'recoveryCodes', 'recoveryCodesAt', ...linked, ...this.#waysIn]
   }
 
   /** The same without factors, of which there is one copy: removed ones stay on the document while a link may restore them. */

@@ -27,6 +27,8 @@ export interface FactorOwner extends SessionOwner {
   factors?: StoredFactor[]
   /** Keyed hashes of the codes that are left. */
   recoveryCodes?: string[]
+  /** When that set of codes was made. */
+  recoveryCodesAt?: Date
   pendingFactor?: PendingFactor
 }
 

@@ -71,7 +71,15 @@ export class Factors {
     const factors = factorsOf(user).map(shown)
 
     return factors.length > 0
-      ? [...factors, { id: recoveryCodes, kind: recoveryCodes, left: user.recoveryCodes?.length ?? 0 }]
+      ? [
+          ...factors,
+          {
+            id: recoveryCodes,
+            kind: recoveryCodes,
+            ...(user.recoveryCodesAt && { createdAt: user.recoveryCodesAt }),
+            left: user.recoveryCodes?.length ?? 0
+          }
+        ]
       : []
   }
 
@@ -166,7 +174,7 @@ export class Factors {
         { ...condition, ...(isFirst ? withoutFactor : { 'factors.kind': { $exists: true } }) },
         {
           $push: { factors: factor, ...pushed(await this.#notices?.added(user, kind)) },
-          ...(codes && { $set: { recoveryCodes: this.#hashes(caller.userId, codes) } }),
+          ...(codes && { $set: this.#storedCodes(caller.userId, codes) }),
           ...(Object.keys(unset).length > 0 && { $unset: unset })
         },
         isFirst && this.#authentication.settings.factors!.otherSessions === 'end'
@@ -189,7 +197,7 @@ export class Factors {
     const codes = newRecoveryCodes()
     const hasFactor = { 'factors.kind': { $exists: true } }
     const isDone = await this.#write(caller, hasFactor, {
-      $set: { recoveryCodes: this.#hashes(caller.userId, codes) }
+      $set: this.#storedCodes(caller.userId, codes)
     })
 
     if (!isDone) {
@@ -346,15 +354,6 @@ export class Factors {
     }
   }
 
-  /** Notes in the session that a factor was given. Whether or not that succeeds, the factor is added. */
-  async #raise({ userId, sessionId }: Caller, amr: string[] | undefined): Promise<void> {
-    if (amr) {
-      await this.#authentication.sessions
-        .stepUp(userId, sessionId, { amr, hasFactor: true })
-        .catch(() => undefined)
-    }
-  }
-
   /** The same at the start, if the database can be used then. @throws ConfigurationError */
   async start(): Promise<void> {
     await this.requireReadable().catch((error: unknown) => {
@@ -364,11 +363,23 @@ export class Factors {
     })
   }
 
+  /** Notes in the session that a factor was given. Whether or not that succeeds, the factor is added. */
+  async #raise({ userId, sessionId }: Caller, amr: string[] | undefined): Promise<void> {
+    if (amr) {
+      await this.#authentication.sessions
+        .stepUp(userId, sessionId, { amr, hasFactor: true })
+        .catch(() => undefined)
+    }
+  }
+
   /** The update that removes a factor, of which nothing is left unless a link may restore it. */
   #removal(user: FactorOwner, { id, kind }: StoredFactor, isLast: boolean): Document {
     const mayReturn = this.#notices?.mayRestore(user, id)
     const place = `factors.${user.factors!.findIndex((factor) => factor.id === id)}`
-    const $unset = { ...(isLast && { recoveryCodes: '' }), ...(mayReturn && { [`${place}.kind`]: '' }) }
+    const $unset = {
+      ...(isLast && { recoveryCodes: '', recoveryCodesAt: '' }),
+      ...(mayReturn && { [`${place}.kind`]: '' })
+    }
 
     return {
       ...(mayReturn ? { $set: { [`${place}.removedKind`]: kind } } : { $pull: { factors: { id } } }),
@@ -416,8 +427,11 @@ export class Factors {
     )
   }
 
-  #hashes(userId: string, codes: string[]): string[] {
-    return codes.map((code) => this.#keys.hash(codeOf(userId, code)))
+  #storedCodes(userId: string, codes: string[]) {
+    return {
+      recoveryCodes: codes.map((code) => this.#keys.hash(codeOf(userId, code))),
+      recoveryCodesAt: new Date(this.#authentication.now())
+    } satisfies Partial<FactorOwner>
   }
 
   async #update(caller: Caller, condition: Document, update: Document): Promise<void> {

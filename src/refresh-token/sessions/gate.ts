@@ -1,10 +1,16 @@
 import type { Document } from 'mongodb'
 import { FactorNeeded } from '../errors.js'
-import type { SessionRecord } from './session.js'
+import type { ListedSession, SessionRecord } from './session.js'
 import type { OwnerFilter, SessionOwner } from './users.js'
 
 /** The fields of the user document that belong to factors. Nobody is shown them. */
-export const factorFields = ['factors', 'recoveryCodes', 'pendingFactor', 'passkeyHandle'] as const
+export const factorFields = [
+  'factors',
+  'recoveryCodes',
+  'recoveryCodesAt',
+  'pendingFactor',
+  'passkeyHandle'
+] as const
 
 /** A confirmed factor, as it is stored in `factors` on the user document. Each kind has more. */
 export interface StoredFactor {
@@ -37,9 +43,6 @@ const methodsOfFactors = ['otp', 'pop', 'mfa']
 /** Whether one of these methods of RFC 8176 is a factor. */
 export const hasGivenFactor = (amr: string[]): boolean =>
   methodsOfFactors.some((method) => amr.includes(method))
-
-/** A session in the list of its user's. */
-export type ListedSession = SessionRecord & { withoutFactor?: true }
 
 /** The sessions of a user, of which those are marked in which a factor is missing. */
 export function marked(user: SessionOwner, sessions: SessionRecord[]): ListedSession[] {

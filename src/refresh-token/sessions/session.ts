@@ -63,6 +63,9 @@ export interface Session {
   withoutFactor?: true
 }
 
+/** A session in the list of its user's. */
+export type ListedSession = SessionRecord & Pick<Session, 'withoutFactor'>
+
 declare module '@feathersjs/feathers' {
   interface Params {
     /** The session of the access token that authenticates the call. */
@@ -125,7 +128,7 @@ export function live(id: string, now: number): { id: string; expiresAt: { $gt: D
 }
 
 /** A session, as its owner may see it. */
-export function present(session: SessionRecord & { withoutFactor?: true }, currentId?: string): Session {
+export function present(session: ListedSession, currentId?: string): Session {
   const { id, device, strategy, createdAt, refreshedAt, expiresAt, withoutFactor } = session
   const shown = { id, current: id === currentId, device, strategy, createdAt, refreshedAt, expiresAt }
 

@@ -52,6 +52,7 @@ export const userExternalResolver = resolve<
   newPasswordNeeded: async () => undefined,
   factors: async () => undefined,
   recoveryCodes: async () => undefined,
+  recoveryCodesAt: async () => undefined,
   pendingFactor: async () => undefined,
   passkeyHandle: async () => undefined,
   emailVerified: async (value, _user, { app }) => value ?? (app.get('mail') ? false : undefined)
