@@ -26,10 +26,18 @@ const refuseOther: Middleware = (ctx, next) => {
   return next()
 }
 
+const allowed = new WeakMap<object, [withoutId: string[], withId: string[]]>() // they are needed at each request
+
 /** The HTTP methods that a path allows. */
 export function allowedAt({ service, params }: NonNullable<ReturnType<Application['lookup']>>): string[] {
-  const hasId = params?.__id !== undefined
-  const methods = routesOf(service as unknown as Service)
+  const found = allowed.get(service) ?? [methodsOf(service, false), methodsOf(service, true)]
+
+  allowed.set(service, found)
+  return found[params?.__id === undefined ? 0 : 1]
+}
+
+function methodsOf(service: object, hasId: boolean): string[] {
+  const methods = routesOf(service as Service)
     .filter((route) => route.hasId === hasId)
     .map(({ http }) => http)
 

@@ -19,17 +19,8 @@ const routes: Route[] = [
   { name: 'removeWithoutId', http: 'DELETE', hasId: false }
 ]
 
-const cache = new WeakMap<Service, Route[]>() // they are needed at each request
-
 /** How a service is called over HTTP. A service without docs accepts all methods, as in Feathers. */
 export function routesOf(service: Service): Route[] {
-  const found = cache.get(service) ?? findRoutes(service)
-
-  cache.set(service, found)
-  return found
-}
-
-function findRoutes(service: Service): Route[] {
   const { methods = [] } = feathersPackage.getServiceOptions(service)
   const docs = docsOf(service)
 

@@ -3,7 +3,7 @@ import { Type, type TSchema, type TUnsafe } from '@feathersjs/typebox'
 import { toMilliseconds, type Duration } from './duration.js'
 import { ConfigurationError } from '../errors.js'
 
-const ajv = new Ajv({ verbose: true, allErrors: false, strict: false })
+const ajv = new Ajv({ verbose: true, allErrors: false, strict: false, code: { optimize: false } })
 
 ajv.addKeyword({
   keyword: 'duration',

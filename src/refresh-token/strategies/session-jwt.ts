@@ -30,6 +30,18 @@ export class SessionJwtStrategy extends JWTStrategy {
   readonly requestSchema: TObject = requestSchema
   #connections!: SessionConnections
   #hasService?: boolean
+  #merged?: { from: unknown; configuration: JWTStrategy['configuration'] }
+
+  /** A copy, as in Feathers; merged with its defaults once, not at each access. */
+  override get configuration(): JWTStrategy['configuration'] {
+    const from: unknown = this.app!.get(this.authentication.configKey)
+
+    if (this.#merged?.from !== from) {
+      this.#merged = { from, configuration: super.configuration }
+    }
+
+    return { ...this.#merged!.configuration }
+  }
 
   override setAuthentication(service: AuthenticationBase): void {
     requireMoult(service, 'The session JWT strategy needs')

@@ -26,10 +26,14 @@ process.on('SIGTERM', () => process.exit())
 /** Which work a request asks for. */
 async function route(request: IncomingMessage): Promise<Answer> {
   if (request.method === 'GET' && request.url === '/content/user') {
-    return { status: 200, body: work.read(bearerOf(request)) }
+    work.verify(bearerOf(request))
+
+    return { status: 200, body: work.boardText }
   }
   if (request.method === 'GET' && request.url!.startsWith('/users/')) {
-    const user = await work.user(request.url!.slice('/users/'.length), bearerOf(request))
+    work.verify(bearerOf(request))
+
+    const user = await work.user(request.url!.slice('/users/'.length))
 
     return user ? { status: 200, body: user } : { status: 404, body: '{}' }
   }
@@ -94,11 +98,13 @@ function serveSockets(): void {
 
     socket.on('create', (_path: string, { accessToken }: { accessToken: string }, ...rest: unknown[]) => {
       token = accessToken
-      acknowledge(rest, JSON.parse(work.read(token)))
+      work.verify(token)
+      acknowledge(rest, work.board)
     })
-    socket.on('get', (_path: string, _id: string, ...rest: unknown[]) =>
-      acknowledge(rest, JSON.parse(work.read(token)))
-    )
+    socket.on('get', (_path: string, _id: string, ...rest: unknown[]) => {
+      work.verify(token)
+      acknowledge(rest, work.board)
+    })
   })
 }
 

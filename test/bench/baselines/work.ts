@@ -27,11 +27,12 @@ const durable = { writeConcern: { w: 'majority', journal: true } } as const
 const accessLife = 900 // s
 const refreshLife = 30 * 24 * 3600 // s
 const mostSessions = 20
-const board = JSON.stringify({
+const board = {
   id: 'user',
   title: 'User board',
   text: 'You read this because you are signed in.'
-})
+}
+const boardText = JSON.stringify(board)
 
 const keyOf = (variable: string): KeyObject => createSecretKey(Buffer.from(process.env[variable]!))
 
@@ -109,10 +110,10 @@ export async function makeWork(db: Db) {
       }
     },
 
-    /** One verify, one read. */
-    async user(id: string, accessToken: string) {
-      jsonwebtoken.verify(accessToken, accessKey)
+    verify: (accessToken: string) => jsonwebtoken.verify(accessToken, accessKey) as Claims,
 
+    /** One read. */
+    async user(id: string) {
       const user = await users.findOne(
         { _id: new ObjectId(id) },
         { projection: { password: 0, sessions: 0 } }
@@ -121,12 +122,9 @@ export async function makeWork(db: Db) {
       return user ?? undefined
     },
 
-    /** One verify; the document is there, as JSON. */
-    read(accessToken: string): string {
-      jsonwebtoken.verify(accessToken, accessKey)
-
-      return board
-    }
+    /** The document that is answered to who is signed in, and the same as JSON. */
+    board,
+    boardText
   }
 }
 

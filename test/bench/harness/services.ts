@@ -9,7 +9,7 @@ import { emailOf, type Crowd } from './crowds.js'
 import { argon2Hash, bcryptHash } from './passwords.js'
 
 /** The services that are compared. */
-export const names = ['node:http', 'Koa', 'stock', 'Moult'] as const
+export const names = ['node:http', 'Koa', 'Feathers', 'stock', 'Moult'] as const
 /** Without `entityCache`: the hooks of the users service run at each call, as in apps that import the package. */
 export const withHooks = 'Moult, hooks'
 export type Name = (typeof names)[number] | typeof withHooks
@@ -50,6 +50,7 @@ const built = join(root, 'node_modules/.cache/moult-bench') // inside, so that p
 const programs: Record<Name, { file: string; args: string[]; hash: () => Promise<string> }> = {
   'node:http': { file: join(built, 'bare.mjs'), args: ['http'], hash: argon2Hash },
   Koa: { file: join(built, 'bare.mjs'), args: ['koa'], hash: argon2Hash },
+  Feathers: { file: join(built, 'feathers.mjs'), args: [], hash: argon2Hash },
   stock: { file: join(built, 'stock.mjs'), args: [], hash: bcryptHash },
   Moult: { file: join(root, 'lib/index.js'), args: [], hash: argon2Hash },
   [withHooks]: { file: join(root, 'lib/index.js'), args: [], hash: argon2Hash }
@@ -73,6 +74,7 @@ export async function buildPrograms(): Promise<void> {
   await build({
     entryPoints: {
       bare: join(folder, 'baselines/bare.ts'),
+      feathers: join(folder, 'baselines/feathers.ts'),
       stock: join(folder, 'baselines/stock/index.ts'),
       probe: join(folder, 'harness/probe.ts')
     },
