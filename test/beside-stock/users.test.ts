@@ -74,14 +74,14 @@ describe('a soft-deleted user', () => {
     it(`is refused at once, by ${name}`, () =>
       withTwoApps(design, async ({ onBoth, ours }) => {
         await onBoth(async (side) => {
-          await side.add({ email: 'ada@example.com' })
+          const { _id } = await side.add({ email: 'ada@example.com' })
           const { accessToken, refreshToken } = await side.login('ada@example.com')
           const socket = await side.socket(accessToken)
 
           assert.equal(outcome(await side.whoami(accessToken)), '200')
           assert.equal((await socket.call('find', 'whoami')).user.email, 'ada@example.com')
 
-          await side.users.updateOne({}, { $set: { deleted: true } })
+          await side.app.service('users').patch(_id, { deleted: true })
 
           const refused = await side.whoami(accessToken)
 
