@@ -6,6 +6,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import { atOnce, password, restClient } from '../support/rest.js'
 import { connect, type TestSocket } from '../support/socket.js'
+import { until } from '../support/until.js'
 import { from } from './limits.js'
 
 /** A bare connection, what came over it, and how long it was held. */
@@ -155,6 +156,28 @@ describe('connections', () => {
       assert.equal(open.filter(({ ended }) => ended === undefined).length, 8)
       open.forEach(({ socket }) => socket.destroy())
     }))
+})
+
+describe('an upgrade to anything but a socket', () => {
+  const upgrade = 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'
+  const before = { 'of a new connection': '', 'after a request': 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n' }
+
+  for (const [when, request] of Object.entries(before)) {
+    it(`${when} is refused, and leaves nothing behind`, () =>
+      withApp({ settings: { limits: { connectionsPerAddress: 5 } } }, async ({ address }) => {
+        for (let round = 0; round < 10; round++) {
+          const held = await raw(address, request)
+
+          await until('the answer', () => held.answer !== '' || request === '')
+          held.answer = ''
+          held.socket.write(upgrade)
+          await until('the end of the connection', () => held.ended !== undefined, 3000)
+          assert.match(held.answer, /^HTTP\/1\.1 400 /)
+        }
+
+        assert.equal((await restClient(address).ask('GET', '/health')).status, 200)
+      }))
+  }
 })
 
 describe('a flood of calls on one socket', () => {
