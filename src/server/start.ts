@@ -33,7 +33,7 @@ export async function startServer(app: Application): Promise<RunningServer> {
   const destroyRest = trackConnections(server)
   let closeSockets: () => void
 
-  answerInTurn(server)
+  answerInTurn(server, app.get('proxies'))
 
   try {
     await app.setup(server)
