@@ -63,6 +63,21 @@ function limitTotal(server: Server, most: number): void {
   })
 }
 
+/**
+ * Refuses upgrades to anything but a socket. Node.js hands such a connection over and reads nothing more from it: it would
+ * stay open for good, even once its client is gone.
+ *
+ * @param path Of the sockets, which Engine.IO answers
+ */
+export function refuseOtherUpgrades(server: Server, path: string): void {
+  server.on('upgrade', ({ url, socket }) => {
+    if (!url!.startsWith(`${path}/`)) {
+      socket.write('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      socket.destroySoon()
+    }
+  })
+}
+
 /** The same limit per address for sockets, where a client's address is known behind proxies too. */
 export function socketLimits(limits: Limits, proxies: number) {
   const held = new AddressCounts(limits.connectionsPerAddress)

@@ -1,20 +1,27 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { addressGroup, addressOf } from './client-address.js'
+import { FairTurns } from './fair-turns.js'
 
 const mostChunks = 1000 // of a body: a hundred bytes each, with the default limit of bodies
 const mostWaiting = 32 // requests: browsers send none ahead (RFC 9112 §9.3.2), and other clients a few
 
 /**
  * Answers the requests of a connection one after the other. One network packet may hold thousands, and Node.js would
- * start them all at once. Replaces `emit`, because Engine.IO takes its requests before other listeners.
+ * start them all at once. The connections of an address take turns, too. Replaces `emit`, because Engine.IO takes its
+ * requests before other listeners.
  */
-export function answerInTurn(server: Server): void {
+export function answerInTurn(server: Server, proxies: number): void {
+  const turns = new FairTurns()
   const waiting = new WeakMap<Socket, (() => void)[]>()
   const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
 
   const begin = (request: IncomingMessage, response: ServerResponse) => {
-    response.once('close', () => next(request.socket))
-    emit('request', request, response)
+    const { headers, socket } = request
+    const address = addressOf({ headers, remoteAddress: socket.remoteAddress }, proxies)
+
+    response.once('close', () => next(socket))
+    turns.take(addressGroup(address), () => socket.destroyed || emit('request', request, response))
   }
   const next = (socket: Socket) => {
     const following = waiting.get(socket)?.shift()

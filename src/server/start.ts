@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket as Connection } from 'node:net'
 import type { Server as SocketServer, Socket } from 'socket.io'
-import { limitConnections, requestLimits } from '../http/connection-limits.js'
+import { limitConnections, refuseOtherUpgrades, requestLimits } from '../http/connection-limits.js'
 import { answerInTurn } from '../http/pipelining.js'
 import type { Application } from '../declarations.js'
 import { ConfigurationError } from '../refresh-token/index.js'
@@ -33,12 +33,13 @@ export async function startServer(app: Application): Promise<RunningServer> {
   const destroyRest = trackConnections(server)
   let closeSockets: () => void
 
-  answerInTurn(server)
+  answerInTurn(server, app.get('proxies'))
 
   try {
     await app.setup(server)
     // After Engine.IO, which would keep its requests from earlier listeners
     limitConnections(server, app.get('limits'), app.get('proxies'))
+    refuseOtherUpgrades(server, app.io.path())
     closeSockets = trackSockets(app.io)
     await listen(server, app.get('port'), app.get('host'))
   } catch (error) {

@@ -3,6 +3,7 @@ import { drop, hasUnsent, webSocketOf, type Connection } from './connection.js'
 import type { HeldBytes } from './held-bytes.js'
 
 type Packet = string | Buffer
+type TakeTurn = (begin: () => void) => void
 
 const longestConnect = 16_384 // bytes: as much as headers may have by default
 const connect = '0' // the type of the packet that joins a namespace (Socket.IO protocol 5)
@@ -18,9 +19,16 @@ export async function callsAnswered(connection: Connection): Promise<void> {
  * Limits how many calls of a connection run at once, so that other connections get their turn. Further packets wait in
  * order. Meanwhile nothing is read from a WebSocket, so the rest waits at the sender, which slows down a flood and
  * costs a busy client nothing. Each packet is passed to Socket.IO in its own turn of the event loop.
+ *
+ * @param takeTurn Calls a function in a turn of the connection's address
  */
-export function queuePackets(connection: Connection, most: number, held: HeldBytes): void {
-  queues.set(connection, new PacketQueue(connection, most, held))
+export function queuePackets(
+  connection: Connection,
+  most: number,
+  held: HeldBytes,
+  takeTurn: TakeTurn
+): void {
+  queues.set(connection, new PacketQueue(connection, most, held, takeTurn))
 }
 
 /** Counts the calls of a socket as running, until their answers are sent. */
@@ -46,6 +54,7 @@ class PacketQueue {
   readonly #connection: Connection
   readonly #most: number
   readonly #held: HeldBytes
+  readonly #takeTurn: TakeTurn
   readonly #deliver: (packet: Packet) => void
   #waiting: Packet[] = []
   #unsent: (() => void)[] = []
@@ -53,15 +62,16 @@ class PacketQueue {
   #delivered: Packet[] = [] // of the call that begins next
   #running = 0
   #isConnected = false
-  #turn: NodeJS.Immediate | undefined
+  #hasTurn = false // or waits for it
   #paused: ReturnType<typeof webSocketOf>
 
-  constructor(connection: Connection, most: number, held: HeldBytes) {
+  constructor(connection: Connection, most: number, held: HeldBytes, takeTurn: TakeTurn) {
     const [deliver] = connection.listeners('data') as [(packet: Packet) => void]
 
     this.#connection = connection
     this.#most = most
     this.#held = held
+    this.#takeTurn = takeTurn
     this.#deliver = deliver
     connection.off('data', deliver)
     connection.on('data', (packet: Packet) => this.#add(packet))
@@ -92,7 +102,7 @@ class PacketQueue {
 
   /** Resolves when nothing waits or runs. */
   async emptied(): Promise<void> {
-    if (this.#waiting.length > 0 || this.#running > 0 || this.#turn) {
+    if (this.#waiting.length > 0 || this.#running > 0 || this.#hasTurn) {
       await new Promise<void>((resolve) => this.#whenEmpty.push(resolve))
     }
   }
@@ -125,22 +135,15 @@ class PacketQueue {
     return isExcessive
   }
 
-  /** Delivers the next packet, unless one was delivered in this turn of the event loop. */
+  /** Delivers the next packet, unless one was delivered in this turn of the event loop, or waits for a turn. */
   #work(): void {
-    if (this.#turn) {
+    if (this.#hasTurn) {
       return
     }
 
     if (this.#running < this.#most && this.#waiting.length > 0) {
-      const packet = this.#waiting.shift()!
-
-      this.#delivered.push(packet)
-      this.#turn = setImmediate(() => {
-        this.#turn = undefined
-        this.#forgetUncalled(packet)
-        this.#work()
-      })
-      this.#deliver(packet)
+      this.#hasTurn = true
+      this.#takeTurn(() => this.#deliverNext())
     } else if (this.#running === 0) {
       this.#whenEmpty.splice(0).forEach((resolve) => resolve())
     }
@@ -149,6 +152,23 @@ class PacketQueue {
       this.#paused?.resume()
       this.#paused = undefined
     }
+  }
+
+  #deliverNext(): void {
+    const packet = this.#waiting.shift()
+
+    // The connection has closed meanwhile
+    if (packet === undefined) {
+      return
+    }
+
+    this.#delivered.push(packet)
+    setImmediate(() => {
+      this.#hasTurn = false
+      this.#forgetUncalled(packet)
+      this.#work()
+    })
+    this.#deliver(packet)
   }
 
   /** Called if a packet started no call: it was refused, or Socket.IO keeps it until all its attachments arrive. */
@@ -163,8 +183,6 @@ class PacketQueue {
   }
 
   #close(): void {
-    clearImmediate(this.#turn)
-    this.#turn = undefined
     this.#waiting = []
     this.#delivered = []
     this.#whenEmpty.splice(0).forEach((resolve) => resolve())

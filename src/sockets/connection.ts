@@ -27,6 +27,15 @@ interface WebSocket {
   on(event: 'ping', listener: (data: Buffer) => void): void
 }
 
+/** The options of a WebSocket server of `ws` that are used here. */
+interface WebSocketOptions {
+  maxPayload: number
+  maxFragments?: number
+  maxBufferedChunks?: number
+  allowSynchronousEvents?: boolean
+  autoPong?: boolean
+}
+
 /** The WebSocket of a connection; undefined while it polls. */
 export const webSocketOf = (connection: Connection): WebSocket | undefined =>
   (connection as unknown as Inside).transport.socket
@@ -43,17 +52,27 @@ export function drop(connection: Connection): void {
   webSocket?.terminate()
 }
 
+// Beside its bytes, each costs a hundred more until the message is complete
+const mostFragments = 100 // of a message; for a larger `limits.body`, one per 1,000 bytes
+const chunksPerFragment = 4 // network packets have 500 bytes or more, but for the last one
+
 /**
  * Makes `ws` deliver each frame in its own turn of the event loop, since one network packet may hold thousands. A ping
- * is answered once the answers before it are sent (RFC 6455 §5.5.3).
+ * is answered once the answers before it are sent (RFC 6455 §5.5.3). A message in very many parts ends its connection.
  */
 export function deliverOneByOne({ engine }: Server): void {
-  const { opts } = engine as unknown as { opts: { wsEngine: new (options: object) => object } }
+  const { opts } = engine as unknown as {
+    opts: { wsEngine: new (options: WebSocketOptions) => object }
+  }
 
   // Engine.IO creates it when the server listens
   opts.wsEngine = class extends opts.wsEngine {
-    constructor(options: object) {
-      super({ ...options, allowSynchronousEvents: false, autoPong: false })
+    constructor(options: WebSocketOptions) {
+      const maxFragments = Math.max(mostFragments, options.maxPayload / 1000)
+      const maxBufferedChunks = chunksPerFragment * maxFragments
+      const parts = { maxFragments, maxBufferedChunks }
+
+      super({ ...options, ...parts, allowSynchronousEvents: false, autoPong: false })
     }
   }
   engine.on('connection', (connection: Connection) => {

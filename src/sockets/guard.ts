@@ -3,6 +3,7 @@ import feathers from '@feathersjs/feathers'
 import type { Server, Socket } from 'socket.io'
 import { addressGroup, addressOf } from '../http/client-address.js'
 import type { Application } from '../declarations.js'
+import { FairTurns } from '../http/fair-turns.js'
 import { hasTooManyEntries } from '../hooks/entries.js'
 import { secureSockets } from '../http/security-headers.js'
 import { requestIdOf } from '../http/request-id.js'
@@ -64,18 +65,21 @@ export const guardSockets = (app: Application) => (io: Server) => {
 function limitPackets(app: Application, io: Server): void {
   const limits = app.get('limits')
   const memory = new MemoryLimit(limits)
+  const turns = new FairTurns()
 
   deliverOneByOne(io)
   io.engine.on('connection', (connection: Connection) => {
     const { headers, socket } = connection.request
-    const address = addressOf({ headers, remoteAddress: socket.remoteAddress }, app.get('proxies'))
+    const address = addressGroup(
+      addressOf({ headers, remoteAddress: socket.remoteAddress }, app.get('proxies'))
+    )
 
     // It may have been closed because its address has too many
     if (connection.readyState === 'open') {
-      const held = memory.watch(connection, addressGroup(address))
+      const held = memory.watch(connection, address)
 
       readInParts(connection, (bytes) => held.add(bytes))
-      queuePackets(connection, limits.callsPerSocket, held)
+      queuePackets(connection, limits.callsPerSocket, held, (begin) => turns.take(address, begin))
     }
   })
 }

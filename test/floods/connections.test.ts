@@ -6,6 +6,8 @@ import { setTimeout as later } from 'node:timers/promises'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import { atOnce, password, restClient } from '../support/rest.js'
 import { connect, type TestSocket } from '../support/socket.js'
+import { until } from '../support/until.js'
+import { frame, openWebSocket } from '../support/web-socket.js'
 import { from } from './limits.js'
 
 /** A bare connection, what came over it, and how long it was held. */
@@ -154,6 +156,80 @@ describe('connections', () => {
       await later(200)
       assert.equal(open.filter(({ ended }) => ended === undefined).length, 8)
       open.forEach(({ socket }) => socket.destroy())
+    }))
+})
+
+describe('an upgrade to anything but a socket', () => {
+  const upgrade = 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'
+  const before = { 'of a new connection': '', 'after a request': 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n' }
+
+  for (const [when, request] of Object.entries(before)) {
+    it(`${when} is refused, and leaves nothing behind`, () =>
+      withApp({ settings: { limits: { connectionsPerAddress: 5 } } }, async ({ address }) => {
+        for (let round = 0; round < 10; round++) {
+          const held = await raw(address, request)
+
+          await until('the answer', () => held.answer !== '' || request === '')
+          held.answer = ''
+          held.socket.write(upgrade)
+          await until('the end of the connection', () => held.ended !== undefined, 3000)
+          assert.match(held.answer, /^HTTP\/1\.1 400 /)
+        }
+
+        assert.equal((await restClient(address).ask('GET', '/health')).status, 200)
+      }))
+  }
+})
+
+describe('a flood of calls from one address', () => {
+  const many = 200
+  const request = (path: string, ip: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${ip}\r\n\r\n`
+
+  it('over as many connections does not delay a request from another', () =>
+    withApp({ settings: { proxies: 1 } }, async ({ address }) => {
+      // Once the service has accepted it
+      const open = async (ip: string) => {
+        const held = await raw(address, request('/health', ip))
+
+        await until('the answer', () => held.answer !== '')
+        return held
+      }
+      const flood = await atOnce(many, () => open('192.0.2.1'))
+      const quiet = await open('192.0.2.2')
+      const answered = () => flood.filter(({ answer }) => answer.includes('Public board')).length
+
+      flood.forEach(({ socket }) => socket.write(request('/content', '192.0.2.1')))
+      quiet.socket.write(request('/content', '192.0.2.2'))
+      await once(quiet.socket, 'data')
+      assert.ok(answered() < many / 2, `${answered()} were answered first`)
+
+      // Each gets its turn
+      await until('all answers', () => answered() === many)
+      ;[quiet, ...flood].forEach(({ socket }) => socket.destroy())
+    }))
+
+  it('over as many sockets does not delay one of another', () =>
+    withApp({ settings: { proxies: 1 } }, async ({ address }) => {
+      const open = async (ip: string) => {
+        const socket = await openWebSocket(address, from(ip))
+
+        socket.tcp.write(frame('40'))
+        await until('the socket', () => socket.received().includes('40{'))
+        return socket
+      }
+      const flood = await atOnce(many, () => open('192.0.2.1'))
+      const quiet = await open('192.0.2.2')
+      const isAnswered = ({ received }: { received(): string }) => received().includes('431[')
+      const answered = () => flood.filter(isAnswered).length
+
+      flood.forEach(({ tcp }) => tcp.write(frame('421["find","content",{}]')))
+      quiet.tcp.write(frame('421["find","content",{}]'))
+      await once(quiet.tcp, 'data')
+      assert.ok(answered() < many / 2, `${answered()} were answered first`)
+
+      await until('all answers', () => answered() === many)
+      ;[quiet, ...flood].forEach(({ tcp }) => tcp.destroy())
     }))
 })
 

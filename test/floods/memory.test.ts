@@ -81,6 +81,54 @@ describe('what a connection makes the process hold', () => {
     stranger.tcp.destroy()
   })
 
+  it('of a message in very many parts, is little: it ends the connection', async () => {
+    const before = await service.resident()
+    const part = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0x78])
+    const begin = Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34])
+    const many = Buffer.concat([begin, ...Array.from({ length: 16_000 }, () => part)])
+
+    open = await atOnce(60, () => openWebSocket(service.address))
+    open.forEach(({ tcp }) => tcp.write(Buffer.concat([frame('40'), many])))
+    await later(2000)
+
+    const grown = (await service.resident()) - before
+
+    assert.equal(await service.sockets(), 0)
+    assert.ok(grown < 40, `The process grew by ${grown} MiB`)
+    closeAll()
+  })
+
+  it('of network packets of a byte, is little: they end the connection', async () => {
+    const slow = await openWebSocket(service.address)
+    const message = frame(callPacket(1, 5000))
+
+    slow.tcp.setNoDelay()
+    slow.tcp.write(frame('40'))
+    for (let at = 0; at < message.length && !slow.isClosed(); at++) {
+      slow.tcp.write(message.subarray(at, at + 1))
+      await later(1)
+    }
+    await slow.closed()
+  })
+
+  it('does not affect a message in a hundred parts', async () => {
+    const { tcp, received } = await openWebSocket(service.address)
+    const text = callPacket(1)
+    const parts = Array.from({ length: 99 }, (_, index) =>
+      text.slice(index, index === 98 ? undefined : index + 1)
+    )
+    const fragments = parts.map((part, index) => {
+      const bytes = frame(part, index === 0 ? 1 : 0)
+
+      bytes[0]! &= index === 98 ? 0xff : 0x7f // FIN, RFC 6455 §5.2
+      return bytes
+    })
+
+    tcp.write(Buffer.concat([frame('40'), ...fragments]))
+    await poll(() => received().includes('431['), 'the answer')
+    tcp.destroy()
+  })
+
   it('of pings, is no more than one answer at a time', async () => {
     const before = await service.resident()
     const pinging = await openWebSocket(service.address)
