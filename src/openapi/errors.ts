@@ -19,7 +19,19 @@ const retryAfter = Type.Integer({ minimum: 1, description: 'When to try again, i
 const fieldErrors = Type.Array(
   Type.Object({ field: Type.String(), message: Type.String() }, { additionalProperties: false })
 )
-const reasons = StringEnum(['invalid', 'expired', 'revoked', 'reused', 'disabled', 'unverified'])
+const reasons = StringEnum([
+  'invalid',
+  'expired',
+  'revoked',
+  'reused',
+  'disabled',
+  'unverified',
+  'factor',
+  'step-up'
+])
+const challenge = Type.String({ description: 'With the reason `factor`: what the second step answers' })
+const factors = Type.Array(Type.String(), { description: 'The strategies that give what is asked for' })
+const within = Type.Number({ description: 'With the reason `step-up`: how recent the sign-in has to be, s' })
 
 const errors: Record<ErrorStatus, ErrorDocs> = {
   400: {
@@ -36,12 +48,19 @@ const errors: Record<ErrorStatus, ErrorDocs> = {
     description: 'No credentials, or refused ones: then `data.reason` says why',
     fields: {
       data: Type.Optional(
-        Type.Object({ reason: Type.Optional(reasons), retryAfter: Type.Optional(Type.Number()) })
+        Type.Object({
+          reason: Type.Optional(reasons),
+          retryAfter: Type.Optional(Type.Number()),
+          challenge: Type.Optional(challenge),
+          factors: Type.Optional(factors),
+          within: Type.Optional(within)
+        })
       )
     },
     headers: {
-      'WWW-Authenticate': header('RFC 6750 §3', true, {
-        enum: ['Bearer', 'Bearer error="invalid_token"']
+      'WWW-Authenticate': header('RFC 6750 §3, RFC 9470 §3', true, {
+        type: 'string',
+        pattern: '^Bearer( error=("invalid_token"|"insufficient_user_authentication", max_age=[0-9]+))?$'
       })
     }
   },

@@ -300,7 +300,8 @@ describe('the service factors', () => {
       ['POST', '/factors', { kind: 'totp', secret: 'mine' }, 'secret'],
       ['PATCH', '/factors/x', {}, 'code'],
       ['PATCH', '/factors/x', { code: 1 }, 'code'],
-      ['PATCH', '/factors/x', { code: '1', name: '' }, 'name']
+      ['PATCH', '/factors/x', { code: '1', name: '' }, 'name'],
+      ['DELETE', '/factors', {}, 'userId']
     ]
 
     for (const [method, path, body, field] of wrong) {
@@ -311,7 +312,6 @@ describe('the service factors', () => {
     }
 
     assert.equal((await ada.ask('PATCH', '/factors', { body: { code: '1' } })).status, 405)
-    assert.equal((await ada.ask('DELETE', '/factors')).status, 405)
   })
 
   it('lets an admin remove all factors of another user, who lost them', async () => {

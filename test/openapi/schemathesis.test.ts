@@ -3,9 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { startApp, type Settings, type TestApp } from '../support/app.js'
+import { merge, startApp, type Settings, type TestApp } from '../support/app.js'
 import { startCallers, type Callers } from '../support/callers.js'
+import { withFactors } from '../support/factors.js'
 import { mailTo } from '../support/mailbox.js'
+import { withPasskeys } from '../support/passkeys.js'
 import { pythonTools, type PythonTools } from '../support/schemathesis.js'
 
 const most = 10 // generated requests for each operation, besides those at the edges of each schema
@@ -35,6 +37,28 @@ const runs: { name: string; role: string; seed: number; args?: string[]; setting
       { url: 'smtp://127.0.0.1:1' },
       { authentication: { authStrategies: ['jwt', 'local', 'refresh-token', 'email-code'] } }
     )
+  },
+  {
+    name: 'a user, with factors and passkeys',
+    role: 'user',
+    seed: 5,
+    // A made-up response is of no authenticator, and a made-up code of no app
+    args: [
+      '--max-examples=3',
+      '--exclude-checks',
+      'positive_data_acceptance,ensure_resource_availability',
+      '--include-path-regex',
+      '^/(factors|passkey)'
+    ],
+    settings: [
+      withFactors(),
+      withPasskeys('http://localhost:3030'),
+      {
+        authentication: {
+          authStrategies: ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code', 'passkey']
+        }
+      }
+    ].reduce(merge)
   },
   {
     name: 'a user, with cookies and another field',

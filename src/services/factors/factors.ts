@@ -7,7 +7,7 @@ import { FactorService, factorsIndex } from '../../factors/internal.js'
 import { oneOnly } from '../../hooks/one-only.js'
 import { recheckCaller } from '../../hooks/recheck-caller.js'
 import { withoutEvent } from '../../hooks/without-event.js'
-import { FactorStrategy, requireRecent } from '../../refresh-token/index.js'
+import { FactorStrategy, invalidData, requireRecent } from '../../refresh-token/index.js'
 import { challengesIndex } from '../../refresh-token/internal.js'
 import { noQueryValidator } from '../password-resets/password-resets.schema.js'
 import { isAdmin } from '../users/roles.js'
@@ -17,7 +17,6 @@ import { factorDataValidator, factorPatchValidator, factorRemoveQueryValidator }
 
 const recent = requireRecent({ within: '10m' })
 const noQuery = schemaHooks.validateQuery(noQueryValidator)
-const removeOne = oneOnly()
 const recheck = recheckCaller()
 
 /** `app.get('factors')`, with a key for factors; and the service, if one of the strategies gives a factor. */
@@ -73,14 +72,17 @@ export const factors = (app: Application) => {
  * Before `remove`, as the last hook. Without an id, and with `userId` in the query, an admin removes all factors of another
  * user, who lost them.
  *
- * @throws Forbidden
+ * @throws Forbidden; BadRequest with neither an id nor `userId`, or with both
  */
 async function oneOrAllByAdmin(context: HookContext): Promise<void> {
   const { app, id, params } = context
   const { userId } = params.query as { userId?: string }
 
   if (userId === undefined) {
-    return removeOne(context)
+    if (id === null) {
+      throw invalidData([{ field: 'userId', message: 'is required' }])
+    }
+    return
   }
   if (id !== null) {
     throw new BadRequest('With the id of a user, all factors are removed')

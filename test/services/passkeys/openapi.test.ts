@@ -72,6 +72,27 @@ describe('the OpenAPI document, with passkeys', () => {
     isTrue('/passkeys/{id}', 'delete', await person.ask('DELETE', path, { token }))
   })
 
+  it('tells what a step-up and the gate ask for', async () => {
+    const { person } = await accounts.owner()
+    const gate = await accounts.client.signIn(person.email)
+
+    t.clock.advance(11 * 60_000)
+
+    const stepUp = await person.ask('DELETE', '/passkeys/any')
+    const { headers } = document.components.responses.NotAuthenticated
+    const { pattern } = headers['WWW-Authenticate'].schema
+    const validate = ajv.compile(schemaAt('components', 'responses', 'NotAuthenticated', ...content))
+
+    for (const [{ status, headers, body }, reason] of [
+      [gate, 'factor'],
+      [stepUp, 'step-up']
+    ] as const) {
+      assert.deepEqual([status, body.data.reason], [401, reason])
+      assert.ok(validate(body), JSON.stringify(validate.errors))
+      assert.match(headers.get('www-authenticate')!, new RegExp(pattern))
+    }
+  })
+
   it('tells both ways to sign up', async () => {
     const { id, options } = await accounts.challenge('sign-up')
     const email = `${randomUUID()}@example.com`
