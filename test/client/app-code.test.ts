@@ -8,6 +8,7 @@ import {
   signedIn,
   type RefreshClient
 } from '../support/refresh-clients.js'
+import { password } from '../support/rest.js'
 import { until } from '../support/until.js'
 import { visitor } from '../support/visitor.js'
 
@@ -135,6 +136,115 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
         reported.mock.calls.map(({ arguments: [error] }) => (error as Error).message),
         ['login', 'refreshed', 'logout']
       )
+    })
+
+    describe('where a hook after an authentication calls a service', () => {
+      /** Who is signed in according to the service, and what the hook was given. */
+      let seen: [string, string][]
+
+      beforeEach(() => {
+        seen = []
+        one.client.service('authentication').hooks({
+          after: {
+            create: [
+              async ({ result, params }) => {
+                const { data } = await one.client.service('users').find()
+
+                assert.ok(!('refreshToken' in params))
+                seen.push([data[0].email, (result as { user: { email: string } }).user.email])
+                Object.assign(result, { added: true })
+              }
+            ]
+          }
+        })
+      })
+
+      const all = (count: number, email: string) =>
+        assert.deepEqual(
+          seen,
+          Array.from({ length: count }, () => [email, email])
+        )
+
+      it('gets its answer at a sign-in, with the new token, and may add to the result', async () => {
+        const { person, login } = (await soon(signedIn(t, one))) as Awaited<ReturnType<typeof signedIn>>
+
+        all(1, person.email)
+        assert.equal(login.added, true)
+        assert.equal((await one.client.get('authentication')).added, true)
+      })
+
+      it('gets the answer of the new user where somebody else was signed in', async () => {
+        await soon(signedIn(t, one))
+        seen = []
+
+        const { person } = (await soon(signedIn(t, one))) as Awaited<ReturnType<typeof signedIn>>
+
+        all(1, person.email)
+        assert.equal((await find()).length, 2)
+      })
+
+      it('gets its answer at a refresh, before the token expires and after it has', async () => {
+        const { person } = (await soon(signedIn(t, one))) as Awaited<ReturnType<typeof signedIn>>
+
+        await soon(one.authentication.renew())
+        clock.advance(16 * minutes)
+        assert.equal(((await soon(find())) as unknown[]).length, 2)
+        assert.equal((await one.client.get('authentication')).added, true)
+        assert.ok(seen.length >= 3)
+        all(seen.length, person.email)
+      })
+
+      it('gets its answer when a stored session is resumed, and again if that is forced', async () => {
+        const earlier = connectTo(t.address, { options: { clock, storage: one.storage } })
+        const { person } = await signedIn(t, earlier)
+
+        earlier.close()
+        await soon(one.client.reAuthenticate())
+        assert.notEqual(await soon(one.client.reAuthenticate(true)), 'it threw')
+        assert.equal((await one.client.get('authentication')).added, true)
+        assert.ok(seen.length >= 2)
+        all(seen.length, person.email)
+      })
+
+      it('gets its answer at a step-up', async () => {
+        const { person } = await signedIn(t, one)
+        const data = { strategy: 'local', email: person.email, password, stepUp: true }
+
+        assert.notEqual(await soon(one.client.authenticate(data)), 'it threw')
+        all(2, person.email)
+      })
+    })
+
+    it('may refuse a sign-in in a hook: whoever was signed in still is', async () => {
+      const { person, login } = await signedIn(t, one)
+      let refuses = true
+
+      one.client.service('authentication').hooks({
+        after: {
+          create: [
+            async () => {
+              if (refuses) {
+                refuses = false
+                throw new Error('Not for you')
+              }
+            }
+          ]
+        }
+      })
+
+      await assert.rejects(signedIn(t, one), { message: 'Not for you' })
+      assert.equal((await one.client.get('authentication')).user._id, login.user._id)
+      assert.equal((await one.client.service('users').find()).data[0].email, person.email)
+    })
+
+    it('may refuse a sign-in in a hook: nobody is signed in', async () => {
+      one.client.service('authentication').hooks({
+        after: { create: [() => Promise.reject(new Error('Not for you'))] }
+      })
+
+      await assert.rejects(signedIn(t, one), { message: 'Not for you' })
+      assert.equal(one.client.get('authentication'), null)
+      await assert.rejects(find(), { name: 'NotAuthenticated' })
     })
 
     for (const [what, react] of [
