@@ -165,7 +165,6 @@ describe('the client in React Native', () => {
           // queueMicrotask, TextEncoder, AbortSignal, addEventListener and navigator.locks
           fetch: (url: string, options: RequestInit) => fetch(url, options),
           WebSocket: webSocket,
-          XMLHttpRequest: class {},
           URL: ReducedUrl,
           navigator: { product: 'ReactNative' },
           console,
