@@ -225,6 +225,42 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
+    it('that throw from any access on cost no session', async () => {
+      for (let first = 1; first <= 16; first++) {
+        const storage = new MemoryStorage()
+        let accesses = 0
+
+        for (const method of ['getItem', 'setItem', 'removeItem'] as const) {
+          const work = storage[method].bind(storage) as (...data: string[]) => Promise<unknown>
+
+          storage[method] = (...data: string[]) => {
+            if (++accesses >= first) {
+              throw new DOMException('The operation is insecure', 'SecurityError')
+            }
+
+            return work(...data) as never
+          }
+        }
+
+        const one = connect(storage)
+
+        await one.client.reAuthenticate().catch(() => {})
+        await signedIn(t, one)
+
+        for (let round = 0; round < 3; round++) {
+          t.clock.advance(15 * minutes)
+          one.authentication.wake()
+          assert.equal((await one.find()).length, 2, `from access ${first}`)
+        }
+
+        assert.equal(one.heard('logout') + one.heard('session-ended'), 0, `from access ${first}`)
+        await one.client.logout()
+        assert.equal(one.client.get('authentication'), null)
+        assert.equal(one.faults.length, Number(accesses >= first))
+        one.close()
+      }
+    })
+
     it('that never answer cause no waiting', async () => {
       const storage = new FaultyStorage()
 
