@@ -126,7 +126,10 @@ describe('the page in a browser that stores nothing', { skip: withoutChromium },
     '{"id":"","name":3}',
     `{"id":"${'x'.repeat(200)}"}`,
     '{"id":"known","name":"","colour":"red"}',
-    '{"id":"known","name":{"first":"Ada"}}'
+    '{"id":"known","name":{"first":"Ada"}}',
+    '{"id":"\\ud800","name":"\\u0000"}',
+    '{"id":" ","name":" "}',
+    '{"id":"known","__proto__":{"name":7}}'
   ]) {
     it(`lets a user sign in when moult-device is ${content.slice(0, 40)}`, async () => {
       const { email } = await newPerson(site.t)
