@@ -61,6 +61,9 @@ export async function ready(runtime: Runtime): Promise<string | undefined> {
     await (link && runtime.leaving)
     await link?.connected()
 
+    if (runtime.accepted) {
+      return runtime.accepted
+    }
     if (runtime.state.kept && (!runtime.state.result || isExpired(runtime))) {
       await renew(runtime)
     }

@@ -135,6 +135,8 @@ export interface Effects {
   /** Tell the app who is signed in. */
   show(): void
   emit(name: string, data: unknown): void
+  /** End a session at the service that the storage has lost. @param accessToken Missing if there is none yet */
+  leave(kept: Kept, accessToken: string | undefined): void
   /** Sign the socket in again: an answer that was discarded may have changed its user. */
   resetSocket(): void
   /** Answer everybody who waits for the refresh. */
@@ -215,9 +217,11 @@ export function step(
   }
 
   /** Adopts the session that another tab reported. */
-  const adopt = (news = state.news) => {
-    state.kept = { key: news!.key! }
-    take(news!.result!, news!.life!)
+  const adopt = () => {
+    const { key, result, life } = state.news!
+
+    state.kept = { key: key! }
+    take(result!, life!)
   }
   const isNews = (stored: Kept) => stored.key === state.news?.key && stored.key !== state.kept?.key
 
@@ -233,6 +237,9 @@ export function step(
 
       if (!isTold) {
         act('tell', { key: null, from: kept.key, reason })
+      } else if (!state.cookie && state.news?.key !== null) {
+        // No tab has signed out: the user or a script has cleared the storage
+        act('leave', kept, result?.accessToken)
       }
       if (kept.refreshToken || result) {
         act('emit', reason ? 'session-ended' : 'logout', reason ?? answer ?? null)
@@ -368,15 +375,17 @@ export function step(
     confirmed(accessToken, answer) {
       if (accessToken === state.result?.accessToken) {
         state.result = { ...state.result, ...answer }
+        act('show')
       }
     },
 
     told(news) {
-      if (!state.kept || news.from !== state.kept.key) {
-        state.news = news
+      state.news = news
+
+      if (news.from !== state.kept?.key || !state.kept) {
         act('read', 'looked')
       } else if (news.key) {
-        adopt(news)
+        adopt()
       } else {
         end(news.reason!, null, true)
       }

@@ -13,7 +13,7 @@ import { sessionStorage, storageTimeout } from './ports/storage.js'
 import { otherTabs } from './ports/tabs.js'
 import { guardTransport } from './ports/transport.js'
 import { dispatch, emit, isExpired, look, renew, show, type Runtime } from './runtime.js'
-import { leave, resume, signIn, signOut, stepUp } from './sign-in-and-out.js'
+import { leave, leaveLost, resume, signIn, signOut, stepUp } from './sign-in-and-out.js'
 
 /**
  * An authentication client that keeps its session: the `Authentication` option of `@feathersjs/authentication-client`.
@@ -51,6 +51,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       left: keep(cookie && this.storage, `${item}-left`),
       tabs: otherTabs(item, clock, (news) => void look(runtime, news)),
       link: app.io && socketLink(app.io, clock, () => void ready(runtime).catch(ignored)),
+      leave: (...lost) => void leaveLost(runtime, ...lost),
       // During server-side rendering nothing is renewed in the background: the client only lives for one request
       state: initialState(cookie, Boolean(isPage || !cookie)),
       waiting: []
@@ -135,7 +136,7 @@ export class RefreshTokenClient extends AuthenticationClient {
       ? this.reAuthenticate()
       : authentication.stepUp
         ? stepUp(this.#runtime, authentication, params)
-        : this.#show(signIn(this.#runtime, authentication, params))
+        : this.#show((onAccepted) => signIn(this.#runtime, authentication, params, onAccepted))
   }
 
   /**
@@ -152,9 +153,10 @@ export class RefreshTokenClient extends AuthenticationClient {
 
     return current && !force && !isOver
       ? current
-      : this.#show(
-          resume(this.#runtime, () => super.reAuthenticate(true, strategy, params), strategy, params)
-        )
+      : this.#show((onAccepted) => {
+          this.#runtime.onResumed = onAccepted
+          return resume(this.#runtime, () => super.reAuthenticate(true, strategy, params), strategy, params)
+        })
   }
 
   /**
@@ -178,18 +180,25 @@ export class RefreshTokenClient extends AuthenticationClient {
     })
   }
 
-  /** Makes calls wait for an authentication. If it fails, nothing has changed. */
-  #show(authentication: Promise<AuthenticationResult>): Promise<AuthenticationResult> {
+  /** Makes calls wait for an authentication, up to the answer of the service. If it fails, nothing has changed. */
+  #show(
+    work: (onAccepted: (result: AuthenticationResult) => void) => Promise<AuthenticationResult>
+  ): Promise<AuthenticationResult> {
     const { app } = this
-    const shown = authentication.catch((error) => {
-      if (app.get('authentication') === shown) {
-        show(this.#runtime)
-      }
+    let authentication: Promise<AuthenticationResult>
+    const shown = new Promise<AuthenticationResult>((resolve, reject) => {
+      authentication = work(resolve).catch((error) => {
+        if (app.get('authentication') === shown) {
+          show(this.#runtime)
+        }
 
-      throw error
+        throw error
+      })
+      authentication.then(resolve, reject)
     })
 
+    shown.catch(ignored)
     app.set('authentication', shown)
-    return shown
+    return authentication!
   }
 }

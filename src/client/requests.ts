@@ -4,9 +4,9 @@ import type { Params } from '@feathersjs/feathers'
 import { addressOf } from './address.js'
 import { failureOf, requireAnswer } from './answers.js'
 import type { Kept } from './core.js'
-import { inTime, type Timers } from './ports/clock.js'
+import { ignored, inTime, type Timers } from './ports/clock.js'
 import type { SocketLink } from './ports/socket.js'
-import { onFailure } from './ports/transport.js'
+import { watcher } from './ports/transport.js'
 
 /** What it takes to call the authentication service. */
 export interface Requester {
@@ -16,14 +16,25 @@ export interface Requester {
   readonly link: SocketLink | undefined
   /** Why a refresh failed, while the app's error hooks run. */
   hooked?: Error | undefined
+  /** The access token of an answer, while the app's after hooks run: their calls would wait for each other otherwise. */
+  accepted?: string | undefined
+  /** Gets the answer to a refresh, without its refresh token, before the hooks do. */
+  onResumed?: (result: AuthenticationResult) => void
 }
 
-/** Signs in, including the socket. @throws Unavailable for an answer of something else, or none within 20 s */
+/**
+ * Signs in, including the socket.
+ *
+ * @param onAccepted Gets the answer, without its refresh token, before the app's hooks do. The caller then clears
+ *   `accepted`
+ * @throws Unavailable for an answer of something else, or none within 20 s
+ */
 export async function create(
   requester: Requester,
   data: AuthenticationRequest,
   params?: Params,
-  onFail?: (error: unknown) => void
+  onFailure?: (error: unknown) => void,
+  onAccepted?: Requester['onResumed']
 ): Promise<AuthenticationResult> {
   const { client, link } = requester
   const { cookie, jwtStrategy, refreshTokenField } = client.options
@@ -40,13 +51,27 @@ export async function create(
     }
   }
 
-  const answer = read(await ask(requester, params, (params) => client.service.create(data, params), onFail))
+  const onAnswer = (answer: AuthenticationResult) => {
+    const { [refreshTokenField!]: _, ...result } = read(answer)
 
-  if (link) {
-    link.token = answer.accessToken
+    requester.accepted = result.accessToken
+
+    if (link) {
+      link.token = result.accessToken
+    }
+
+    ;(onAccepted ?? requester.onResumed)?.(result)
   }
 
-  return answer
+  try {
+    return read(
+      await ask(requester, params, (params) => client.service.create(data, params), onFailure, onAnswer)
+    )
+  } finally {
+    if (!onAccepted) {
+      requester.accepted = undefined
+    }
+  }
 }
 
 /** Refreshes. May be repeated until an answer arrives. */
@@ -91,14 +116,18 @@ function ask<T>(
   requester: Requester,
   params: Params | undefined,
   send: (params: Params) => Promise<T>,
-  onFail?: (error: unknown) => void
+  onFailure: (error: unknown) => void = ignored,
+  onAnswer?: (answer: T) => void
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const query = {
       ...params?.query,
-      [onFailure](error: unknown) {
-        onFail?.(error)
-        reject(failureOf(error))
+      [watcher]: {
+        onAnswer,
+        onFailure(error: unknown) {
+          onFailure(error)
+          reject(failureOf(error))
+        }
       }
     }
 

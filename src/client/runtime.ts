@@ -1,6 +1,6 @@
 import type { AuthenticationResult } from '@feathersjs/authentication'
 import { isRefused, lifeOf, NotAuthenticated, refreshRefusalOf, retryAfterOf } from './answers.js'
-import { step, type Effects, type Event, type News, type State } from './core.js'
+import { step, type Effects, type Event, type Kept, type News, type State } from './core.js'
 import { isPage, newKey } from './ports/platform.js'
 import type { SessionStorage } from './ports/storage.js'
 import type { Tabs } from './ports/tabs.js'
@@ -16,6 +16,8 @@ export interface Runtime extends Requester {
   /** An access token that the service doesn't know. If the storage holds it, it is another app's. */
   foreign?: unknown
   readonly tabs: Tabs
+  /** Ends a session at the service that the storage has lost. */
+  leave(kept: Kept, accessToken: string | undefined): unknown
 
   state: State
   timer?: unknown
@@ -180,6 +182,10 @@ const perform: { [K in keyof Effects]: (runtime: Runtime, ...data: Parameters<Ef
   },
 
   emit: ({ client }, name, data) => emit(client.app, name, data),
+
+  leave(runtime, ...lost) {
+    runtime.leave(...lost)
+  },
 
   resetSocket: ({ link }) => link?.signInAnew(),
 

@@ -10,7 +10,8 @@ import { dispatch, emit, isExpired, readAnswer, renew, resultOf, type Runtime } 
 export function signIn(
   runtime: Runtime,
   data: AuthenticationRequest,
-  params?: Params
+  params: Params | undefined,
+  onAccepted: (result: AuthenticationResult) => void
 ): Promise<AuthenticationResult> {
   // A sign-out after this one must not join one from before
   runtime.signingOut = undefined
@@ -21,7 +22,7 @@ export function signIn(
     const since = runtime.clock.elapsed()
 
     try {
-      const answer = readAnswer(runtime, await create(runtime, data, params), since)
+      const answer = readAnswer(runtime, await create(runtime, data, params, undefined, onAccepted), since)
 
       await runtime.left.write()
       await runtime.client.removeAccessToken()
@@ -37,8 +38,15 @@ export function signIn(
         runtime.foreign = data.accessToken
       }
 
+      if (runtime.accepted) {
+        // A hook of the app refused what the service accepted
+        resetConnection(runtime)
+      }
+
       await forget(runtime, error)
       throw error
+    } finally {
+      runtime.accepted = undefined
     }
   })
 }
@@ -156,6 +164,13 @@ async function forget(runtime: Runtime, error: unknown): Promise<void> {
 /** Tells the service of an earlier sign-out, if it could not be told at the time. */
 export const leave = (runtime: Runtime): Promise<void> =>
   (runtime.leaving ??= tellLater(runtime).finally(() => (runtime.leaving = undefined)))
+
+/** Ends a session at the service that the storage has lost. */
+export const leaveLost = (runtime: Runtime, kept: Kept, accessToken?: string): Promise<void> =>
+  inTurn(runtime, async () => {
+    await tell(runtime, kept, remove(runtime, accessToken, '_remove')).catch(ignored)
+    await leave(runtime)
+  })
 
 async function tellLater(runtime: Runtime): Promise<void> {
   const kept = await runtime.left.read()

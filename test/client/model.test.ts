@@ -33,6 +33,7 @@ const happenings = fc.array(
           'break the storage',
           'mend the storage',
           'clear the storage',
+          'restore the storage',
           'lose the channel',
           'listen' as const
         )
@@ -73,13 +74,16 @@ function happen(world: World, { what, tab: number, which, outcome }: Happening):
       tab.dispatch(['tick'])
       break
     case 'time':
+      world.settleLate()
       world.now += (which + 1) * 5000
       world.tabs.forEach((tab) => tab.dispatch(['tick']))
       break
     case 'expire':
+      world.settleLate()
       world.now += 15 * minutes
       break
     case 'sleep':
+      world.settleLate()
       world.now += which * 60 * minutes
       break
     case 'sign in':
@@ -107,8 +111,18 @@ function happen(world: World, { what, tab: number, which, outcome }: Happening):
       break
     case 'clear the storage':
       if (world.fault === 'none' || world.fault === 'full') {
-        world.stored = undefined
+        world.earlier = world.stored
+        world.stored = which % 2 ? undefined : '{"theirs":true}'
         world.wasCleared = true
+      }
+      break
+    case 'restore the storage':
+      if (
+        world.fault === 'none' &&
+        world.earlier &&
+        world.tabs.some((tab) => tab.hasReplaced(world.earlier!))
+      ) {
+        world.stored = world.earlier
       }
       break
     case 'lose the channel':
@@ -142,7 +156,9 @@ function check(world: World): void {
   }
   for (const { id, end } of world.service.sessions.values()) {
     // Where nothing can be kept beside a cookie, the key of an answer that was lost is lost with it
-    assert.ok(end !== 'reused' || (world.cookie && world.wasCleared), `${id} was ended by accident`)
+    const isFine = (world.cookie && world.wasCleared) || world.signedOut.has(id)
+
+    assert.ok(end !== 'reused' || isFine, `${id} was ended by accident`)
   }
 }
 
@@ -164,6 +180,14 @@ function checkEnd(world: World): void {
   world.tabs.forEach((tab) => tab.need(true))
   world.settle()
   assert.ok(world.service.asked - asked <= 5 * world.tabs.length, 'the service is asked again and again')
+
+  if (!world.cookie) {
+    const held = JSON.stringify([world.stored, world.tabs.map(({ state }) => state)])
+
+    for (const { id, end } of world.service.sessions.values()) {
+      assert.ok(end || world.abandoned.has(id) || held.includes(`${id}/`), `nobody has ended ${id}`)
+    }
+  }
 
   for (const tab of world.tabs) {
     assert.equal(tab.waiting, 0, 'somebody waits for ever')

@@ -76,6 +76,7 @@ describe('the oldest browsers', () => {
       'Number',
       'Object',
       'Promise',
+      'Set',
       'String',
       'Symbol',
       'URL',

@@ -21,12 +21,12 @@ const bundle = () =>
 
 describe('the client, bundled', () => {
   // docs/client.md says what they buy
-  it('weighs less than 6.8 kB beyond what it builds on', async () => {
+  it('weighs less than 7.1 kB beyond what it builds on', async () => {
     const { outputFiles } = await bundle()
     const size = gzipSync(outputFiles[0]!.contents, { level: 9 }).length
 
     console.log(`${size} bytes, gzipped`)
-    assert.ok(size < 6800, `${size} bytes`)
+    assert.ok(size < 7100, `${size} bytes`)
   })
 
   it('depends on nothing but the official client packages, and takes only types from the service', async () => {

@@ -1,8 +1,11 @@
 import { MemoryStorage } from '@feathersjs/authentication-client'
+import type { AuthenticationResult } from '@feathersjs/authentication'
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, type TestApp } from '../support/app.js'
 import { refreshTransports, sessionItem, signedIn, type RefreshClient } from '../support/refresh-clients.js'
+import { newPerson, stored } from '../support/people.js'
+import { password } from '../support/rest.js'
 import { visitor } from '../support/visitor.js'
 import { until } from '../support/until.js'
 
@@ -222,6 +225,42 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
+    it('that throw from any access on cost no session', async () => {
+      for (let first = 1; first <= 16; first++) {
+        const storage = new MemoryStorage()
+        let accesses = 0
+
+        for (const method of ['getItem', 'setItem', 'removeItem'] as const) {
+          const work = storage[method].bind(storage) as (...data: string[]) => Promise<unknown>
+
+          storage[method] = (...data: string[]) => {
+            if (++accesses >= first) {
+              throw new DOMException('The operation is insecure', 'SecurityError')
+            }
+
+            return work(...data) as never
+          }
+        }
+
+        const one = connect(storage)
+
+        await one.client.reAuthenticate().catch(() => {})
+        await signedIn(t, one)
+
+        for (let round = 0; round < 3; round++) {
+          t.clock.advance(15 * minutes)
+          one.authentication.wake()
+          assert.equal((await one.find()).length, 2, `from access ${first}`)
+        }
+
+        assert.equal(one.heard('logout') + one.heard('session-ended'), 0, `from access ${first}`)
+        await one.client.logout()
+        assert.equal(one.client.get('authentication'), null)
+        assert.equal(one.faults.length, Number(accesses >= first))
+        one.close()
+      }
+    })
+
     it('that never answer cause no waiting', async () => {
       const storage = new FaultyStorage()
 
@@ -301,16 +340,90 @@ for (const [name, connectTo] of Object.entries(refreshTransports)) {
       })
     }
 
-    it('that are cleared while in use sign the user out here, and the app is told', async () => {
+    /** Whether the service still has a session. */
+    const isOpen = async (email: string, { session }: AuthenticationResult) =>
+      JSON.stringify((await stored(t, email)).sessions).includes(session.id)
+
+    for (const content of [undefined, '', 'null', '[]', '{"key":7}', '{"theirs":true}', '{"key"']) {
+      it(`whose content is replaced while in use sign the user out, here and at the service: ${content}`, async () => {
+        const storage = new MemoryStorage()
+        const one = connect(storage)
+        const { login, person } = await signedIn(t, one)
+
+        storage.store = content === undefined ? {} : { [sessionItem]: content }
+        one.authentication.wake()
+        await until('the sign-out', () => one.heard('logout') === 1)
+        assert.equal(one.client.get('authentication'), null)
+        await until('the end at the service', async () => !(await isOpen(person.email, login)))
+        await assert.rejects(connect(storage).client.reAuthenticate(), { name: 'NotAuthenticated' })
+        assert.deepEqual(storage.store, content === undefined ? {} : { [sessionItem]: content })
+        await signedIn(t, one, person)
+        assert.equal((await one.find()).length, 2)
+        assert.equal(one.heard('session-ended'), 0)
+      })
+    }
+
+    it('that are cleared when the access token has expired sign the user out at the service, too', async () => {
+      const storage = new MemoryStorage()
+      const one = connect(storage)
+      const { login, person } = await signedIn(t, one)
+
+      t.clock.advance(16 * minutes)
+      storage.store = {}
+      await one.find().catch(() => {})
+      assert.equal(one.client.get('authentication'), null)
+      assert.equal(one.heard('logout'), 1)
+      await until('the end at the service', async () => !(await isOpen(person.email, login)))
+    })
+
+    it('that would apply two writes in the wrong order get them one after the other', async () => {
+      const storage = new MemoryStorage()
+      const setItem = storage.setItem.bind(storage)
+      let writes = 0
+
+      storage.setItem = async (key, value) => {
+        await new Promise((resolve) => setTimeout(resolve, writes++ ? 0 : 500))
+        return setItem(key, value)
+      }
+
+      const one = connect(storage)
+      const person = await newPerson(t)
+      const login = one.client.authenticate({ strategy: 'local', email: person.email, password })
+
+      await until('the first write', () => writes === 1)
+      await one.authentication.renew()
+      await one.authentication.renew()
+
+      const { session } = await login
+
+      one.close()
+      t.clock.advance(15 * minutes)
+      assert.equal((await connect(storage).client.reAuthenticate()).session.id, session.id)
+      assert.equal(one.heard('session-ended'), 0)
+    })
+
+    it('that are restored to an earlier session are brought up to date', async () => {
       const storage = new MemoryStorage()
       const one = connect(storage)
 
       await signedIn(t, one)
-      storage.store = {}
+
+      const earlier = { ...storage.store }
+
+      for (let round = 0; round < 3; round++) {
+        t.clock.advance(15 * minutes)
+        await one.find()
+      }
+
+      storage.store = earlier
       one.authentication.wake()
-      await until('the sign-out', () => one.heard('logout') === 1)
-      assert.equal(one.client.get('authentication'), null)
-      await assert.rejects(connect(storage).client.reAuthenticate(), { name: 'NotAuthenticated' })
+      t.clock.advance(15 * minutes)
+      assert.equal((await one.find()).length, 2)
+      await one.client.logout()
+      storage.store = earlier
+      one.authentication.wake()
+      await until('an empty storage', () => !storage.store[sessionItem])
+      assert.equal(one.heard('session-ended'), 0)
     })
   })
 }

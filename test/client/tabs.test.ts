@@ -141,6 +141,36 @@ describe('tabs of a browser', { skip: withoutChromium }, () => {
     }
   })
 
+  for (const socket of [false, true]) {
+    it(`are all signed out, at the service too, when the storage is cleared (${socket ? 'socket' : 'rest'})`, async () => {
+      const { tabs, person, login } = await openTabs(3, { socket })
+
+      await tabs[1]!.evaluate(() => (globalThis as any).localStorage.clear())
+      await tabs[1]!.evaluate(() => inPage.app.authentication.wake())
+
+      for (const tab of tabs) {
+        await until('the sign-out', async () => (await count(tab, 'logout')) === 1)
+        assert.equal(await count(tab, 'session-ended'), 0)
+      }
+
+      await until(
+        'the end at the service',
+        async () => !JSON.stringify((await stored(t, person.email)).sessions).includes(login.session.id)
+      )
+
+      await tabs[0]!.evaluate(
+        ([email, password]) => inPage.app.authenticate({ strategy: 'local', email, password }),
+        [person.email, password] as const
+      )
+
+      for (const tab of tabs) {
+        await until('the sign-in', async () => (await count(tab, 'login')) === 2)
+        assert.equal(await tab.evaluate(() => inPage.call()), 2)
+        assert.equal(await count(tab, 'logout'), 1)
+      }
+    })
+  }
+
   it('all hear why their session has ended, once', async () => {
     const { tabs, person, login } = await openTabs(3, { socket: true })
 

@@ -93,8 +93,14 @@ export class World {
   readonly signedOut = new Set<string>()
   signOuts = 0
   stored: string | undefined
-  /** A sign-out that the service was not told of. */
+  /** What was stored before it was cleared. */
+  earlier: string | undefined
+  /** With cookies: a sign-out that the service was not told of. */
   left: Kept | undefined
+  /** Writes that the storage has not applied yet, though their tab no longer waits. */
+  readonly late: Operation[] = []
+  /** Sessions that nobody has to end: another sign-in replaced them, or their tab was closed. */
+  readonly abandoned = new Set<string>()
   cookieJar: string | undefined
   fault: Fault = 'none'
   hasChannel = true
@@ -118,6 +124,8 @@ export class World {
 
   close(tab: Tab): void {
     tab.isClosed = true
+    this.service.sessions.forEach(({ id }) => this.abandoned.add(id))
+    this.signedOut.delete(String(tab.left?.refreshToken?.split('/')[0]))
     this.tabs.splice(this.tabs.indexOf(tab), 1)
 
     if (this.holder === tab) {
@@ -127,9 +135,33 @@ export class World {
 
   /** Those that can end now: one tab at a time refreshes. */
   get operations(): Operation[] {
-    return this.tabs.flatMap(({ operations }) =>
-      operations.filter(({ what }) => what !== 'queue' || !this.holder)
-    )
+    return [
+      ...this.tabs.flatMap(({ operations }) =>
+        operations.filter(
+          (operation) =>
+            (operation.what !== 'queue' || !this.holder) &&
+            // One write of a tab at a time
+            (!isWrite(operation) || operation === operations.find(isWrite))
+        )
+      ),
+      ...this.late
+    ]
+  }
+
+  /** What is stored last replaces the other sessions. */
+  replaceAllBut(kept: Kept | undefined): void {
+    if (kept) {
+      const ours = kept.refreshToken?.split('/')[0]
+
+      this.service.sessions.forEach(({ id }) => id === ours || this.abandoned.add(id))
+    }
+  }
+
+  /** Late writes are seconds late, not longer than an access token lives. */
+  settleLate(): void {
+    while (this.late.length) {
+      this.late[0]!.finish('ok')
+    }
   }
 
   /** Lets everything end well. */
@@ -143,6 +175,8 @@ export class World {
     }
   }
 }
+
+const isWrite = ({ what }: Operation): boolean => what === 'save' || what === 'erase'
 
 export class Tab {
   state: State
@@ -158,11 +192,32 @@ export class Tab {
   #isAhead = false
   #hasFailed = false
   #known: Kept | null | undefined = null
+  #left: Kept | undefined
+  /** Late writes: of a session, of nothing. */
+  readonly #stuck = new Set<boolean>()
+  readonly #past = new Set<string>()
   readonly #world: World
 
   constructor(world: World) {
     this.#world = world
     this.state = initialState(world.cookie, true)
+  }
+
+  get left(): Kept | undefined {
+    return this.#world.cookie ? this.#world.left : this.#left
+  }
+
+  set left(kept: Kept | undefined) {
+    if (this.#world.cookie) {
+      this.#world.left = kept
+    } else {
+      this.#left = kept
+
+      if (kept && !kept.refreshToken) {
+        // The token was in the storage, which was cleared
+        this.#world.service.sessions.forEach(({ id }) => this.#world.abandoned.add(id))
+      }
+    }
   }
 
   dispatch(event: Event, then = () => {}): void {
@@ -204,7 +259,7 @@ export class Tab {
       if (outcome === 'ok') {
         const { token, answer } = world.service.open(user)
 
-        world.left = undefined
+        this.left = undefined
 
         if (world.cookie) {
           // What the service was not told of the cookie before, it will never be
@@ -239,7 +294,7 @@ export class Tab {
         world.cookieJar = undefined
       }
       if (outcome !== 'ok') {
-        world.left = this.#read() ?? this.state.kept
+        this.left = this.#read() ?? this.state.kept
       }
 
       world.signedOut.add(id)
@@ -251,7 +306,7 @@ export class Tab {
   /** Tells the service of a sign-out that it was not told of. */
   leave(): void {
     const world = this.#world
-    const { left } = world
+    const { left } = this
 
     if (left && !this.isBusy) {
       this.isBusy = true
@@ -260,7 +315,7 @@ export class Tab {
 
         this.isBusy = false
 
-        if (outcome === 'ok' && world.left === left) {
+        if (outcome === 'ok' && this.left === left) {
           const { answer } = world.service.use(token, left.key, world.now)
 
           if (answer) {
@@ -268,10 +323,14 @@ export class Tab {
             world.cookieJar = undefined
           }
 
-          world.left = undefined
+          this.left = undefined
         }
       })
     }
+  }
+
+  hasReplaced(stored: string): boolean {
+    return this.#past.has((JSON.parse(stored) as Kept).key)
   }
 
   wake(): void {
@@ -326,7 +385,7 @@ export class Tab {
         return this.#later(`read ${purpose}`, () => {
           const stored = this.#read()
 
-          this.dispatch([purpose, stored, !stored && Boolean(world.left), hasWaited] as Event, next)
+          this.dispatch([purpose, stored, !stored && Boolean(this.left), hasWaited] as Event, next)
         })
       }
 
@@ -367,8 +426,10 @@ export class Tab {
       case 'save': {
         const [, kept, news, isSignIn] = effect
 
-        const save = () => {
-          const counts = this.#write(kept, isSignIn ? undefined : news?.from)
+        const save = (outcome: Outcome) => {
+          world.replaceAllBut(kept)
+
+          const counts = this.#write(kept, isSignIn ? undefined : news?.from, outcome === 'unheard')
 
           if (news) {
             this.dispatch(['saved', counts, kept, news, isSignIn], next)
@@ -379,7 +440,7 @@ export class Tab {
 
         this.#remember(kept)
         // Beside cookies there is the storage of a browser, which does not take time
-        return world.cookie ? save() : this.#later('save', save)
+        return world.cookie ? save('ok') : this.#later('save', save)
       }
 
       case 'erase': {
@@ -389,15 +450,18 @@ export class Tab {
           this.#remember(undefined)
         }
 
-        const erase = () => {
-          if (!key || this.#read()?.key === key) {
-            this.#write(undefined)
+        const erase = (outcome: Outcome) => {
+          if (key && this.#read()?.key === key) {
+            this.#remember(undefined)
+          }
+          if (!this.#memory) {
+            this.#write(undefined, undefined, outcome === 'unheard')
           }
 
           next()
         }
 
-        return world.cookie ? erase() : this.#later('erase', erase)
+        return world.cookie ? erase('ok') : this.#later('erase', erase)
       }
 
       case 'tell':
@@ -415,6 +479,21 @@ export class Tab {
         this.waiting = 0
         break
 
+      case 'leave': {
+        const [, kept, accessToken] = effect
+
+        this.#later('end', (outcome) => {
+          if (accessToken && outcome !== 'lost' && outcome !== 'false') {
+            world.service.end(accessToken.split('/')[0]!)
+          } else {
+            this.left = kept
+          }
+
+          this.leave()
+        })
+        break
+      }
+
       case 'show':
       case 'resetSocket':
         break
@@ -430,7 +509,9 @@ export class Tab {
     if (this.#ask()) {
       const known = this.#known!
 
-      if (this.#hasFailed && (!known || before === null || known.key === before?.key)) {
+      const isPast = known && this.#past.has(known.key)
+
+      if (isPast || (this.#hasFailed && (!known || before === null || known.key === before?.key))) {
         this.#put(this.#memory)
       } else if (!this.#isAhead || this.#hasFailed) {
         this.#memory = known
@@ -449,7 +530,9 @@ export class Tab {
       return false
     }
 
-    this.#known = stored ? JSON.parse(stored) : undefined
+    const known = stored && JSON.parse(stored)
+
+    this.#known = known?.key ? known : undefined
     return true
   }
 
@@ -459,11 +542,20 @@ export class Tab {
     this.#hasFailed = false
   }
 
-  #put(kept: Kept | undefined): boolean {
+  #put(kept: Kept | undefined, isLate = false): boolean {
     const world = this.#world
-    const isStored = world.fault === 'none' || (!kept && world.fault === 'full')
+    const known = this.#known
+    const isStored = !this.#stuck.has(!kept) && (world.fault === 'none' || (!kept && world.fault === 'full'))
 
+    if (isStored && isLate) {
+      this.#writeLate(kept)
+      return false
+    }
     if (isStored) {
+      if (known && known.key !== kept?.key) {
+        this.#past.add(known.key)
+      }
+
       world.stored = kept && JSON.stringify(kept)
       this.#known = kept
       this.#isAhead = this.#hasFailed = false
@@ -472,12 +564,42 @@ export class Tab {
     return isStored
   }
 
-  #write(kept: Kept | undefined, from?: string): Kept | undefined {
+  /** The storage applies a write when the tab has given up on it, or is closed. */
+  #writeLate(kept: Kept | undefined): void {
+    const world = this.#world
+    const { late } = world
+    const write = {
+      what: 'late write',
+      finish: () => {
+        late.splice(late.indexOf(write), 1)
+        world.stored = kept && JSON.stringify(kept)
+        world.replaceAllBut(kept)
+        this.#known = kept
+        this.#stuck.delete(!kept)
+
+        if (this.isClosed) {
+          // Nobody is left who knows of a sign-out that the service was not told of
+          world.signedOut.delete(String(kept?.refreshToken?.split('/')[0]))
+          world.wasCleared ||= !kept
+        } else {
+          if (!this.#memory !== !kept) {
+            this.#isAhead = this.#hasFailed = true
+          }
+          if (this.#hasFailed) {
+            this.#read()
+          }
+        }
+      }
+    }
+
+    this.#stuck.add(!kept)
+    late.push(write)
+  }
+
+  #write(kept: Kept | undefined, from?: string, isLate?: boolean): Kept | undefined {
     const world = this.#world
 
-    this.#remember(kept)
-
-    if (!this.#put(kept)) {
+    if (!this.#put(this.#memory, isLate) && this.#memory === kept) {
       this.#ask()
 
       if (from && this.#known?.key === from) {
@@ -486,7 +608,7 @@ export class Tab {
       } else {
         this.#hasFailed = true
 
-        if (kept && world.fault === 'full') {
+        if (kept && !this.#stuck.has(true) && (world.fault === 'full' || world.fault === 'none')) {
           world.stored = this.#known = undefined
           world.wasCleared = true
         }

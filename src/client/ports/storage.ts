@@ -25,6 +25,8 @@ export function sessionStorage(
   let isProven = false // whether the storage has kept anything: some accept everything and keep nothing
   let known: Kept | null | undefined = null // what the storage holds as far as is known; `null` if it was never read
   let writes = 0
+  let turn = Promise.resolve()
+  const past = new Set<string>() // keys that were replaced here: where one comes back, a write was late, or a script restored it
   const stuck: Partial<Record<keyof Storage, unknown>> = {} // by method: its call that is still unanswered
 
   /** @throws The storage's error, or at once while it is known not to answer */
@@ -83,11 +85,18 @@ export function sessionStorage(
     }
   }
 
-  /** Stores what is in memory. */
-  async function put(): Promise<void> {
+  /** Stores what is in memory, after all earlier writes: a storage may apply them in any order. */
+  const put = (): Promise<void> => (turn = turn.then(putNow, putNow))
+
+  async function putNow(): Promise<void> {
     const kept = memory
+    const old = known
 
     await ask(kept ? 'setItem' : 'removeItem', kept)
+
+    if (old && old.key !== kept?.key) {
+      past.add(old.key)
+    }
 
     if (kept && !isProven) {
       await ask('getItem')
@@ -117,7 +126,10 @@ export function sessionStorage(
           await ask('getItem')
 
           // While writing failed, another tab may have signed in
-          if (hasFailed && (!known || before === null || known.key === before?.key)) {
+          if (
+            (known && past.has(known.key)) ||
+            (hasFailed && (!known || before === null || known.key === before?.key))
+          ) {
             await put()
           } else if (!isAhead || hasFailed) {
             memory = known ?? undefined

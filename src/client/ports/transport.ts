@@ -1,4 +1,5 @@
 import type { AuthenticationClientOptions } from '@feathersjs/authentication-client'
+import { ignored } from './clock.js'
 
 /** Sends a call; over HTTP, with an access token. */
 export type Send<T> = (token?: string) => Promise<T>
@@ -6,11 +7,11 @@ export type Send<T> = (token?: string) => Promise<T>
 /** Lets the client make a call, delay it or repeat it. @param isSafe Whether it changes nothing (RFC 9110 §9.2.1) */
 export type Pass = <T>(send: Send<T>, isSafe?: boolean) => Promise<T>
 
-/** In the query of a call: a function that gets its error before the app's hooks do. Transports don't send symbols. */
-export const onFailure = Symbol('onFailure')
+/** In the query of a call: gets its outcome before the app's hooks do. Transports don't send symbols. */
+export const watcher = Symbol('watcher')
 
 interface Query {
-  [onFailure]?: (error: unknown) => void
+  [watcher]?: { onAnswer?: (answer: unknown) => void; onFailure: (error: unknown) => void }
 }
 
 type Headers = Record<string, string>
@@ -72,8 +73,10 @@ export function guardTransport(
   }
 }
 
-/** Reports a failure to `onFailure` in the query. */
+/** Reports the outcome to the watcher in the query. */
 function watched<T>(call: Promise<T>, query?: Query | null): Promise<T> {
-  call.catch((error) => query?.[onFailure]?.(error))
+  const { onAnswer, onFailure } = query?.[watcher] ?? {}
+
+  call.then(onAnswer, onFailure).catch(ignored)
   return call
 }

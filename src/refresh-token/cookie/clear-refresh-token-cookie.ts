@@ -4,9 +4,9 @@ import { clearCookie } from './cookie.js'
 
 /** After `remove` of the authentication service: clears the cookie of a client that signs out over HTTP. */
 export const clearRefreshTokenCookie = () => async (context: HookContext) => {
-  const { cookie } = (context.service as unknown as AuthenticationService).settings
+  const service = context.service as unknown as AuthenticationService
 
-  if (cookie && context.params.provider === 'rest') {
-    clearCookie(context, cookie)
+  if (service.settings.cookie && context.params.provider === 'rest') {
+    clearCookie(context, service)
   }
 }

@@ -3,7 +3,7 @@ import type { HookContext, NextFunction } from '@feathersjs/feathers'
 import { Type } from '@feathersjs/typebox'
 import type { AuthenticationService } from '../authentication-service.js'
 import type { CookieSettings } from '../settings/cookie-settings.js'
-import { clearCookie, setCookie, tokensInCookies } from './cookie.js'
+import { clearCookie, genuineTokens, setCookie, tokensInCookies } from './cookie.js'
 import { Refused } from '../errors.js'
 import { isCrossSite } from './origin.js'
 import { FactorStrategy } from '../strategies/factor-strategy.js'
@@ -54,7 +54,7 @@ export const refreshTokenCookie = () => async (context: CookieContext, next: Nex
     context[cookieAsked] = true
   }
   if (cookie && isAsked) {
-    await signIn(context, cookie, next)
+    await signIn(context, next)
   } else if (cookie && lacksToken(context, service)) {
     await refresh(context, cookie, next)
   } else {
@@ -62,11 +62,11 @@ export const refreshTokenCookie = () => async (context: CookieContext, next: Nex
   }
 }
 
-async function signIn(context: HookContext, cookie: CookieSettings, next: NextFunction): Promise<void> {
+async function signIn(context: HookContext, next: NextFunction): Promise<void> {
   requireJson(context)
   requireOwnPage(context)
   await next()
-  moveToCookie(context, cookie)
+  moveToCookie(context)
 }
 
 async function refresh(context: HookContext, cookie: CookieSettings, next: NextFunction): Promise<void> {
@@ -81,13 +81,13 @@ async function refresh(context: HookContext, cookie: CookieSettings, next: NextF
   } catch (error) {
     // After any other failure the token may still be valid, and can be tried again
     if (error instanceof Refused && !error.data.retryAfter) {
-      clearCookie(context, cookie)
+      clearCookie(context, serviceOf(context))
     }
 
     throw error
   }
 
-  moveToCookie(context, cookie)
+  moveToCookie(context)
 }
 
 const serviceOf = ({ service }: HookContext) => service as unknown as AuthenticationService
@@ -132,13 +132,7 @@ const tokensOf = (context: HookContext, cookie: CookieSettings) =>
  * by a sibling host, or broken.
  */
 function newestOf(tokens: string[], service: AuthenticationService): string | undefined {
-  const genuine = tokens.flatMap((raw) => {
-    try {
-      return { raw, ...service.parseRefreshToken(raw) }
-    } catch {
-      return []
-    }
-  })
+  const genuine = genuineTokens(service, tokens)
   const newest = genuine.reduce(
     (best, token) =>
       token.iat > best.iat || (token.iat === best.iat && token.prev === best.jti) ? token : best,
@@ -196,11 +190,12 @@ function requireToken(context: HookContext, cookie: CookieSettings): string {
   return token
 }
 
-function moveToCookie(context: HookContext, cookie: CookieSettings): void {
-  const { settings, now } = serviceOf(context)
+function moveToCookie(context: HookContext): void {
+  const service = serviceOf(context)
+  const { settings, now } = service
   const { [settings.field]: token, ...answer } = context.result
   const life = answer.session.expiresAt.getTime() - now()
 
   context.result = answer
-  setCookie(context, cookie, token, Math.max(0, Math.ceil(life / 1000)))
+  setCookie(context, service, context.path, token, Math.max(0, Math.ceil(life / 1000)))
 }

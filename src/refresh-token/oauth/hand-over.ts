@@ -32,12 +32,7 @@ export const handOver =
     if (location && cookie && answer[field]) {
       const life = answer.session.expiresAt.getTime() - now()
 
-      setCookie(
-        context,
-        { ...cookie, path: cookie.path ?? `/${path}` },
-        answer[field],
-        Math.ceil(life / 1000)
-      )
+      setCookie(context, service, path, answer[field], Math.ceil(life / 1000))
     }
   }
 
