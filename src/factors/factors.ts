@@ -10,7 +10,14 @@ import {
   type StoredFactor,
   type UsedFactor
 } from '../refresh-token/index.js'
-import { durable, factorsOf, oauthProviders, reach, withoutFactor } from '../refresh-token/internal.js'
+import {
+  durable,
+  factorsOf,
+  oauthProviders,
+  ourFactorStrategies,
+  reach,
+  withoutFactor
+} from '../refresh-token/internal.js'
 import { FactorKeys } from './factor-keys.js'
 import {
   factorsIndex,
@@ -354,8 +361,22 @@ export class Factors {
     }
   }
 
-  /** The same at the start, if the database can be used then. @throws ConfigurationError */
+  /**
+   * The same at the start, if the database can be used then. Warns if nobody could use their recovery codes.
+   *
+   * @throws ConfigurationError
+   */
   async start(): Promise<void> {
+    const { configKey, configuration, warn } = this.#authentication
+    const { authStrategies } = configuration
+    const areHandedOut = ourFactorStrategies.some((name) => authStrategies.includes(name))
+
+    if (areHandedOut && !authStrategies.includes('recovery-code')) {
+      warn(
+        `${configKey}.authStrategies lacks "recovery-code": users get recovery codes with their first factor, and can not use them`
+      )
+    }
+
     await this.requireReadable().catch((error: unknown) => {
       if (error instanceof ConfigurationError) {
         throw error

@@ -104,7 +104,7 @@ export class AuthenticationService extends FeathersAuthenticationService {
   readonly previousTokens: PreviousTokens
   readonly gate: FactorGate
   readonly now: () => number
-  private readonly warn: (sentence: string) => void
+  readonly warn: (sentence: string) => void
   private readonly entity: Entity
   private readonly accessTokens: AccessTokens
   private readonly derivedSecret: string

@@ -7,10 +7,11 @@ import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { MongoClient } from 'mongodb'
 import { keyReports } from '../../src/keys/record.js'
-import { makeKeyFile, rotateKeys } from '../../src/keys/rotation.js'
-import { startApp, withApp, type TestApp } from '../support/app.js'
+import { lead, makeKeyFile, rotateKeys } from '../../src/keys/rotation.js'
+import { merge, startApp, withApp, type TestApp } from '../support/app.js'
+import { factorClient, newGuarded } from '../support/factors.js'
 import { fromFile, newSecret, withKeyFile } from '../support/keys.js'
-import { newPerson } from '../support/people.js'
+import { newPerson, stored } from '../support/people.js'
 import { restClient } from '../support/rest.js'
 import { programArgs } from '../support/program.js'
 import { decoded } from '../support/tokens.js'
@@ -75,6 +76,32 @@ describe('moult keys, from a file', () => {
         assert.ok(!out.join().includes(key))
       }
     }))
+
+  it('rotates the key of factors, and what the old one encrypted is still read', () =>
+    withKeyFile(
+      async (file) => {
+        const authStrategies = ['jwt', 'local', 'refresh-token', 'totp', 'recovery-code']
+        const settings = merge(fromFile(file), { authentication: { authStrategies } })
+
+        await withApp({ settings }, async (t) => {
+          const { person, app } = await newGuarded(t)
+          const kid = async () => (await stored(t, person.email)).factors[0].secret.kid
+          const before = await kid()
+
+          await moult(['keys', 'rotate', 'factor'], { KEYS_FILE: file, MONGODB_URL: '' })
+
+          await withApp({ settings, database: t.db.databaseName }, async (restarted) => {
+            const on = factorClient(restarted.address)
+
+            t.clock.advance(lead + 60_000)
+            restarted.clock.now = t.clock.now
+            assert.equal((await on.totp(await on.challenge(person.email), app.code())).status, 201)
+            assert.notEqual(await kid(), before)
+          })
+        })
+      },
+      { accessToken: newSecret(), refreshToken: newSecret(), factor: newSecret() }
+    ))
 
   it('rotates the development secrets, which a running service reads', () =>
     withKeyFile(async (file) => {

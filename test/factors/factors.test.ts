@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { Application } from '../../src/declarations.js'
 import type { Session } from '../../src/refresh-token/index.js'
 import { startApp, withApp, type TestApp } from '../support/app.js'
 import {
@@ -621,5 +622,35 @@ describe('a service with a key for factors, and no strategy that gives one', () 
       assert.equal((await ada.ask('GET', '/factors')).status, 404)
       assert.equal('/factors' in paths, false)
     })
+  })
+})
+
+describe('a service that hands out recovery codes', () => {
+  /** What it logs of them at its start. */
+  async function warnings(authStrategies: string[]): Promise<string[]> {
+    const logged: string[] = []
+    const configure = (app: Application) => {
+      const { warn } = app.get('logger')
+
+      app.get('logger').warn = (...args: unknown[]) => {
+        logged.push(String(args.at(-1)))
+        warn.apply(app.get('logger'), args as never)
+      }
+    }
+
+    await withApp(
+      { settings: withFactors({ authentication: withKey(authStrategies) }), configure },
+      async () => {}
+    )
+    return logged.filter((sentence) => sentence.includes('recovery-code'))
+  }
+  const withKey = (authStrategies: string[]) => ({ authStrategies, factors: { secret: factorSecret } })
+
+  it('warns when nobody can use them', async () => {
+    assert.deepEqual(await warnings(['jwt', 'local', 'refresh-token', 'totp', 'recovery-code']), [])
+    assert.deepEqual(await warnings(['jwt', 'local', 'refresh-token', 'totp']), [
+      'authentication.authStrategies lacks "recovery-code": users get recovery codes with their first factor, and can ' +
+        'not use them'
+    ])
   })
 })

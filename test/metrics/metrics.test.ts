@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { startApp, withApp, type TestApp } from '../support/app.js'
+import { factorClient, newGuarded, withFactors } from '../support/factors.js'
 import { newPerson } from '../support/people.js'
 import { freePort } from '../../src/dev/mongod/process.js'
 import { atOnce, restClient, type RestClient } from '../support/rest.js'
@@ -26,14 +27,14 @@ describe('GET /metrics with a token', () => {
 
   before(async () => {
     t = await startApp({
-      settings: {
+      settings: withFactors({
         metrics: { token },
         rateLimit: {
           signIn: { account: { limit: 2, per: '15m' }, address: false },
           signUp: false,
           refresh: false
         }
-      }
+      })
     })
     client = restClient(t.address)
   })
@@ -90,6 +91,35 @@ describe('GET /metrics with a token', () => {
     assert.deepEqual(await added(() => client.authenticate({ strategy: 'local' })), {
       [login('malformed')]: 1
     })
+  })
+
+  it('counts sign-ins that lack a factor, factors and step-ups', async () => {
+    const { person, app } = await newGuarded(t)
+    const on = factorClient(t.address)
+    const login = (strategy: string, outcome: string) =>
+      `moult_logins_total{strategy="${strategy}",outcome="${outcome}"}`
+    const stepUp = (outcome: string) => `moult_step_ups_total{strategy="totp",outcome="${outcome}"}`
+    let challenge = ''
+    let accessToken = ''
+
+    assert.deepEqual(
+      await added(async () => {
+        challenge = await on.challenge(person.email)
+      }),
+      { [login('local', 'factor')]: 1 }
+    )
+    assert.deepEqual(await added(() => on.totp(challenge, '000000')), { [login('totp', 'invalid')]: 1 })
+    assert.deepEqual(
+      await added(async () => {
+        accessToken = (await on.totp(challenge, app.next())).body.accessToken
+      }),
+      { [login('totp', 'ok')]: 1, 'moult_sessions_opened_total{strategy="local"}': 1 }
+    )
+
+    const raise = (code: string) => on.stepUp(accessToken, { strategy: 'totp', code })
+
+    assert.deepEqual(await added(() => raise('000000')), { [stepUp('invalid')]: 1 })
+    assert.deepEqual(await added(() => raise(app.next())), { [stepUp('ok')]: 1 })
   })
 
   it('counts refreshes by outcome, with repeats and reuse, and the session that ends', async () => {
