@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { startApp, withApp, type Settings, type TestApp } from '../../support/app.js'
+import { merge, startApp, withApp, type Settings, type TestApp } from '../../support/app.js'
+import { enrol, factorClient, factorSecret } from '../../support/factors.js'
 import { mailAccounts } from '../../support/mail-accounts.js'
 import { codeIn, mailTo, startMailbox, type Mailbox } from '../../support/mailbox.js'
 import { stored } from '../../support/people.js'
@@ -290,5 +291,42 @@ describe('sign-in codes', () => {
 
       assert.equal(status, 404)
     })
+  })
+})
+
+describe('a sign-in code of a user with a second factor', () => {
+  it('is the first step alone, and opens no session', async () => {
+    const mailbox = await startMailbox()
+    const authStrategies = ['jwt', 'local', 'refresh-token', 'email-code', 'totp', 'recovery-code']
+    const settings = merge(withCodes(mailbox), {
+      authentication: { authStrategies, factors: { secret: factorSecret } }
+    })
+
+    try {
+      await withApp({ settings }, async (t) => {
+        const accounts = mailAccounts(t, mailbox)
+        const on = factorClient(t.address)
+        const ada = await accounts.verified()
+        const { app } = await enrol(t, ada)
+        const { length } = (await stored(t, ada.email)).sessions
+
+        await mailbox.next(ada.email)
+
+        const { id } = (await on.client.ask('POST', '/sign-in-codes', { body: { email: ada.email } })).body
+        const code = codeIn(await mailbox.next(ada.email))
+        const first = await on.client.authenticate({ strategy: 'email-code', id, code })
+
+        assert.equal(outcome(first), '401 factor')
+        assert.equal((await stored(t, ada.email)).sessions.length, length)
+
+        const { status, body } = await on.totp(first.body.data.challenge, app.next())
+
+        assert.equal(status, 201)
+        assert.equal(body.session.strategy, 'email-code')
+        assert.equal((await stored(t, ada.email)).sessions.length, length + 1)
+      })
+    } finally {
+      await mailbox.close()
+    }
   })
 })
